@@ -1,0 +1,3 @@
+//! The ports towards the outside: the clock, mail, and (in `crates/stripe`) payments.
+
+pub mod clock;
