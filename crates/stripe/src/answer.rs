@@ -10,31 +10,31 @@ use crate::types::{
 
 /// A Checkout Session, with what is expanded of its payment intent and charge.
 pub(crate) fn checkout(value: &Value) -> Option<Checkout> {
-    let intent = &value["payment_intent"];
-    let charge = &intent["latest_charge"];
+    let intent = at(value, "/payment_intent");
+    let charge = at(intent, "/latest_charge");
     Some(Checkout {
         id: identity(value, "checkout.session")?,
-        url: text(&value["url"]),
-        status: checkout_status(&value["status"]),
-        payment_status: payment_status(&value["payment_status"]),
-        amount_total_minor: value["amount_total"].as_i64(),
-        currency: currency(&value["currency"]),
-        expires_at: value["expires_at"].as_i64().unwrap_or_default(),
-        created: value["created"].as_i64().unwrap_or_default(),
-        methods: texts(&value["payment_method_types"]),
-        order_id: text(&value["metadata"]["order_id"]),
-        payment_id: text(&value["metadata"]["payment_id"]),
+        url: text(at(value, "/url")),
+        status: checkout_status(at(value, "/status")),
+        payment_status: payment_status(at(value, "/payment_status")),
+        amount_total_minor: at(value, "/amount_total").as_i64(),
+        currency: currency(at(value, "/currency")),
+        expires_at: at(value, "/expires_at").as_i64().unwrap_or_default(),
+        created: at(value, "/created").as_i64().unwrap_or_default(),
+        methods: texts(at(value, "/payment_method_types")),
+        order_id: text(at(value, "/metadata/order_id")),
+        payment_id: text(at(value, "/metadata/payment_id")),
         payment_intent: reference(intent),
-        intent_status: text(&intent["status"]),
+        intent_status: text(at(intent, "/status")),
         latest_charge: reference(charge),
-        charge_status: text(&charge["status"]),
-        charge_refunded_minor: charge["amount_refunded"].as_i64(),
-        charge_disputed: charge["disputed"].as_bool(),
-        method_used: text(&charge["payment_method_details"]["type"]),
-        card_fingerprint: text(&charge["payment_method_details"]["card"]["fingerprint"]),
-        failure_code: text(&intent["last_payment_error"]["code"]),
-        customer: reference(&value["customer"]),
-        payment_method: reference(&intent["payment_method"]),
+        charge_status: text(at(charge, "/status")),
+        charge_refunded_minor: at(charge, "/amount_refunded").as_i64(),
+        charge_disputed: at(charge, "/disputed").as_bool(),
+        method_used: text(at(charge, "/payment_method_details/type")),
+        card_fingerprint: text(at(charge, "/payment_method_details/card/fingerprint")),
+        failure_code: text(at(intent, "/last_payment_error/code")),
+        customer: reference(at(value, "/customer")),
+        payment_method: reference(at(intent, "/payment_method")),
     })
 }
 
@@ -42,14 +42,14 @@ pub(crate) fn checkout(value: &Value) -> Option<Checkout> {
 pub(crate) fn refund(value: &Value) -> Option<Refund> {
     Some(Refund {
         id: identity(value, "refund")?,
-        status: refund_status(&value["status"]),
-        amount_minor: value["amount"].as_i64()?,
-        currency: currency(&value["currency"])?,
-        payment_intent: reference(&value["payment_intent"]),
-        charge: reference(&value["charge"]),
-        refund_id: text(&value["metadata"]["refund_id"]),
-        failure_reason: text(&value["failure_reason"]),
-        created: value["created"].as_i64().unwrap_or_default(),
+        status: refund_status(at(value, "/status")),
+        amount_minor: at(value, "/amount").as_i64()?,
+        currency: currency(at(value, "/currency"))?,
+        payment_intent: reference(at(value, "/payment_intent")),
+        charge: reference(at(value, "/charge")),
+        refund_id: text(at(value, "/metadata/refund_id")),
+        failure_reason: text(at(value, "/failure_reason")),
+        created: at(value, "/created").as_i64().unwrap_or_default(),
     })
 }
 
@@ -57,13 +57,13 @@ pub(crate) fn refund(value: &Value) -> Option<Refund> {
 pub(crate) fn dispute(value: &Value) -> Option<Dispute> {
     Some(Dispute {
         id: identity(value, "dispute")?,
-        status: dispute_status(&value["status"]),
-        amount_minor: value["amount"].as_i64()?,
-        currency: currency(&value["currency"])?,
-        payment_intent: reference(&value["payment_intent"]),
-        charge: reference(&value["charge"]),
-        reason: text(&value["reason"]).unwrap_or_default(),
-        created: value["created"].as_i64().unwrap_or_default(),
+        status: dispute_status(at(value, "/status")),
+        amount_minor: at(value, "/amount").as_i64()?,
+        currency: currency(at(value, "/currency"))?,
+        payment_intent: reference(at(value, "/payment_intent")),
+        charge: reference(at(value, "/charge")),
+        reason: text(at(value, "/reason")).unwrap_or_default(),
+        created: at(value, "/created").as_i64().unwrap_or_default(),
     })
 }
 
@@ -75,38 +75,38 @@ pub(crate) fn customer(value: &Value) -> Option<String> {
 /// An event of any kind and any API version, as long as it has an id. Thin events (`v2.core.event`) name a
 /// `related_object` instead of carrying one.
 pub(crate) fn event(value: &Value) -> Option<Event> {
-    let inner = &value["data"]["object"];
+    let inner = at(value, "/data/object");
     let object = if inner.is_object() {
         object_ref(inner)
     } else {
-        let related = &value["related_object"];
+        let related = at(value, "/related_object");
         ObjectRef {
-            kind: text(&related["type"]).unwrap_or_default(),
-            id: text(&related["id"]).unwrap_or_default(),
+            kind: text(at(related, "/type")).unwrap_or_default(),
+            id: text(at(related, "/id")).unwrap_or_default(),
             ..ObjectRef::default()
         }
     };
     Some(Event {
-        id: text(&value["id"])?,
-        kind: text(&value["type"]).unwrap_or_default(),
-        created: value["created"].as_i64().unwrap_or_default(),
+        id: text(at(value, "/id"))?,
+        kind: text(at(value, "/type")).unwrap_or_default(),
+        created: at(value, "/created").as_i64().unwrap_or_default(),
         object,
     })
 }
 
 fn object_ref(value: &Value) -> ObjectRef {
-    let kind = text(&value["object"]).unwrap_or_default();
-    let id = text(&value["id"]).unwrap_or_default();
+    let kind = text(at(value, "/object")).unwrap_or_default();
+    let id = text(at(value, "/id")).unwrap_or_default();
     let payment_intent = if kind == "payment_intent" {
         Some(id.clone()).filter(|id| !id.is_empty())
     } else {
-        reference(&value["payment_intent"])
+        reference(at(value, "/payment_intent"))
     };
     ObjectRef {
         payment_intent,
-        order_id: text(&value["metadata"]["order_id"]),
-        payment_id: text(&value["metadata"]["payment_id"]),
-        refund_id: text(&value["metadata"]["refund_id"]),
+        order_id: text(at(value, "/metadata/order_id")),
+        payment_id: text(at(value, "/metadata/payment_id")),
+        refund_id: text(at(value, "/metadata/refund_id")),
         kind,
         id,
     }
@@ -115,7 +115,7 @@ fn object_ref(value: &Value) -> ObjectRef {
 /// A page of a list. An item that can't be read is left out rather than losing the page; a page of which nothing can
 /// be read is the last one, because it gives no place to go on from.
 pub(crate) fn page<T>(value: &Value, item: impl Fn(&Value) -> Option<T>) -> Option<Page<T>> {
-    let items = value["data"].as_array()?;
+    let items = at(value, "/data").as_array()?;
     let data: Vec<T> = items.iter().filter_map(item).collect();
     if data.len() < items.len() {
         tracing::warn!(
@@ -123,25 +123,31 @@ pub(crate) fn page<T>(value: &Value, item: impl Fn(&Value) -> Option<T>) -> Opti
             "a list from Stripe holds objects that can't be read"
         );
     }
-    let has_more = value["has_more"].as_bool().unwrap_or(false) && !data.is_empty();
+    let has_more = at(value, "/has_more").as_bool().unwrap_or(false) && !data.is_empty();
     Some(Page { data, has_more })
 }
 
 /// A page of which everything must be read: what is summed up mustn't miss a part.
 pub(crate) fn whole_page<T>(value: &Value, item: impl Fn(&Value) -> Option<T>) -> Option<Page<T>> {
-    let data: Vec<T> = value["data"].as_array()?.iter().map(item).collect::<Option<_>>()?;
-    let has_more = value["has_more"].as_bool().unwrap_or(false) && !data.is_empty();
+    let data: Vec<T> = at(value, "/data").as_array()?.iter().map(item).collect::<Option<_>>()?;
+    let has_more = at(value, "/has_more").as_bool().unwrap_or(false) && !data.is_empty();
     Some(Page { data, has_more })
+}
+
+/// What stands at a path, or null where nothing does.
+fn at<'value>(value: &'value Value, path: &str) -> &'value Value {
+    static NOTHING: Value = Value::Null;
+    value.pointer(path).unwrap_or(&NOTHING)
 }
 
 /// The id of an object that says it is of this kind; an answer of another kind isn't what was asked for.
 fn identity(value: &Value, kind: &str) -> Option<String> {
-    if value["object"].as_str() == Some(kind) { text(&value["id"]) } else { None }
+    if at(value, "/object").as_str() == Some(kind) { text(at(value, "/id")) } else { None }
 }
 
 /// An id, whether Stripe sends it bare or with the object expanded.
 fn reference(value: &Value) -> Option<String> {
-    text(value).or_else(|| text(&value["id"]))
+    text(value).or_else(|| text(at(value, "/id")))
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -326,3 +326,6 @@ fn base_url(url: &str, live: bool) -> Result<String, ConfigError> {
     }
     Ok(format!("{}/", url.trim_end_matches('/')))
 }
+
+#[cfg(test)]
+mod tests;

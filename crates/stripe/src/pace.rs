@@ -43,4 +43,95 @@ impl Pacer {
         let slot = next.unwrap_or(now).max(earliest);
         *next = Some(slot + Duration::from_secs(1) / self.per_second.load(Ordering::Relaxed));
     }
+
+    #[cfg(test)]
+    pub(crate) async fn is_used(&self) -> bool {
+        self.next.lock().await.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// The moments, in milliseconds, at which `count` callers who came together get their turns, in coming order.
+    async fn turns(pacer: &Arc<Pacer>, count: usize) -> Vec<u128> {
+        let start = Instant::now();
+        let mut waiting = Vec::new();
+        for _ in 0..count {
+            let pacer = pacer.clone();
+            waiting.push(tokio::spawn(async move {
+                pacer.turn().await;
+                start.elapsed().as_millis()
+            }));
+        }
+        let mut moments = Vec::new();
+        for one in waiting {
+            moments.push(one.await.unwrap());
+        }
+        moments
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_are_spaced_evenly_and_served_in_coming_order() {
+        let pacer = Arc::new(Pacer::new(20));
+        let expected: Vec<u128> = (0..100).map(|n| n * 50).collect();
+        let moments = turns(&pacer, 100).await;
+        // A timer may wake a millisecond late; the delay doesn't add up.
+        assert!(moments.iter().zip(&expected).all(|(is, due)| is >= due && *is <= due + 2), "{moments:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_holds_more_calls_than_the_rate_and_its_hundredth() {
+        let pacer = Arc::new(Pacer::new(1000));
+        turns(&pacer, 1).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let moments = turns(&pacer, 5000).await;
+        let busiest =
+            moments.iter().map(|from| moments.iter().filter(|at| (*from..*from + 1000).contains(at)).count());
+        let busiest = busiest.max().unwrap();
+        assert!((990..=1015).contains(&busiest), "{busiest}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_rest_nobody_waits() {
+        let pacer = Arc::new(Pacer::new(2));
+        pacer.turn().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(turns(&pacer, 1).await[0] <= 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_rate_counts_for_those_who_wait_already() {
+        let pacer = Arc::new(Pacer::new(1));
+        let waiting = tokio::spawn({
+            let pacer = pacer.clone();
+            async move { turns(&pacer, 50).await }
+        });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        pacer.set_rate(100);
+        let moments = waiting.await.unwrap();
+        // The second call's slot was given at the old rate, the others come a hundredth apart.
+        assert!(moments[49] <= 1000 + 48 * 10 + 2, "{moments:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_gives_up_leaves_the_turn_to_the_next() {
+        let pacer = Arc::new(Pacer::new(1));
+        pacer.turn().await;
+        let start = Instant::now();
+        assert!(tokio::time::timeout(Duration::from_millis(500), pacer.turn()).await.is_err());
+        pacer.turn().await;
+        assert!(start.elapsed() <= Duration::from_millis(1002));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_of_nothing_is_one_a_second() {
+        let pacer = Arc::new(Pacer::new(0));
+        assert!(turns(&pacer, 3).await[2] <= 2002);
+        pacer.set_rate(0);
+        assert!(turns(&pacer, 1).await[0] <= 1001);
+    }
 }
