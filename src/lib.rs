@@ -1,3 +1,14 @@
 //! kindred (同好): the backend of a membership shop. Read the modules in this order.
 
+pub mod app;
+pub mod audit;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod http;
+pub mod jobs;
 pub mod ports;
+#[rustfmt::skip]
+#[allow(missing_docs)]
+pub mod schema;
+pub mod types;

@@ -1,0 +1,10 @@
+DROP TABLE drive_applications;
+DROP TABLE drive_invitations;
+DROP TABLE drive_releases;
+DROP TABLE drives;
+DROP TABLE memberships;
+DROP TABLE member_numbers;
+DROP TABLE chapters;
+DROP TABLE plans;
+DROP TABLE tiers;
+DROP TABLE pools;

@@ -1,0 +1,11 @@
+DROP TABLE idempotency_keys;
+DROP TABLE membership_terms;
+DROP TABLE stripe_events;
+DROP TABLE disputes;
+DROP TABLE refund_lines;
+DROP TABLE refunds;
+DROP TABLE payments;
+DROP TABLE series_places;
+DROP TABLE claims;
+DROP TABLE order_lines;
+DROP TABLE orders;

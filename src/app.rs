@@ -1,0 +1,146 @@
+//! The application: what is shared by all requests and jobs, built once, by `main` and by every test alike.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{HttpServer, web};
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::config::Settings;
+use crate::db::{self, Conn, Pool};
+use crate::error::{AppError, Result};
+use crate::http;
+use crate::http::metrics::Metrics;
+use crate::jobs::worker::Wakers;
+use crate::jobs::{Lane, schedule, worker};
+use crate::ports::clock::Clock;
+
+/// What handlers and jobs share.
+pub struct App {
+    pub settings: Settings,
+    pub pool: Pool,
+    pub clock: Clock,
+    /// This process, among those that run on the database.
+    pub instance: Uuid,
+    pub jobs: Wakers,
+    pub metrics: Metrics,
+    /// True once the app is stopping.
+    pub shutdown: watch::Sender<bool>,
+}
+
+impl App {
+    /// What follows the database every half second.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn on_pulse(&self, _conn: &mut Conn) -> Result<()> {
+        Ok(())
+    }
+
+    /// The number of instances that live has been counted.
+    pub fn on_instances(&self, _alive: i64) {}
+}
+
+/// A built application: a bound listener, running background loops, and a server that waits to be awaited.
+pub struct Application {
+    pub app: Arc<App>,
+    pub address: std::net::SocketAddr,
+    server: Server,
+    background: JoinSet<()>,
+}
+
+/// Stops an application from outside.
+#[derive(Clone)]
+pub struct StopHandle {
+    app: Arc<App>,
+    server: ServerHandle,
+}
+
+impl StopHandle {
+    /// Lets requests and jobs that run finish, then ends.
+    pub async fn stop(&self) {
+        self.app.shutdown.send_replace(true);
+        self.server.stop(true).await;
+    }
+}
+
+impl Application {
+    /// Migrates, connects, binds. `settings.database_url` must be set: who calls has opened the private PostgreSQL where
+    /// there is none. Port 0 takes any free port.
+    ///
+    /// # Errors
+    /// What is wrong with database, address or settings, fit to be shown at start.
+    pub async fn build(settings: Settings, clock: Clock) -> Result<Self> {
+        let url = settings
+            .database_url
+            .as_ref()
+            .ok_or_else(|| AppError::internal("DATABASE_URL: no database to run on"))?
+            .expose_secret()
+            .to_owned();
+        let direct = settings.database_url_direct.as_ref().map_or(url.as_str(), |url| url.expose_secret());
+        db::migrate(direct).await?;
+        let listener = TcpListener::bind(settings.listen).map_err(|error| {
+            AppError::internal(format!("KINDRED_LISTEN: can't listen on {}: {error}", settings.listen))
+        })?;
+        let address = listener.local_addr().map_err(AppError::internal)?;
+        let pool = db::pool(&url, settings.database_connections)?;
+        let app = Arc::new(App {
+            pool,
+            clock,
+            instance: Uuid::now_v7(),
+            jobs: Wakers::default(),
+            metrics: Metrics::new(),
+            shutdown: watch::Sender::new(false),
+            settings,
+        });
+        schedule::beat(&app, true).await?;
+        let mut background = JoinSet::new();
+        background.spawn(schedule::pulse(Arc::clone(&app)));
+        for lane in Lane::ALL {
+            background.spawn(worker::run_lane(Arc::clone(&app), lane));
+        }
+        let server = serve(&app, listener)?;
+        Ok(Self { app, address, server, background })
+    }
+
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle { app: Arc::clone(&self.app), server: self.server.handle() }
+    }
+
+    /// Serves until [`StopHandle::stop`], then lets the background loops finish.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn run(mut self) -> Result<()> {
+        let served = self.server.await;
+        self.app.shutdown.send_replace(true);
+        while self.background.join_next().await.is_some() {}
+        served.map_err(AppError::internal)
+    }
+}
+
+fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Server> {
+    let data = web::Data::from(Arc::clone(app));
+    let connections = app.settings.limits.connections;
+    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let server = HttpServer::new(move || {
+        let data = data.clone();
+        actix_web::App::new().app_data(data.clone()).configure(move |config| http::configure(config, &data))
+    })
+    .workers(workers)
+    .max_connections(connections)
+    // A client that opens a connection and says nothing must not keep it.
+    .client_request_timeout(std::time::Duration::from_secs(10))
+    .client_disconnect_timeout(std::time::Duration::from_secs(2))
+    .keep_alive(std::time::Duration::from_secs(30))
+    .shutdown_timeout(10)
+    .disable_signals()
+    .listen(listener)
+    .map_err(AppError::internal)?
+    .run();
+    Ok(server)
+}

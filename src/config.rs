@@ -1,0 +1,373 @@
+//! Settings, from the environment or from a TOML file of the same names. All of them are checked at start; what is wrong
+//! is one clear line. Secrets are wrapped and never printed.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// Everything that can be set. `Settings::from_lookup` documents each by its name and default.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub public_url: Url,
+    pub storefront_url: Url,
+    pub allowed_origins: Vec<String>,
+    pub data_dir: PathBuf,
+    /// None: the private PostgreSQL in the data folder.
+    pub database_url: Option<SecretString>,
+    pub database_url_direct: Option<SecretString>,
+    pub database_connections: usize,
+    pub trusted_proxies: Vec<IpAddr>,
+    pub timezone: chrono_tz::Tz,
+    pub currency: String,
+    pub metrics_listen: Option<SocketAddr>,
+    pub stripe: Option<StripeSettings>,
+    pub smtp_url: Option<SecretString>,
+    pub mail_from: String,
+    pub limits: Limits,
+    /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
+    pub demo: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct StripeSettings {
+    /// Another base URL than Stripe's: the simulator's.
+    pub url: Option<Url>,
+    pub secret_key: SecretString,
+    pub webhook_secrets: Vec<SecretString>,
+    /// Calls a second that all instances share, for reads and for writes each.
+    pub rate_per_second: u32,
+}
+
+impl StripeSettings {
+    pub fn is_live(&self) -> bool {
+        let key = self.secret_key.expose_secret();
+        key.starts_with("sk_live_") || key.starts_with("rk_live_")
+    }
+}
+
+/// Rate limits and sizes, `KINDRED_LIMIT_…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a minute from one address.
+    pub requests_per_minute: u32,
+    /// Sign-ins, sign-ups, resets a minute from one address.
+    pub credentials_per_minute: u32,
+    /// Failed sign-ins of one account in 15 minutes, over all addresses.
+    pub failures_per_account: i32,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Orders that wait for the placer before a new one is answered 503.
+    pub placer_queue: usize,
+    /// Open connections an instance takes.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: 300,
+            credentials_per_minute: 20,
+            failures_per_account: 10,
+            body_bytes: 64 * 1024,
+            placer_queue: 2_000,
+            connections: 10_000,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {why}")]
+pub struct ConfigError {
+    pub name: String,
+    pub why: String,
+}
+
+fn wrong(name: &str, why: impl Into<String>) -> ConfigError {
+    ConfigError { name: name.to_owned(), why: why.into() }
+}
+
+/// Reads settings by name and remembers which names it knows.
+struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn parse<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, ConfigError> {
+        self.text(name)
+            .map(|text| text.parse().map_err(|_| wrong(name, format!("expected {expected}"))))
+            .transpose()
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.text(name).map(SecretString::from)
+    }
+
+    fn url(&self, name: &str) -> Result<Option<Url>, ConfigError> {
+        let Some(url) = self.parse::<Url>(name, "a URL")? else { return Ok(None) };
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(wrong(name, "expected an http or https URL"));
+        }
+        Ok(Some(url))
+    }
+}
+
+const KNOWN_NAMES: [&str; 25] = [
+    "KINDRED_LISTEN",
+    "KINDRED_PUBLIC_URL",
+    "KINDRED_STOREFRONT_URL",
+    "KINDRED_ALLOWED_ORIGINS",
+    "KINDRED_DATA_DIR",
+    "DATABASE_URL",
+    "DATABASE_URL_DIRECT",
+    "KINDRED_DATABASE_CONNECTIONS",
+    "KINDRED_TRUSTED_PROXIES",
+    "KINDRED_TIMEZONE",
+    "KINDRED_CURRENCY",
+    "KINDRED_METRICS_LISTEN",
+    "KINDRED_STRIPE_URL",
+    "KINDRED_STRIPE_RATE",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "KINDRED_SMTP_URL",
+    "KINDRED_MAIL_FROM",
+    "KINDRED_LIMIT_REQUESTS_PER_MINUTE",
+    "KINDRED_LIMIT_CREDENTIALS_PER_MINUTE",
+    "KINDRED_LIMIT_FAILURES_PER_ACCOUNT",
+    "KINDRED_LIMIT_BODY_BYTES",
+    "KINDRED_LIMIT_PLACER_QUEUE",
+    "KINDRED_LIMIT_CONNECTIONS",
+    "KINDRED_LOG",
+];
+
+impl Settings {
+    /// From the environment, over a file where one is given.
+    ///
+    /// # Errors
+    /// The first setting that is wrong, missing, or (in a file or with our prefix) unknown.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut values = BTreeMap::new();
+        if let Some(path) = file {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|error| wrong(&name, error.to_string()))?;
+            let table: BTreeMap<String, toml::Value> =
+                toml::from_str(&text).map_err(|error| wrong(&name, error.message().to_owned()))?;
+            for (key, value) in table {
+                let text = match value {
+                    toml::Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                values.insert(key, text);
+            }
+        }
+        values.extend(std::env::vars().filter(|(name, _)| {
+            name.starts_with("KINDRED_") || name.starts_with("DATABASE_URL") || name.starts_with("STRIPE_")
+        }));
+        let unknown = values.keys().find(|name| {
+            !KNOWN_NAMES.contains(&name.as_str()) && (file.is_some() || name.starts_with("KINDRED_"))
+        });
+        if let Some(name) = unknown {
+            return Err(wrong(name, "no such setting"));
+        }
+        Self::from_lookup(&|name| values.get(name).cloned())
+    }
+
+    /// From any source of values by name.
+    ///
+    /// # Errors
+    /// The first setting that is wrong or missing.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let read = Reader { lookup };
+        let listen: SocketAddr = read
+            .parse("KINDRED_LISTEN", "an address and port such as 127.0.0.1:8080")?
+            .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let default_url = format!("http://{listen}");
+        let public_url = match read.url("KINDRED_PUBLIC_URL")? {
+            Some(url) => url,
+            None => default_url.parse().map_err(|_| wrong("KINDRED_PUBLIC_URL", "set it"))?,
+        };
+        let storefront_url = read.url("KINDRED_STOREFRONT_URL")?.unwrap_or_else(|| public_url.clone());
+        let stripe = stripe_settings(&read)?;
+        if let Some(stripe) = stripe.as_ref().filter(|stripe| stripe.is_live()) {
+            if public_url.scheme() != "https" {
+                return Err(wrong("KINDRED_PUBLIC_URL", "a live Stripe key needs an https URL"));
+            }
+            if stripe.webhook_secrets.is_empty() {
+                return Err(wrong("STRIPE_WEBHOOK_SECRET", "a live Stripe key needs the webhook's secret"));
+            }
+        }
+        Ok(Self {
+            listen,
+            allowed_origins: origins(&read, &public_url)?,
+            public_url,
+            storefront_url,
+            data_dir: read.text("KINDRED_DATA_DIR").map_or_else(|| PathBuf::from("./data"), PathBuf::from),
+            database_url: read.secret("DATABASE_URL"),
+            database_url_direct: read.secret("DATABASE_URL_DIRECT"),
+            database_connections: read
+                .parse("KINDRED_DATABASE_CONNECTIONS", "a number of connections")?
+                .unwrap_or(16),
+            trusted_proxies: trusted_proxies(&read)?,
+            timezone: read
+                .parse("KINDRED_TIMEZONE", "a zone such as Asia/Shanghai")?
+                .unwrap_or(chrono_tz::Asia::Shanghai),
+            currency: currency(&read)?,
+            metrics_listen: read.parse("KINDRED_METRICS_LISTEN", "an address and port")?,
+            stripe,
+            smtp_url: smtp_url(&read)?,
+            mail_from: read
+                .text("KINDRED_MAIL_FROM")
+                .unwrap_or_else(|| "kindred <no-reply@localhost.localdomain>".into()),
+            limits: limits(&read)?,
+            demo: false,
+        })
+    }
+}
+
+fn stripe_settings(read: &Reader) -> Result<Option<StripeSettings>, ConfigError> {
+    let Some(secret_key) = read.secret("STRIPE_SECRET_KEY") else { return Ok(None) };
+    let text = secret_key.expose_secret();
+    if !["sk_test_", "sk_live_", "rk_test_", "rk_live_"].iter().any(|prefix| text.starts_with(prefix)) {
+        return Err(wrong("STRIPE_SECRET_KEY", "expected a key that starts with sk_ or rk_"));
+    }
+    let live = text.contains("_live_");
+    let rate = read.parse("KINDRED_STRIPE_RATE", "calls a second")?.unwrap_or(if live { 90 } else { 20 });
+    if rate == 0 {
+        return Err(wrong("KINDRED_STRIPE_RATE", "must be at least 1"));
+    }
+    Ok(Some(StripeSettings {
+        url: read.url("KINDRED_STRIPE_URL")?,
+        secret_key,
+        webhook_secrets: read.list("STRIPE_WEBHOOK_SECRET").into_iter().map(SecretString::from).collect(),
+        rate_per_second: rate,
+    }))
+}
+
+/// Origins of which URLs are allowed and which may call from a browser; the public URL's always is.
+fn origins(read: &Reader, public_url: &Url) -> Result<Vec<String>, ConfigError> {
+    const NAME: &str = "KINDRED_ALLOWED_ORIGINS";
+    let mut origins = vec![public_url.origin().ascii_serialization()];
+    for text in read.list(NAME) {
+        let url: Url = text.parse().map_err(|_| wrong(NAME, format!("`{text}` is not a URL")))?;
+        if !matches!(url.scheme(), "http" | "https") || url.path() != "/" || url.query().is_some() {
+            return Err(wrong(NAME, format!("`{text}` is not an origin such as https://shop.example")));
+        }
+        origins.push(url.origin().ascii_serialization());
+    }
+    Ok(origins)
+}
+
+fn trusted_proxies(read: &Reader) -> Result<Vec<IpAddr>, ConfigError> {
+    const NAME: &str = "KINDRED_TRUSTED_PROXIES";
+    let parse =
+        |text: String| text.parse().map_err(|_| wrong(NAME, format!("`{text}` is not an IP address")));
+    read.list(NAME).into_iter().map(parse).collect()
+}
+
+fn currency(read: &Reader) -> Result<String, ConfigError> {
+    let currency = read.text("KINDRED_CURRENCY").unwrap_or_else(|| "CNY".into());
+    if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Err(wrong("KINDRED_CURRENCY", "expected three capital letters (ISO 4217)"));
+    }
+    Ok(currency)
+}
+
+fn smtp_url(read: &Reader) -> Result<Option<SecretString>, ConfigError> {
+    const NAME: &str = "KINDRED_SMTP_URL";
+    let Some(text) = read.text(NAME) else { return Ok(None) };
+    let known = ["smtp://", "smtps://", "file://"].iter().any(|scheme| text.starts_with(scheme));
+    if !known || text.parse::<Url>().is_err() {
+        return Err(wrong(NAME, "expected smtp://, smtps:// or file:///folder"));
+    }
+    Ok(Some(SecretString::from(text)))
+}
+
+fn limits(read: &Reader) -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    let number = |name: &str, default: u32| match read.parse::<u32>(name, "a number above 0")? {
+        Some(0) => Err(wrong(name, "expected a number above 0")),
+        Some(value) => Ok(value),
+        None => Ok(default),
+    };
+    let size = |name: &str, default: usize| match read.parse::<usize>(name, "a number above 0")? {
+        Some(0) => Err(wrong(name, "expected a number above 0")),
+        Some(value) => Ok(value),
+        None => Ok(default),
+    };
+    Ok(Limits {
+        requests_per_minute: number("KINDRED_LIMIT_REQUESTS_PER_MINUTE", default.requests_per_minute)?,
+        credentials_per_minute: number(
+            "KINDRED_LIMIT_CREDENTIALS_PER_MINUTE",
+            default.credentials_per_minute,
+        )?,
+        failures_per_account: read
+            .parse("KINDRED_LIMIT_FAILURES_PER_ACCOUNT", "a number")?
+            .unwrap_or(default.failures_per_account),
+        body_bytes: size("KINDRED_LIMIT_BODY_BYTES", default.body_bytes)?,
+        placer_queue: size("KINDRED_LIMIT_PLACER_QUEUE", default.placer_queue)?,
+        connections: size("KINDRED_LIMIT_CONNECTIONS", default.connections)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        Settings::from_lookup(&|name| {
+            values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_page() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.public_url.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(settings.allowed_origins, ["http://127.0.0.1:8080"]);
+        assert_eq!(settings.timezone, chrono_tz::Asia::Shanghai);
+        assert_eq!(settings.currency, "CNY");
+        assert!(settings.stripe.is_none());
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (name, value) in [
+            ("KINDRED_LISTEN", "8080"),
+            ("KINDRED_PUBLIC_URL", "ftp://shop"),
+            ("KINDRED_ALLOWED_ORIGINS", "https://shop.example/path"),
+            ("KINDRED_TIMEZONE", "Mars/Olympus"),
+            ("KINDRED_CURRENCY", "yuan"),
+            ("KINDRED_TRUSTED_PROXIES", "proxy"),
+            ("KINDRED_SMTP_URL", "mail.example"),
+            ("STRIPE_SECRET_KEY", "pk_test_1"),
+            ("KINDRED_LIMIT_BODY_BYTES", "0"),
+        ] {
+            assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
+        }
+    }
+
+    #[test]
+    fn a_live_key_needs_https_and_the_webhooks_secret_and_is_never_printed() {
+        let live = ("STRIPE_SECRET_KEY", "sk_live_verysecret");
+        let https = ("KINDRED_PUBLIC_URL", "https://shop.example");
+        assert_eq!(read(&[live]).unwrap_err().name, "KINDRED_PUBLIC_URL");
+        assert_eq!(read(&[live, https]).unwrap_err().name, "STRIPE_WEBHOOK_SECRET");
+        let settings = read(&[live, https, ("STRIPE_WEBHOOK_SECRET", "whsec_a, whsec_b")]).unwrap();
+        assert_eq!(settings.stripe.as_ref().unwrap().webhook_secrets.len(), 2);
+        let printed = format!("{settings:?}");
+        assert!(!printed.contains("verysecret") && !printed.contains("whsec_a"));
+    }
+}

@@ -1,0 +1,234 @@
+//! The database: pool, transactions that retry, migrations, pages. One dialect, PostgreSQL.
+//!
+//! Locks are taken in one order everywhere: the order's own row, then pools by id, then accounts by id, then counters
+//! (chapters, `audit_head`). A `model.rs` takes a connection and never the pool; only `service.rs` and jobs call
+//! [`transaction`].
+
+pub mod page;
+pub mod private;
+
+use std::time::Duration;
+
+use diesel::ConnectionError;
+use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{
+    AnsiTransactionManager, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+    TransactionManager,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use futures::FutureExt;
+
+use crate::error::{AppError, Code, Result};
+
+pub type Conn = AsyncPgConnection;
+pub type Pool = DeadPool<Conn>;
+pub type PooledConn = Object<Conn>;
+
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// How often a transaction that lost to another one runs again before it gives up.
+const CONFLICT_TRIES: u32 = 8;
+
+/// A pool of at most `connections`. Connections are driven by the runtime that calls this, whichever thread asks for
+/// one, so that a worker that ends takes none with it.
+///
+/// # Errors
+/// When the URL can't be read.
+pub fn pool(url: &str, connections: usize) -> Result<Pool> {
+    let runtime = tokio::runtime::Handle::current();
+    let mut config = ManagerConfig::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |url| {
+        let url = url.to_owned();
+        let runtime = runtime.clone();
+        async move {
+            runtime
+                .spawn(async move { establish(&url).await })
+                .await
+                .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
+        }
+        .boxed()
+    });
+    let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(url, config);
+    DeadPool::builder(manager)
+        .max_size(connections)
+        .wait_timeout(Some(Duration::from_secs(10)))
+        .create_timeout(Some(Duration::from_secs(10)))
+        .recycle_timeout(Some(Duration::from_secs(5)))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+        .map_err(AppError::internal)
+}
+
+/// One connection, with TLS where the server offers it (`sslmode` of the URL decides, as with libpq).
+///
+/// # Errors
+/// When the server can't be reached or refuses.
+pub async fn establish(url: &str) -> std::result::Result<Conn, ConnectionError> {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
+    let (client, connection) = tokio_postgres::connect(url, connector)
+        .await
+        .map_err(|error| ConnectionError::BadConnection(describe_connect_error(&error)))?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+}
+
+/// tokio-postgres keeps the reason in the source; neither holds the password.
+fn describe_connect_error(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// A connection of the pool.
+///
+/// # Errors
+/// `busy` when none comes free in time, `internal` when the database can't be reached.
+pub async fn connect(pool: &Pool) -> Result<PooledConn> {
+    use diesel_async::pooled_connection::deadpool::PoolError;
+    pool.get().await.map_err(|error| match error {
+        PoolError::Timeout(_) => Code::Busy.error().retry_after(1).with_cause(error),
+        error => AppError::internal(error),
+    })
+}
+
+/// The work of a transaction: it may run several times, so it only reads what it captures.
+pub trait Work<C, T>: AsyncFn(C) -> T + Fn(C) -> <Self as Work<C, T>>::Fut {
+    type Fut: Future<Output = T>;
+}
+
+impl<F, C, Fut, T> Work<C, T> for F
+where
+    F: AsyncFn(C) -> T + Fn(C) -> Fut,
+    Fut: Future<Output = T>,
+{
+    type Fut = Fut;
+}
+
+/// Runs `work` in a transaction (read committed) and commits it. When it loses to another transaction (40001, 40P01) it
+/// is rolled back and runs again, a few times with a growing pause. Write `async |conn| { … }`, not `async move`.
+///
+/// # Errors
+/// What `work` returns, after a rollback; or the database's error.
+pub async fn transaction<T, F>(pool: &Pool, work: F) -> Result<T>
+where
+    T: Send,
+    for<'c> F: AsyncFn(&'c mut Conn) -> Result<T> + Work<&'c mut Conn, Result<T>, Fut: Send> + Send + Sync,
+{
+    let mut conn = connect(pool).await?;
+    transaction_on(&mut conn, work).await
+}
+
+/// [`transaction`] on a connection that is at hand.
+///
+/// # Errors
+/// As [`transaction`].
+pub async fn transaction_on<T, F>(conn: &mut Conn, work: F) -> Result<T>
+where
+    T: Send,
+    for<'c> F: AsyncFn(&'c mut Conn) -> Result<T> + Work<&'c mut Conn, Result<T>, Fut: Send> + Send + Sync,
+{
+    let mut tries = 1;
+    loop {
+        match once(conn, &work).await {
+            Err(error) if error.is_retryable_conflict() && tries < CONFLICT_TRIES => {
+                tracing::debug!(tries, "a transaction lost to another one and runs again");
+                let pause = rand::random_range(1..=5_u64) << tries;
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn once<T, F>(conn: &mut Conn, work: &F) -> Result<T>
+where
+    T: Send,
+    for<'c> F: AsyncFn(&'c mut Conn) -> Result<T> + Work<&'c mut Conn, Result<T>, Fut: Send> + Send + Sync,
+{
+    AnsiTransactionManager::begin_transaction(conn).await?;
+    match work(&mut *conn).await {
+        Ok(value) => {
+            AnsiTransactionManager::commit_transaction(conn).await?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The work's own error says more than that of a rollback on a broken connection.
+            let _ = AnsiTransactionManager::rollback_transaction(conn).await;
+            Err(error)
+        }
+    }
+}
+
+/// Brings the database up to date. Instances that start together wait for one another on a row of `migration_lock`.
+///
+/// # Errors
+/// When the database can't be reached, isn't UTF8, or a migration fails (it is then rolled back).
+pub async fn migrate(url: &str) -> Result<()> {
+    let mut lock = establish(url).await.map_err(AppError::internal)?;
+    check_encoding(&mut lock).await?;
+    // Two instances may both create the table; the loser of that race finds it there.
+    let create = "CREATE TABLE IF NOT EXISTS migration_lock (id smallint PRIMARY KEY CHECK (id = 1))";
+    if lock.batch_execute(create).await.is_err() {
+        lock.batch_execute(create).await?;
+    }
+    lock.batch_execute("INSERT INTO migration_lock VALUES (1) ON CONFLICT DO NOTHING").await?;
+    lock.batch_execute("BEGIN; SELECT id FROM migration_lock FOR UPDATE").await?;
+    let worker = establish(url).await.map_err(AppError::internal)?;
+    let ran = tokio::task::spawn_blocking(move || {
+        let mut harness = AsyncMigrationHarness::new(worker);
+        harness.run_pending_migrations(MIGRATIONS).map(|done| done.len())
+    })
+    .await
+    .map_err(AppError::internal)?;
+    lock.batch_execute("COMMIT").await?;
+    let count = ran.map_err(AppError::internal)?;
+    if count > 0 {
+        tracing::info!(count, "migrations ran");
+    }
+    Ok(())
+}
+
+/// True when every migration this program knows has run: part of readiness.
+///
+/// # Errors
+/// When the database can't be asked.
+pub async fn is_migrated(conn: &mut Conn) -> Result<bool> {
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let known = diesel::migration::MigrationSource::<diesel::pg::Pg>::migrations(&MIGRATIONS)
+        .map_err(AppError::internal)?
+        .len();
+    let row: Count = diesel::sql_query("SELECT count(*) AS count FROM __diesel_schema_migrations")
+        .get_result(conn)
+        .await?;
+    Ok(usize::try_from(row.count).is_ok_and(|count| count >= known))
+}
+
+async fn check_encoding(conn: &mut Conn) -> Result<()> {
+    #[derive(diesel::QueryableByName)]
+    struct Encoding {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        server_encoding: String,
+    }
+    let row: Encoding = diesel::sql_query("SHOW server_encoding").get_result(conn).await?;
+    if row.server_encoding != "UTF8" {
+        return Err(AppError::internal(format!(
+            "the database's encoding is {}, kindred needs UTF8: create it with ENCODING 'UTF8'",
+            row.server_encoding
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! The one error of the house. Every refusal has a stable code; its cause is for the log alone.
+//!
+//! A service returns `Err(Code::SoldOut.into())` or `Err(Code::InvalidField.at("email", "…"))`. Rendering as
+//! `application/problem+json` (RFC 9457) is in `http::problem`.
+
+use std::borrow::Cow;
+
+use diesel::result::{DatabaseErrorKind, Error as DbError};
+
+pub type Result<T, E = AppError> = std::result::Result<T, E>;
+
+/// What is wrong with one field of the body; `field` is a path such as `lines[0].plan`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    pub field: String,
+    pub detail: String,
+}
+
+#[derive(Debug)]
+pub struct AppError {
+    pub code: Code,
+    /// For the caller: never holds a secret or a cause.
+    pub detail: Cow<'static, str>,
+    pub errors: Vec<FieldError>,
+    /// Seconds after which it may be tried again (429, 503).
+    pub retry_after_seconds: Option<u64>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+macro_rules! codes {
+    ($($variant:ident $status:literal $code:literal $detail:literal;)*) => {
+        /// The stable codes of all refusals. Storefronts branch on them: never rename one.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $($variant),* }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status),* }
+            }
+
+            /// What it means, in general.
+            pub fn default_detail(self) -> &'static str {
+                match self { $(Self::$variant => $detail),* }
+            }
+        }
+    };
+}
+
+codes! {
+    // 400: can't be read at all
+    MalformedJson 400 "malformed_json" "The body is not JSON.";
+    MalformedRequest 400 "malformed_request" "The request can't be read.";
+    InvalidCursor 400 "invalid_cursor" "The cursor is not one that this list gave out.";
+    IdempotencyKeyMissing 400 "idempotency_key_missing" "This call needs an Idempotency-Key of 1 to 255 visible characters.";
+    SignatureInvalid 400 "signature_invalid" "The webhook's signature is missing, wrong or too old.";
+    // 401, 403, 404, 405: who and what
+    Unauthenticated 401 "unauthenticated" "Sign in first: the access token is missing, expired or ended.";
+    InvalidCredentials 401 "invalid_credentials" "The address or the password is wrong.";
+    InvalidRefreshToken 401 "invalid_refresh_token" "The refresh token is unknown, used or expired.";
+    Forbidden 403 "forbidden" "Your role doesn't allow this.";
+    EmailNotVerified 403 "email_not_verified" "Verify your e-mail address first.";
+    InvitationRequired 403 "invitation_required" "This drive takes invited people only.";
+    InvitationNotYours 403 "invitation_not_yours" "This invitation is not for you or not for this drive.";
+    ApplicationRequired 403 "application_required" "Joining this drive needs an approved application.";
+    NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
+    NoMembership 404 "no_membership" "This account has no membership.";
+    MethodNotAllowed 405 "method_not_allowed" "This path doesn't take this method.";
+    // 409: what the state of the shop or the buyer's past forbids now
+    EmailTaken 409 "email_taken" "An account with this address exists.";
+    CodeTaken 409 "code_taken" "This code is in use.";
+    SoldOut 409 "sold_out" "No place is left. One may come back while others have yet to pay.";
+    PartSoldOut 409 "part_sold_out" "This part's places are gone; more are let out later.";
+    NotOpen 409 "not_open" "It has not opened yet.";
+    Closed 409 "closed" "It is closed.";
+    OnePerPerson 409 "one_per_person" "You already have a place in this drive or its series.";
+    MembershipOrderPending 409 "membership_order_pending" "You have an unpaid membership order. Pay or cancel it first.";
+    UseUpgradeQuote 409 "use_upgrade_quote" "You are a member of another tier. Ask for an upgrade quote.";
+    MembershipFrozen 409 "membership_frozen" "Your membership is frozen.";
+    AlreadyForLife 409 "already_for_life" "Your membership has no end.";
+    InvitationUsedUp 409 "invitation_used_up" "This invitation has been used up.";
+    InvitationExpired 409 "invitation_expired" "This invitation has expired or was withdrawn.";
+    ApplicationExists 409 "application_exists" "You have applied to this drive already.";
+    ApplicationDecided 409 "application_decided" "This application has been decided already.";
+    RightToBuyExpired 409 "right_to_buy_expired" "The time to use your approved application is over.";
+    OrderNotPending 409 "order_not_pending" "The order no longer waits for payment.";
+    PaymentInProgress 409 "payment_in_progress" "An attempt to pay this order is still open.";
+    RequestInProgress 409 "request_in_progress" "A request with this Idempotency-Key is still running.";
+    RefundExceedsCaptured 409 "refund_exceeds_captured" "That is more than can still be refunded.";
+    NothingToRefund 409 "nothing_to_refund" "Nothing was captured for this order, or all of it is refunded.";
+    MembershipNotOpen 409 "membership_not_open" "The membership is over.";
+    QuotaBelowClaims 409 "quota_below_claims" "More places are held or taken than that.";
+    InUse 409 "in_use" "It is in use.";
+    // 410, 412, 413, 415
+    TokenInvalid 410 "token_invalid" "This link has been used, has expired or was never valid.";
+    VersionMismatch 412 "version_mismatch" "It has changed since you read it: read it again.";
+    BodyTooLarge 413 "body_too_large" "The body is larger than allowed.";
+    UnsupportedMediaType 415 "unsupported_media_type" "Send the body as application/json.";
+    // 422: what this body could never do
+    InvalidField 422 "invalid_field" "A field of the body is wrong.";
+    WeakPassword 422 "weak_password" "Choose a longer or less common password.";
+    UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
+    UnknownDrive 422 "unknown_drive" "There is no such drive for this plan.";
+    DriveRequired 422 "drive_required" "This plan is sold in drives: name one.";
+    UnknownInvitation 422 "unknown_invitation" "There is no such invitation.";
+    UrlNotAllowed 422 "url_not_allowed" "The URL is not on an allowed origin.";
+    MethodNotOffered 422 "method_not_offered" "This plan can't be paid that way.";
+    AmountOutOfRange 422 "amount_out_of_range" "The amount is out of range.";
+    UnknownTerms 422 "unknown_terms" "These terms are not the ones in force.";
+    IdempotencyKeyReused 422 "idempotency_key_reused" "This Idempotency-Key was used with another body.";
+    PreconditionRequired 428 "precondition_required" "Send If-Match with the ETag that you read.";
+    // try again
+    TooManyRequests 429 "too_many_requests" "Too many requests: wait a little.";
+    TooManyAttempts 429 "too_many_attempts" "Too many attempts: wait a little.";
+    Busy 503 "busy" "The shop is very busy: try again with the same Idempotency-Key.";
+    Internal 500 "internal" "Something went wrong on our side. Nothing was changed, or a repeat with the same Idempotency-Key tells what was.";
+}
+
+impl Code {
+    pub fn error(self) -> AppError {
+        AppError {
+            code: self,
+            detail: Cow::Borrowed(self.default_detail()),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+            cause: None,
+        }
+    }
+
+    /// With a detail of this case.
+    pub fn because(self, detail: impl Into<Cow<'static, str>>) -> AppError {
+        AppError { detail: detail.into(), ..self.error() }
+    }
+
+    /// About one field of the body.
+    pub fn at(self, field: impl Into<String>, detail: impl Into<String>) -> AppError {
+        let errors = vec![FieldError { field: field.into(), detail: detail.into() }];
+        AppError { errors, ..self.error() }
+    }
+}
+
+impl From<Code> for AppError {
+    fn from(code: Code) -> Self {
+        code.error()
+    }
+}
+
+impl AppError {
+    /// A fault of ours: the caller sees `internal`, the log sees the cause.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { cause: Some(cause.into()), ..Code::Internal.error() }
+    }
+
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    pub fn with_cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
+    }
+
+    fn database(&self) -> Option<&DbError> {
+        self.cause()?.downcast_ref()
+    }
+
+    /// A transaction that lost to another one and may simply run again: serialization failure (40001) or deadlock
+    /// (40P01, which diesel-async hands on without its SQLSTATE, so its message must do).
+    pub fn is_retryable_conflict(&self) -> bool {
+        match self.database() {
+            Some(DbError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+            Some(DbError::DatabaseError(DatabaseErrorKind::Unknown, info)) => {
+                info.message() == "deadlock detected"
+            }
+            _ => false,
+        }
+    }
+
+    /// The wait for another transaction's lock was given up (`lock_timeout`, 55P03).
+    pub fn is_lock_timeout(&self) -> bool {
+        matches!(self.database(), Some(DbError::DatabaseError(_, info))
+            if info.message() == "canceling statement due to lock timeout")
+    }
+
+    /// The name of the constraint that refused a write.
+    pub fn constraint(&self) -> Option<&str> {
+        match self.database()? {
+            DbError::DatabaseError(_, info) => info.constraint_name(),
+            _ => None,
+        }
+    }
+}
+
+/// Constraints that are a rule of the shop towards the caller; all others are alarms.
+const CONSTRAINT_CODES: [(&str, Code); 10] = [
+    ("accounts_email_key", Code::EmailTaken),
+    ("tiers_code", Code::CodeTaken),
+    ("plans_code", Code::CodeTaken),
+    ("chapters_code", Code::CodeTaken),
+    ("chapters_prefix", Code::CodeTaken),
+    ("drives_code", Code::CodeTaken),
+    ("drive_invitations_code", Code::CodeTaken),
+    ("drive_applications_once", Code::ApplicationExists),
+    ("orders_one_pending_membership", Code::MembershipOrderPending),
+    ("terms_versions_pkey", Code::CodeTaken),
+];
+
+impl From<DbError> for AppError {
+    fn from(error: DbError) -> Self {
+        let constraint = match &error {
+            DbError::DatabaseError(_, info) => info.constraint_name(),
+            _ => None,
+        };
+        let code = constraint
+            .and_then(|name| CONSTRAINT_CODES.iter().find(|(known, _)| *known == name))
+            .map_or(Code::Internal, |(_, code)| *code);
+        code.error().with_cause(error)
+    }
+}
+
+impl std::fmt::Display for AppError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)?;
+        match &self.cause {
+            Some(cause) => write!(f, " ({cause})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for AppError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        let mut codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Code::ALL.len());
+    }
+}

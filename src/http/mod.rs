@@ -1,0 +1,17 @@
+//! HTTP: extractors, middleware, problem rendering, and the routes that belong to no wing.
+
+pub mod body;
+pub mod idempotency;
+pub mod metrics;
+pub mod problem;
+
+use actix_web::web;
+
+use crate::app::App;
+
+/// Mounts everything. A wing's rooms mount themselves in their own `configure`.
+pub fn configure(config: &mut web::ServiceConfig, _app: &web::Data<App>) {
+    config.default_service(web::to(|| async {
+        Err::<actix_web::HttpResponse, _>(crate::error::Code::NotFound.error())
+    }));
+}

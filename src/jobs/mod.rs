@@ -1,0 +1,129 @@
+//! Jobs: work outside the transaction that caused it. A job's row is written in that transaction ([`enqueue`]), its body
+//! lives in its feature, and [`run`] is the table of which is which. A body may run twice (a lost lease, a crash after
+//! its work): each is idempotent.
+
+pub mod queue;
+pub mod schedule;
+pub mod worker;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::error::Result;
+use crate::types::id::MailId;
+
+pub use queue::{enqueue, enqueue_all};
+
+/// Every kind of job with its payload. A kind's name is stored: rename none while rows of it may be queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+pub enum Job {
+    /// Sends one mail of the outbox.
+    SendMail { mail: MailId },
+    /// Removes what is kept for a time only: finished jobs, old idempotency keys, expired tokens, stale attempts.
+    Purge {},
+}
+
+/// Kinds that wait for the same outside don't keep the others waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    Stripe,
+    Mail,
+    Local,
+}
+
+impl Lane {
+    pub const ALL: [Self; 3] = [Self::Stripe, Self::Mail, Self::Local];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::Mail => "mail",
+            Self::Local => "local",
+        }
+    }
+
+    /// Jobs of the lane that one instance runs at a time.
+    pub fn concurrency(self) -> usize {
+        match self {
+            Self::Stripe => 48,
+            Self::Mail => 4,
+            Self::Local => 4,
+        }
+    }
+}
+
+impl Job {
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::SendMail { .. } => Lane::Mail,
+            Self::Purge {} => Lane::Local,
+        }
+    }
+
+    /// After that many failures the job is dead and an operator sees it.
+    pub fn max_attempts(&self) -> i32 {
+        match self {
+            Self::SendMail { .. } => 12,
+            Self::Purge {} => 5,
+        }
+    }
+}
+
+/// How a job ended when it didn't fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Not yet: run it again at that time (the shop's). Doesn't count as a failure.
+    Again(DateTime<Utc>),
+}
+
+/// The pause before the next try: 2 s, 4 s, 8 s … at most an hour.
+pub fn backoff(attempts: i32) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(1, 12)).unwrap_or(12);
+    Duration::from_secs(2_u64.pow(doublings).min(3_600))
+}
+
+/// The table of kinds and bodies.
+///
+/// # Errors
+/// The body's: the job is tried again after [`backoff`].
+pub async fn run(job: Job, app: &App) -> Result<Outcome> {
+    match job {
+        Job::SendMail { .. } => Ok(Outcome::Done),
+        Job::Purge {} => schedule::purge(app).await,
+    }
+}
+
+/// Called when a job has failed for the last time, in the transaction that marks it dead.
+///
+/// # Errors
+/// The database's.
+pub async fn on_dead(job: &Job, _conn: &mut crate::db::Conn, _why: &str) -> Result<()> {
+    match job {
+        Job::SendMail { .. } | Job::Purge {} => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_reads_back() {
+        let job = Job::SendMail { mail: MailId::new() };
+        let (kind, payload) = queue::to_columns(&job).unwrap();
+        assert_eq!(kind, "send_mail");
+        assert_eq!(queue::from_columns(&kind, payload).unwrap(), job);
+    }
+
+    #[test]
+    fn pauses_grow_to_an_hour() {
+        assert_eq!(backoff(1), Duration::from_secs(2));
+        assert_eq!(backoff(5), Duration::from_secs(32));
+        assert_eq!(backoff(1000), Duration::from_secs(3_600));
+    }
+}

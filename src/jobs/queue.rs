@@ -1,0 +1,227 @@
+//! The queue's rows: enqueue, claim with SKIP LOCKED, finish. `run_at` is the shop's time, leases are the machine's.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Job, Lane};
+use crate::db::Conn;
+use crate::error::{AppError, Result};
+use crate::ports::clock::machine_now;
+use crate::schema::{instances, jobs};
+use crate::types::id::JobId;
+
+/// A running job whose instance has not been seen for that long goes back to the queue.
+pub const INSTANCE_DEAD_AFTER: TimeDelta = TimeDelta::seconds(10);
+/// However long a job may take; its lease ends a little later.
+pub const TIME_LIMIT: TimeDelta = TimeDelta::seconds(90);
+const LEASE: TimeDelta = TimeDelta::seconds(120);
+
+#[derive(Insertable)]
+#[diesel(table_name = jobs)]
+struct NewJob {
+    id: JobId,
+    lane: &'static str,
+    kind: String,
+    payload: Value,
+    run_at: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+}
+
+/// A job that this instance holds.
+#[derive(Debug, Queryable, QueryableByName)]
+pub struct Claimed {
+    #[diesel(sql_type = SqlUuid)]
+    pub id: JobId,
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    #[diesel(sql_type = diesel::sql_types::Jsonb)]
+    pub payload: Value,
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pub attempts: i32,
+}
+
+/// # Errors
+/// Never in practice: every payload is JSON.
+pub fn to_columns(job: &Job) -> Result<(String, Value)> {
+    let mut value = serde_json::to_value(job).map_err(AppError::internal)?;
+    let payload = value.get_mut("payload").map_or_else(|| json!({}), Value::take);
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((kind, payload))
+}
+
+/// # Errors
+/// When this program knows no such kind or payload (a newer one wrote it).
+pub fn from_columns(kind: &str, payload: Value) -> Result<Job> {
+    serde_json::from_value(json!({ "kind": kind, "payload": payload })).map_err(AppError::internal)
+}
+
+/// Queues one job for `run_at` (the shop's time), in the transaction that causes it.
+///
+/// # Errors
+/// The database's.
+pub async fn enqueue(conn: &mut Conn, job: &Job, run_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<JobId> {
+    let ids = enqueue_all(conn, std::slice::from_ref(&(job.clone(), run_at)), now).await?;
+    ids.into_iter().next().ok_or_else(|| AppError::internal("no job was queued"))
+}
+
+/// Queues many jobs with one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn enqueue_all(
+    conn: &mut Conn,
+    batch: &[(Job, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> Result<Vec<JobId>> {
+    let mut rows = Vec::with_capacity(batch.len());
+    for (job, run_at) in batch {
+        let (kind, payload) = to_columns(job)?;
+        rows.push(NewJob {
+            id: JobId::new(),
+            lane: job.lane().as_str(),
+            kind,
+            payload,
+            run_at: *run_at,
+            created_at: now,
+        });
+    }
+    let ids = rows.iter().map(|row| row.id).collect();
+    // A statement takes 65,535 parameters.
+    for chunk in rows.chunks(5_000) {
+        diesel::insert_into(jobs::table).values(chunk).execute(conn).await?;
+    }
+    Ok(ids)
+}
+
+/// Takes up to `limit` due jobs of a lane for `instance`; jobs that others are taking are skipped.
+///
+/// # Errors
+/// The database's.
+pub async fn claim(
+    conn: &mut Conn,
+    lane: Lane,
+    limit: usize,
+    now: DateTime<Utc>,
+    instance: Uuid,
+) -> Result<Vec<Claimed>> {
+    let sql = "UPDATE jobs SET state = 'running', lease = $1, leased_until = $2, attempts = attempts + 1 \
+               WHERE id IN (SELECT id FROM jobs WHERE lane = $3 AND state = 'queued' AND run_at <= $4 \
+                            ORDER BY run_at LIMIT $5 FOR UPDATE SKIP LOCKED) \
+               RETURNING id, kind, payload, attempts";
+    let rows = diesel::sql_query(sql)
+        .bind::<SqlUuid, _>(instance)
+        .bind::<Timestamptz, _>(machine_now() + LEASE)
+        .bind::<Text, _>(lane.as_str())
+        .bind::<Timestamptz, _>(now)
+        .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(conn)
+        .await?;
+    Ok(rows)
+}
+
+/// # Errors
+/// The database's.
+pub async fn finish(conn: &mut Conn, done: &[JobId], instance: Uuid, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(jobs::table.filter(jobs::id.eq_any(done)).filter(jobs::lease.eq(instance)))
+        .set((
+            jobs::state.eq("done"),
+            jobs::lease.eq(None::<Uuid>),
+            jobs::leased_until.eq(None::<DateTime<Utc>>),
+            jobs::last_error.eq(None::<String>),
+            jobs::finished_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Puts a job back for `run_at`; `error` is why, none when it only has to wait (then the try doesn't count).
+///
+/// # Errors
+/// The database's.
+pub async fn put_back(
+    conn: &mut Conn,
+    job: JobId,
+    instance: Uuid,
+    run_at: DateTime<Utc>,
+    error: Option<&str>,
+) -> Result<()> {
+    let uncounted = i32::from(error.is_none());
+    diesel::update(jobs::table.filter(jobs::id.eq(job)).filter(jobs::lease.eq(instance)))
+        .set((
+            jobs::state.eq("queued"),
+            jobs::lease.eq(None::<Uuid>),
+            jobs::leased_until.eq(None::<DateTime<Utc>>),
+            jobs::run_at.eq(run_at),
+            jobs::attempts.eq(jobs::attempts - uncounted),
+            jobs::last_error.eq(error),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// # Errors
+/// The database's.
+pub async fn bury(
+    conn: &mut Conn,
+    job: JobId,
+    instance: Uuid,
+    error: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    diesel::update(jobs::table.filter(jobs::id.eq(job)).filter(jobs::lease.eq(instance)))
+        .set((
+            jobs::state.eq("dead"),
+            jobs::lease.eq(None::<Uuid>),
+            jobs::leased_until.eq(None::<DateTime<Utc>>),
+            jobs::last_error.eq(error),
+            jobs::finished_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Gives back what instances that died were running, and what has run past its lease.
+///
+/// # Errors
+/// The database's.
+pub async fn recover(conn: &mut Conn) -> Result<usize> {
+    let now = machine_now();
+    let alive = instances::table
+        .filter(instances::seen_at.gt(now - INSTANCE_DEAD_AFTER))
+        .select(instances::id.nullable());
+    let lost = jobs::table
+        .filter(jobs::state.eq("running"))
+        .filter(jobs::leased_until.lt(now).or(diesel::dsl::not(jobs::lease.eq_any(alive))));
+    let count = diesel::update(lost)
+        .set((
+            jobs::state.eq("queued"),
+            jobs::lease.eq(None::<Uuid>),
+            jobs::leased_until.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(count)
+}
+
+/// The earliest time at which a queued job is due; jobs that run now count as due now.
+///
+/// # Errors
+/// The database's.
+pub async fn next_due(conn: &mut Conn, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    let running = diesel::dsl::exists(jobs::table.filter(jobs::state.eq("running")));
+    if diesel::select(running).get_result::<bool>(conn).await? {
+        return Ok(Some(now));
+    }
+    Ok(jobs::table
+        .filter(jobs::state.eq("queued"))
+        .select(diesel::dsl::min(jobs::run_at))
+        .first::<Option<DateTime<Utc>>>(conn)
+        .await?)
+}

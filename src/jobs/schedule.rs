@@ -1,0 +1,137 @@
+//! Periodic work, by the shop's time, and the pulse that keeps an instance in step with the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+
+use super::{Job, Outcome, queue};
+use crate::app::App;
+use crate::db::{self, Conn};
+use crate::error::Result;
+use crate::ports::clock::machine_now;
+use crate::schema::{attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, shop_clock};
+
+/// Name, job and period of everything periodic.
+fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
+    vec![("purge", Job::Purge {}, TimeDelta::hours(1))]
+}
+
+/// Every half second: takes over the shared clock offset and runs [`App::on_pulse`]; every two: says that this instance
+/// lives, gives back the jobs of instances that don't, and queues what is due by the schedule.
+pub async fn pulse(app: Arc<App>) {
+    let mut shutdown = app.shutdown.subscribe();
+    let mut round: u32 = 0;
+    while !*shutdown.borrow() {
+        if let Err(error) = beat(&app, round % 4 == 0).await {
+            tracing::warn!(%error, "the pulse failed");
+        }
+        round = round.wrapping_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            _ = shutdown.changed() => {}
+        }
+    }
+}
+
+/// One beat; `full` for the slower part too.
+///
+/// # Errors
+/// The database's.
+pub async fn beat(app: &App, full: bool) -> Result<()> {
+    let mut conn = db::connect(&app.pool).await?;
+    read_clock(app, &mut conn).await?;
+    app.on_pulse(&mut conn).await?;
+    if full {
+        let alive = say_alive(app, &mut conn).await?;
+        app.on_instances(alive);
+        queue::recover(&mut conn).await?;
+        queue_due(app, &mut conn).await?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// The database's.
+pub async fn read_clock(app: &App, conn: &mut Conn) -> Result<()> {
+    let micros: i64 = shop_clock::table.select(shop_clock::offset_micros).first(conn).await?;
+    app.clock.raise_offset(TimeDelta::microseconds(micros));
+    Ok(())
+}
+
+/// Writes this instance's heartbeat and returns how many live.
+async fn say_alive(app: &App, conn: &mut Conn) -> Result<i64> {
+    let now = machine_now();
+    diesel::insert_into(instances::table)
+        .values((instances::id.eq(app.instance), instances::seen_at.eq(now)))
+        .on_conflict(instances::id)
+        .do_update()
+        .set(instances::seen_at.eq(excluded(instances::seen_at)))
+        .execute(conn)
+        .await?;
+    let alive = instances::table.filter(instances::seen_at.gt(now - queue::INSTANCE_DEAD_AFTER));
+    Ok(alive.count().get_result(conn).await?)
+}
+
+/// Queues each periodic job whose time has come: the guarded update decides which instance does.
+///
+/// # Errors
+/// The database's.
+pub async fn queue_due(app: &App, conn: &mut Conn) -> Result<()> {
+    let now = app.clock.now();
+    for (name, job, every) in periodic() {
+        db::transaction_on(conn, async |conn| {
+            if claim_run(conn, name, now, every).await? {
+                queue::enqueue(conn, &job, now, now).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn claim_run(conn: &mut Conn, name: &str, now: DateTime<Utc>, every: TimeDelta) -> Result<bool> {
+    let next = schedules::next_run_at.eq(now + every);
+    let due = schedules::table.filter(schedules::name.eq(name)).filter(schedules::next_run_at.le(now));
+    if diesel::update(due).set(next).execute(conn).await? == 1 {
+        return Ok(true);
+    }
+    let first = diesel::insert_into(schedules::table)
+        .values((schedules::name.eq(name), next))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(first == 1)
+}
+
+/// The job [`Job::Purge`].
+///
+/// # Errors
+/// The database's.
+pub async fn purge(app: &App) -> Result<Outcome> {
+    let mut conn = db::connect(&app.pool).await?;
+    let (now, machine) = (app.clock.now(), machine_now());
+    let week_ago = now - TimeDelta::days(7);
+    diesel::delete(jobs::table.filter(jobs::state.eq("done")).filter(jobs::finished_at.lt(week_ago)))
+        .execute(&mut conn)
+        .await?;
+    diesel::delete(
+        idempotency_keys::table.filter(idempotency_keys::created_at.lt(now - TimeDelta::hours(72))),
+    )
+    .execute(&mut conn)
+    .await?;
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(now)))
+        .execute(&mut conn)
+        .await?;
+    diesel::delete(attempts::table.filter(attempts::window_started_at.lt(machine - TimeDelta::days(1))))
+        .execute(&mut conn)
+        .await?;
+    diesel::delete(instances::table.filter(instances::seen_at.lt(machine - TimeDelta::hours(1))))
+        .execute(&mut conn)
+        .await?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,157 @@
+//! The loops that run jobs: one a lane, woken when this instance has queued work, else looking every fifth of a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+
+use super::queue::{self, Claimed};
+use super::{Lane, Outcome, backoff};
+use crate::app::App;
+use crate::db;
+use crate::error::{AppError, Code, Result};
+
+const IDLE_PAUSE: Duration = Duration::from_millis(200);
+
+/// Wakes a lane's loop: call it after the commit that queued work for it.
+#[derive(Debug, Default)]
+pub struct Wakers {
+    stripe: Notify,
+    mail: Notify,
+    local: Notify,
+}
+
+impl Wakers {
+    pub fn wake(&self, lane: Lane) {
+        self.of(lane).notify_one();
+    }
+
+    fn of(&self, lane: Lane) -> &Notify {
+        match lane {
+            Lane::Stripe => &self.stripe,
+            Lane::Mail => &self.mail,
+            Lane::Local => &self.local,
+        }
+    }
+}
+
+/// Runs one lane until the app is shutting down; jobs that run then are finished first.
+pub async fn run_lane(app: Arc<App>, lane: Lane) {
+    let slots = Arc::new(Semaphore::new(lane.concurrency()));
+    let mut running = JoinSet::new();
+    let mut shutdown = app.shutdown.subscribe();
+    while !*shutdown.borrow() {
+        while running.try_join_next().is_some() {}
+        let free = slots.available_permits();
+        let claimed = if free == 0 { Vec::new() } else { claim(&app, lane, free).await };
+        let went_empty = claimed.is_empty();
+        for job in claimed {
+            let (app, slots) = (Arc::clone(&app), Arc::clone(&slots));
+            running.spawn(async move {
+                let permit = slots.acquire().await;
+                run_one(&app, job).await;
+                drop(permit);
+                app.jobs.wake(lane);
+            });
+            // The permit is taken inside; yield so that the count above is right the next time round.
+            tokio::task::yield_now().await;
+        }
+        if went_empty {
+            tokio::select! {
+                () = app.jobs.of(lane).notified() => {}
+                () = tokio::time::sleep(IDLE_PAUSE) => {}
+                _ = shutdown.changed() => {}
+            }
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn claim(app: &App, lane: Lane, free: usize) -> Vec<Claimed> {
+    let taken = async {
+        let mut conn = db::connect(&app.pool).await?;
+        queue::claim(&mut conn, lane, free, app.clock.now(), app.instance).await
+    };
+    taken.await.unwrap_or_else(|error| {
+        tracing::warn!(lane = lane.as_str(), %error, "jobs can't be claimed");
+        Vec::new()
+    })
+}
+
+async fn run_one(app: &App, claimed: Claimed) {
+    let started = tokio::time::Instant::now();
+    let result = execute(app, &claimed).await;
+    if let Err(error) = record(app, &claimed, result).await {
+        // The row stays `running`; its lease ends and it runs again.
+        tracing::warn!(job = %claimed.id, kind = claimed.kind, %error, "a job's end can't be recorded");
+    }
+    app.metrics.job_done(&claimed.kind, started.elapsed());
+}
+
+async fn execute(app: &App, claimed: &Claimed) -> Result<Outcome> {
+    let job = queue::from_columns(&claimed.kind, claimed.payload.clone())?;
+    let limit = queue::TIME_LIMIT.to_std().unwrap_or(Duration::from_secs(90));
+    match tokio::time::timeout(limit, super::run(job, app)).await {
+        Ok(result) => result,
+        Err(_) => Err(AppError::internal("the job took too long")),
+    }
+}
+
+async fn record(app: &App, claimed: &Claimed, result: Result<Outcome>) -> Result<()> {
+    let mut conn = db::connect(&app.pool).await?;
+    let now = app.clock.now();
+    let error = match result {
+        Ok(Outcome::Done) => return queue::finish(&mut conn, &[claimed.id], app.instance, now).await,
+        Ok(Outcome::Again(at)) => {
+            return queue::put_back(&mut conn, claimed.id, app.instance, at, None).await;
+        }
+        Err(error) => error.to_string(),
+    };
+    let known = queue::from_columns(&claimed.kind, claimed.payload.clone()).ok();
+    let tries = known.as_ref().map_or(1_000, super::Job::max_attempts);
+    if claimed.attempts < tries {
+        tracing::info!(job = %claimed.id, kind = claimed.kind, attempts = claimed.attempts, error, "a job failed");
+        return queue::put_back(
+            &mut conn,
+            claimed.id,
+            app.instance,
+            now + backoff(claimed.attempts),
+            Some(&error),
+        )
+        .await;
+    }
+    tracing::error!(job = %claimed.id, kind = claimed.kind, error, "a job failed for the last time");
+    db::transaction_on(&mut conn, async |conn| {
+        queue::bury(conn, claimed.id, app.instance, &error, now).await?;
+        match &known {
+            Some(job) => super::on_dead(job, conn, &error).await,
+            None => Ok(()),
+        }
+    })
+    .await
+}
+
+/// Waits until nothing is due: for tests and for moving the demo's clock. The lanes' loops do the work.
+///
+/// # Errors
+/// `busy` when work is still due after `limit` of the machine's time.
+pub async fn drain(app: &App, limit: Duration) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + limit;
+    loop {
+        for lane in Lane::ALL {
+            app.jobs.wake(lane);
+        }
+        let mut conn = db::connect(&app.pool).await?;
+        let now = app.clock.now();
+        let due = queue::next_due(&mut conn, now).await?.is_some_and(|at| at <= now);
+        drop(conn);
+        if !due {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() > deadline {
+            return Err(Code::Busy.because("Work is still due."));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,582 @@
+// Generated from the migrations; a test compares it with the database. Renew: UPDATE_GENERATED=1 make test
+
+diesel::table! {
+    account_tokens (hash) {
+        hash -> Bytea,
+        account_id -> Uuid,
+        purpose -> Text,
+        email -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    accounts (id) {
+        id -> Uuid,
+        email -> Nullable<Text>,
+        email_key -> Nullable<Text>,
+        person_key -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        name -> Nullable<Text>,
+        locale -> Text,
+        marketing -> Bool,
+        roles -> Array<Text>,
+        invite_code -> Nullable<Text>,
+        stripe_customer_id -> Nullable<Text>,
+        email_verified_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        erased_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        name -> Text,
+        hash -> Bytea,
+        roles -> Array<Text>,
+        created_by -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    attempts (key) {
+        key -> Text,
+        window_started_at -> Timestamptz,
+        count -> Integer,
+    }
+}
+
+diesel::table! {
+    audit_head (id) {
+        id -> SmallInt,
+        seq -> BigInt,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_log (seq) {
+        seq -> BigInt,
+        at -> Timestamptz,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        action -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        reason -> Nullable<Text>,
+        detail -> Jsonb,
+        prev_hash -> Bytea,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    chapters (id) {
+        id -> Uuid,
+        code -> Text,
+        name -> Text,
+        prefix -> Text,
+        next_sequence -> BigInt,
+        is_default -> Bool,
+        created_at -> Timestamptz,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    claims (id) {
+        id -> Uuid,
+        pool_id -> Uuid,
+        order_id -> Uuid,
+        line_id -> Uuid,
+        quantity -> BigInt,
+        state -> Text,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    disputes (id) {
+        id -> Uuid,
+        stripe_dispute_id -> Text,
+        payment_id -> Uuid,
+        order_id -> Uuid,
+        state -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        reason -> Text,
+        opened_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    drive_applications (id) {
+        id -> Uuid,
+        drive_id -> Uuid,
+        account_id -> Uuid,
+        answers -> Jsonb,
+        state -> Text,
+        reason -> Nullable<Text>,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        buy_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    drive_invitations (id) {
+        id -> Uuid,
+        drive_id -> Uuid,
+        code -> Text,
+        email_key -> Nullable<Text>,
+        pool_id -> Uuid,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    drive_releases (drive_id, at) {
+        drive_id -> Uuid,
+        at -> Timestamptz,
+        quantity -> BigInt,
+    }
+}
+
+diesel::table! {
+    drives (id) {
+        id -> Uuid,
+        code -> Text,
+        series -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        plan_id -> Uuid,
+        pool_id -> Uuid,
+        admission -> Text,
+        opens_at -> Timestamptz,
+        closes_at -> Timestamptz,
+        buy_within_hours -> Integer,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (account_id, route, key) {
+        account_id -> Uuid,
+        route -> Text,
+        key -> Text,
+        body_hash -> Bytea,
+        status -> SmallInt,
+        resource -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    instances (id) {
+        id -> Uuid,
+        seen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Uuid,
+        lane -> Text,
+        kind -> Text,
+        payload -> Jsonb,
+        state -> Text,
+        run_at -> Timestamptz,
+        attempts -> Integer,
+        lease -> Nullable<Uuid>,
+        leased_until -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    mails (id) {
+        id -> Uuid,
+        cause -> Text,
+        account_id -> Nullable<Uuid>,
+        to_address -> Text,
+        kind -> Text,
+        locale -> Text,
+        data -> Jsonb,
+        state -> Text,
+        last_error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        sent_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    member_numbers (number) {
+        number -> Text,
+        account_id -> Uuid,
+        chapter_id -> Uuid,
+        sequence -> BigInt,
+        given_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    membership_terms (id) {
+        id -> Uuid,
+        membership_id -> Uuid,
+        account_id -> Uuid,
+        source -> Text,
+        line_id -> Nullable<Uuid>,
+        tier_id -> Uuid,
+        plan_id -> Nullable<Uuid>,
+        anchor_at -> Timestamptz,
+        starts_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+        value_minor -> BigInt,
+        value_from -> Timestamptz,
+        value_seconds -> Nullable<BigInt>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    memberships (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        tier_id -> Uuid,
+        plan_id -> Nullable<Uuid>,
+        chapter_id -> Uuid,
+        state -> Text,
+        starts_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+        frozen_at -> Nullable<Timestamptz>,
+        frozen_cause -> Nullable<Text>,
+        closed_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    order_lines (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        position -> Integer,
+        kind -> Text,
+        plan_id -> Nullable<Uuid>,
+        drive_id -> Nullable<Uuid>,
+        invitation_id -> Nullable<Uuid>,
+        title -> Text,
+        quantity -> BigInt,
+        unit_price_minor -> BigInt,
+        discount_minor -> BigInt,
+        total_minor -> BigInt,
+        refunded_minor -> BigInt,
+        fulfilled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    orders (id) {
+        id -> Uuid,
+        number -> Text,
+        account_id -> Uuid,
+        state -> Text,
+        currency -> Text,
+        subtotal_minor -> BigInt,
+        discount_minor -> BigInt,
+        shipping_minor -> BigInt,
+        tax_included_minor -> BigInt,
+        total_minor -> BigInt,
+        points_minor -> BigInt,
+        credit_minor -> BigInt,
+        due_minor -> BigInt,
+        refunded_minor -> BigInt,
+        explanation -> Jsonb,
+        email -> Text,
+        locale -> Text,
+        invite_code -> Nullable<Text>,
+        terms_version -> Nullable<Text>,
+        consents -> Jsonb,
+        success_url -> Text,
+        cancel_url -> Text,
+        hold_minutes -> Integer,
+        has_membership -> Bool,
+        created_at -> Timestamptz,
+        paid_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    payments (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        attempt -> Integer,
+        state -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        methods -> Array<Text>,
+        call_attempt -> Integer,
+        session_expires_at -> Nullable<Timestamptz>,
+        stripe_session_id -> Nullable<Text>,
+        url -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
+        stripe_payment_intent_id -> Nullable<Text>,
+        stripe_charge_id -> Nullable<Text>,
+        card_fingerprint -> Nullable<Text>,
+        method_used -> Nullable<Text>,
+        failure_code -> Nullable<Text>,
+        captured_minor -> BigInt,
+        captured_at -> Nullable<Timestamptz>,
+        sent_back -> Bool,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    plans (id) {
+        id -> Uuid,
+        code -> Text,
+        tier_id -> Uuid,
+        term -> Text,
+        price_minor -> BigInt,
+        currency -> Text,
+        renews -> Text,
+        payment_methods -> Array<Text>,
+        hold_minutes -> Integer,
+        open_sale -> Bool,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    pools (id) {
+        id -> Uuid,
+        kind -> Text,
+        capacity -> BigInt,
+        held -> BigInt,
+        taken -> BigInt,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (hash) {
+        hash -> Bytea,
+        session_id -> Uuid,
+        salt -> Bytea,
+        issued_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    refund_lines (refund_id, line_id) {
+        refund_id -> Uuid,
+        line_id -> Uuid,
+        amount_minor -> BigInt,
+        restock -> Bool,
+    }
+}
+
+diesel::table! {
+    refunds (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        payment_id -> Uuid,
+        cause -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        reason -> Text,
+        state -> Text,
+        call_attempt -> Integer,
+        stripe_refund_id -> Nullable<Text>,
+        failure_reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    schedules (name) {
+        name -> Text,
+        next_run_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    series_places (id) {
+        id -> Uuid,
+        series -> Text,
+        account_id -> Uuid,
+        person_key -> Text,
+        order_id -> Uuid,
+        released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        user_agent -> Text,
+        created_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        ended_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    shop_clock (id) {
+        id -> SmallInt,
+        offset_micros -> BigInt,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        private_key -> Bytea,
+        public_key -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    stripe_events (id) {
+        id -> Text,
+        kind -> Text,
+        payload -> Bytea,
+        state -> Text,
+        received_at -> Timestamptz,
+        applied_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    terms_versions (version) {
+        version -> Text,
+        url -> Text,
+        published_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    tiers (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        rank -> Integer,
+        benefits -> Jsonb,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::joinable!(account_tokens -> accounts (account_id));
+diesel::joinable!(api_keys -> accounts (created_by));
+diesel::joinable!(claims -> order_lines (line_id));
+diesel::joinable!(claims -> orders (order_id));
+diesel::joinable!(claims -> pools (pool_id));
+diesel::joinable!(disputes -> orders (order_id));
+diesel::joinable!(disputes -> payments (payment_id));
+diesel::joinable!(drive_applications -> accounts (account_id));
+diesel::joinable!(drive_applications -> drives (drive_id));
+diesel::joinable!(drive_invitations -> drives (drive_id));
+diesel::joinable!(drive_invitations -> pools (pool_id));
+diesel::joinable!(drive_releases -> drives (drive_id));
+diesel::joinable!(drives -> plans (plan_id));
+diesel::joinable!(drives -> pools (pool_id));
+diesel::joinable!(idempotency_keys -> accounts (account_id));
+diesel::joinable!(mails -> accounts (account_id));
+diesel::joinable!(member_numbers -> accounts (account_id));
+diesel::joinable!(member_numbers -> chapters (chapter_id));
+diesel::joinable!(membership_terms -> accounts (account_id));
+diesel::joinable!(membership_terms -> memberships (membership_id));
+diesel::joinable!(membership_terms -> order_lines (line_id));
+diesel::joinable!(membership_terms -> plans (plan_id));
+diesel::joinable!(membership_terms -> tiers (tier_id));
+diesel::joinable!(memberships -> accounts (account_id));
+diesel::joinable!(memberships -> chapters (chapter_id));
+diesel::joinable!(memberships -> plans (plan_id));
+diesel::joinable!(memberships -> tiers (tier_id));
+diesel::joinable!(order_lines -> drive_invitations (invitation_id));
+diesel::joinable!(order_lines -> drives (drive_id));
+diesel::joinable!(order_lines -> orders (order_id));
+diesel::joinable!(order_lines -> plans (plan_id));
+diesel::joinable!(orders -> accounts (account_id));
+diesel::joinable!(orders -> terms_versions (terms_version));
+diesel::joinable!(payments -> orders (order_id));
+diesel::joinable!(plans -> tiers (tier_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(refund_lines -> order_lines (line_id));
+diesel::joinable!(refund_lines -> refunds (refund_id));
+diesel::joinable!(refunds -> orders (order_id));
+diesel::joinable!(refunds -> payments (payment_id));
+diesel::joinable!(series_places -> accounts (account_id));
+diesel::joinable!(series_places -> orders (order_id));
+diesel::joinable!(sessions -> accounts (account_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    account_tokens,
+    accounts,
+    api_keys,
+    attempts,
+    audit_head,
+    audit_log,
+    chapters,
+    claims,
+    disputes,
+    drive_applications,
+    drive_invitations,
+    drive_releases,
+    drives,
+    idempotency_keys,
+    instances,
+    jobs,
+    mails,
+    member_numbers,
+    membership_terms,
+    memberships,
+    order_lines,
+    orders,
+    payments,
+    plans,
+    pools,
+    refresh_tokens,
+    refund_lines,
+    refunds,
+    schedules,
+    series_places,
+    sessions,
+    shop_clock,
+    signing_keys,
+    stripe_events,
+    terms_versions,
+    tiers,
+);
