@@ -85,14 +85,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_second_holds_more_calls_than_the_rate_and_its_hundredth() {
-        let pacer = Arc::new(Pacer::new(1000));
+        // Slots that aren't whole milliseconds: every timer wakes late, and the rate must be reached all the same.
+        let pacer = Arc::new(Pacer::new(700));
         turns(&pacer, 1).await;
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let moments = turns(&pacer, 5000).await;
+        let moments = turns(&pacer, 3500).await;
         let busiest =
             moments.iter().map(|from| moments.iter().filter(|at| (*from..*from + 1000).contains(at)).count());
         let busiest = busiest.max().unwrap();
-        assert!((990..=1015).contains(&busiest), "{busiest}");
+        assert!((695..=710).contains(&busiest), "{busiest}");
     }
 
     #[tokio::test(start_paused = true)]
