@@ -4,10 +4,10 @@ pub mod app;
 pub mod audit;
 pub mod config;
 pub mod db;
+pub mod dev;
 pub mod error;
 pub mod http;
 pub mod jobs;
-pub mod messages;
 pub mod ports;
 #[rustfmt::skip]
 #[allow(missing_docs)]

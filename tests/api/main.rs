@@ -8,3 +8,4 @@
 )]
 
 mod private_postgres;
+mod stripe_simulator;

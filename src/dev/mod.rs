@@ -1,0 +1,3 @@
+//! What development and proof need and production never reaches: it refuses to run beside a live key.
+
+pub mod stripe;

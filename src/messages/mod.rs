@@ -1,3 +1,0 @@
-//! What the shop says to people: mails (later notices).
-
-pub mod mails;
