@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
-use super::{Job, Outcome, queue};
+use super::{Job, Outcome, queue, worker};
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::Result;
@@ -134,4 +134,40 @@ pub async fn purge(app: &App) -> Result<Outcome> {
         .execute(&mut conn)
         .await?;
     Ok(Outcome::Done)
+}
+
+/// Moves the shop's clock forward by `by`, from due time to due time: at each, what became due is run before time goes
+/// on. Answers when nothing due is left.
+///
+/// # Errors
+/// The database's, or `busy` when work that became due doesn't end.
+pub async fn advance_clock(app: &App, by: TimeDelta) -> Result<DateTime<Utc>> {
+    let limit = Duration::from_secs(60);
+    let target = app.clock.now() + by;
+    worker::drain(app, limit).await?;
+    loop {
+        let mut conn = db::connect(&app.pool).await?;
+        let now = app.clock.now();
+        let next = queue::next_due(&mut conn, now).await?.filter(|at| *at <= target);
+        let Some(at) = next else { break };
+        raise_clock(app, &mut conn, (at - now).max(TimeDelta::zero())).await?;
+        drop(conn);
+        worker::drain(app, limit).await?;
+    }
+    let mut conn = db::connect(&app.pool).await?;
+    let left = (target - app.clock.now()).max(TimeDelta::zero());
+    raise_clock(app, &mut conn, left).await?;
+    queue_due(app, &mut conn).await?;
+    drop(conn);
+    worker::drain(app, limit).await?;
+    Ok(app.clock.now())
+}
+
+async fn raise_clock(app: &App, conn: &mut Conn, by: TimeDelta) -> Result<()> {
+    let micros = by.num_microseconds().unwrap_or(0);
+    diesel::update(shop_clock::table)
+        .set(shop_clock::offset_micros.eq(shop_clock::offset_micros + micros))
+        .execute(conn)
+        .await?;
+    read_clock(app, conn).await
 }

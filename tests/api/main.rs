@@ -1,4 +1,4 @@
-//! The API tests: one binary, a file a feature.
+//! The one test binary: a file a feature, against a real PostgreSQL, over real HTTP.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,5 +7,8 @@
     clippy::print_stdout
 )]
 
+mod support;
+
 mod private_postgres;
+mod skeleton;
 mod stripe_simulator;

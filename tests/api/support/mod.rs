@@ -1,0 +1,117 @@
+//! What every test starts with: an application of its own on a database of its own, and a client to talk to it.
+
+pub mod database;
+pub mod http;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use kindred::app::{App, Application, StopHandle};
+use kindred::config::Settings;
+use kindred::jobs::worker;
+use kindred::ports::clock::Clock;
+
+pub use http::Request;
+
+/// A running application. Call [`TestApp::finish`] at the end: it drains the jobs and checks every invariant.
+pub struct TestApp {
+    pub app: Arc<App>,
+    pub url: String,
+    pub client: reqwest::Client,
+    database: Arc<database::TestDatabase>,
+    stop: StopHandle,
+    served: tokio::task::JoinHandle<()>,
+}
+
+/// Settings of a test: no limits in the way, port 0.
+pub fn settings(values: &[(&str, &str)]) -> Settings {
+    let base = [
+        ("KINDRED_LISTEN", "127.0.0.1:0"),
+        ("KINDRED_PUBLIC_URL", "http://shop.test"),
+        ("KINDRED_DATABASE_CONNECTIONS", "8"),
+        ("KINDRED_ALLOWED_ORIGINS", "http://shop.test"),
+        ("KINDRED_LIMIT_REQUESTS_PER_MINUTE", "1000000"),
+        ("KINDRED_LIMIT_CREDENTIALS_PER_MINUTE", "1000000"),
+    ];
+    let find = |name: &str| {
+        let given = values.iter().chain(&base).find(|(known, _)| *known == name);
+        given.map(|(_, value)| (*value).to_owned())
+    };
+    let mut settings = Settings::from_lookup(&find).unwrap();
+    settings.demo = true;
+    settings
+}
+
+impl TestApp {
+    pub async fn spawn() -> Self {
+        Self::spawn_with(&[]).await
+    }
+
+    /// With settings by name, which win over the tests' defaults.
+    pub async fn spawn_with(values: &[(&str, &str)]) -> Self {
+        let database = Arc::new(database::TestDatabase::create().await);
+        Self::spawn_on(database, values).await
+    }
+
+    /// A second instance on the same database, with a clock of its own.
+    pub async fn sibling(&self, values: &[(&str, &str)]) -> Self {
+        Self::spawn_on(Arc::clone(&self.database), values).await
+    }
+
+    async fn spawn_on(database: Arc<database::TestDatabase>, values: &[(&str, &str)]) -> Self {
+        let mut settings = settings(values);
+        settings.database_url = Some(database.url().into());
+        let application = Application::build(settings, Clock::real()).await.unwrap();
+        let url = format!("http://{}", application.address);
+        let (app, stop) = (Arc::clone(&application.app), application.stop_handle());
+        let served = tokio::spawn(async move { application.run().await.unwrap() });
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(40))
+            .build()
+            .unwrap();
+        Self { app, url, client, database, stop, served }
+    }
+
+    pub fn get(&self, path: &str) -> Request<'_> {
+        Request::new(self, reqwest::Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Request<'_> {
+        Request::new(self, reqwest::Method::POST, path)
+    }
+
+    pub fn put(&self, path: &str) -> Request<'_> {
+        Request::new(self, reqwest::Method::PUT, path)
+    }
+
+    pub fn patch(&self, path: &str) -> Request<'_> {
+        Request::new(self, reqwest::Method::PATCH, path)
+    }
+
+    pub fn delete(&self, path: &str) -> Request<'_> {
+        Request::new(self, reqwest::Method::DELETE, path)
+    }
+
+    pub async fn conn(&self) -> kindred::db::PooledConn {
+        kindred::db::connect(&self.app.pool).await.unwrap()
+    }
+
+    /// Waits until no job is due.
+    pub async fn drain(&self) {
+        worker::drain(&self.app, Duration::from_secs(30)).await.unwrap();
+    }
+
+    /// Stops the application and lets it finish.
+    pub async fn finish(self) {
+        self.drain().await;
+        self.stop.stop().await;
+        self.served.await.unwrap();
+    }
+
+    /// Moves the shop's clock, on all instances that have looked since.
+    pub async fn advance(&self, by: TimeDelta) {
+        kindred::jobs::schedule::advance_clock(&self.app, by).await.unwrap();
+    }
+}
