@@ -124,7 +124,8 @@ impl Reader<'_> {
     }
 }
 
-const KNOWN_NAMES: [&str; 25] = [
+/// All settings; README.md and .env.example explain each (a test compares).
+pub const KNOWN_NAMES: [&str; 25] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",

@@ -9,6 +9,8 @@
 
 mod support;
 
+mod dependencies;
 mod private_postgres;
+mod settings_page;
 mod skeleton;
 mod stripe_simulator;

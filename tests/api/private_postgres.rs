@@ -186,7 +186,7 @@ async fn a_supervised_server_comes_back_and_loses_no_committed_row() {
         let pid = folder.pid().unwrap();
         kill_hard(&pid);
         let begun = Instant::now();
-        while folder.pid().is_none_or(|now| now == pid) || acknowledged.load(Ordering::Acquire) < before + 100
+        while folder.pid().is_none_or(|now| now == pid) || acknowledged.load(Ordering::Acquire) < before + 30
         {
             assert!(begun.elapsed() < Duration::from_secs(60), "it didn't come back");
             tokio::time::sleep(Duration::from_millis(20)).await;

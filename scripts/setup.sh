@@ -1,0 +1,58 @@
+#!/bin/sh
+# Makes sure that all is there to build and run kindred: Rust, a C compiler, PostgreSQL's server programs. What Debian has
+# is installed by apt where we may; else this prints what to type and fails.
+set -eu
+
+# The folders that the program looks into: src/db/private/programs.rs.
+have_postgres() {
+    for folder in $(printf '%s' "$PATH" | tr ':' ' ') /usr/lib/postgresql/*/bin /opt/homebrew/opt/*/bin \
+        /usr/local/opt/*/bin /usr/local/pgsql/bin; do
+        postgres=$(readlink -f "$folder/postgres" 2>/dev/null) || continue
+        bin=$(dirname "$postgres")
+        [ -x "$postgres" ] && [ -x "$bin/initdb" ] && [ -x "$bin/pg_dump" ] && return 0
+    done
+    return 1
+}
+
+if ! command -v cargo >/dev/null; then
+    echo "Rust is missing: install it from https://rustup.rs/, then run this again." >&2
+    exit 1
+fi
+
+packages=""
+have_postgres || packages="$packages postgresql"
+command -v cc >/dev/null || packages="$packages gcc libc6-dev"
+[ -n "$packages" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "Missing:$packages. Install PostgreSQL's server (15 or newer) and a C compiler with your system's package" >&2
+    echo "manager (macOS: brew install postgresql@17; Fedora: dnf install postgresql-server gcc), then run this again." >&2
+    exit 1
+fi
+if [ "$(id -u)" = 0 ]; then
+    sudo=""
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    sudo="sudo -n"
+else
+    echo "Missing:$packages. This user may not install them; please type" >&2
+    if command -v sudo >/dev/null; then
+        echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends$packages" >&2
+    else
+        echo "    su -c 'apt-get update && apt-get install -y --no-install-recommends$packages'" >&2
+    fi
+    echo "and run this again." >&2
+    exit 1
+fi
+
+echo "Installing:$packages"
+# Debian's package makes and starts a server of its own on TCP port 5432, which kindred doesn't use. This asks it not to,
+# for the time of this installation only.
+folder=/etc/postgresql-common/createcluster.d
+if [ ! -e "$folder/kindred.conf" ]; then
+    $sudo mkdir -p "$folder"
+    echo "create_main_cluster = off" | $sudo tee "$folder/kindred.conf" >/dev/null
+    trap '$sudo rm -f "$folder/kindred.conf"' EXIT
+fi
+$sudo apt-get update -q
+# shellcheck disable=SC2086 # a list of words
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
