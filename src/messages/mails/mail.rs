@@ -1,0 +1,170 @@
+//! Every mail that the shop sends, with what its template needs.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::{AppError, Result};
+
+/// A mail's kind and data, as they lie in the outbox. A kind's name is stored: rename none, and give a new field a
+/// default, while rows of it may be queued. Amounts are minor units of their `currency`, times are UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum Mail {
+    /// Sign-up: proves that the address is the account's.
+    VerifyEmail {
+        token: String,
+    },
+    ResetPassword {
+        token: String,
+    },
+    /// To the new address, before it replaces the old one.
+    ChangeEmail {
+        token: String,
+    },
+    /// A membership began: the member's number and card. `ends_at` (exclusive) is none for life.
+    Welcome {
+        number: String,
+        tier_zh: String,
+        tier_en: String,
+        starts_at: DateTime<Utc>,
+        ends_at: Option<DateTime<Utc>>,
+    },
+    /// An order was paid.
+    Receipt {
+        order_number: String,
+        lines: Vec<ReceiptLine>,
+        total_minor: i64,
+        due_minor: i64,
+        currency: String,
+        paid_at: DateTime<Utc>,
+    },
+    /// Money went back. `reason` is for the buyer, in the buyer's language, and may be empty.
+    Refunded {
+        order_number: String,
+        amount_minor: i64,
+        currency: String,
+        reason: String,
+    },
+    ApplicationReceived {
+        drive_zh: String,
+        drive_en: String,
+    },
+    /// An application to join was approved: the right to buy lasts until `buy_until`.
+    ApplicationApproved {
+        drive_zh: String,
+        drive_en: String,
+        buy_until: DateTime<Utc>,
+    },
+    ApplicationRefused {
+        drive_zh: String,
+        drive_en: String,
+        reason: String,
+    },
+    /// A held place is about to be given back; `url` is the payment page.
+    HoldEnding {
+        order_number: String,
+        url: String,
+        expires_at: DateTime<Utc>,
+    },
+    /// To operators: a cardholder disputes a payment. `reason` is Stripe's word for it.
+    DisputeOpened {
+        order_number: String,
+        amount_minor: i64,
+        currency: String,
+        reason: String,
+    },
+}
+
+/// A line of a receipt, as it was sold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptLine {
+    pub title: String,
+    pub quantity: i64,
+    pub total_minor: i64,
+}
+
+/// What stands in `data` where a secret was: the mail can't be rendered again.
+const SCRUBBED: &str = "scrubbed";
+
+impl Mail {
+    /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
+    pub const KINDS: [&str; 11] = [
+        "verify_email",
+        "reset_password",
+        "change_email",
+        "welcome",
+        "receipt",
+        "refunded",
+        "application_received",
+        "application_approved",
+        "application_refused",
+        "hold_ending",
+        "dispute_opened",
+    ];
+
+    /// The columns `kind` and `data` of the outbox.
+    ///
+    /// # Errors
+    /// Never in practice: every mail is JSON.
+    pub fn to_columns(&self) -> Result<(String, Value)> {
+        let mut value = serde_json::to_value(self).map_err(AppError::internal)?;
+        let data = value.get_mut("data").map_or_else(|| json!({}), Value::take);
+        let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok((kind, data))
+    }
+
+    /// # Errors
+    /// When this program knows no such kind or data (a newer one wrote it).
+    pub fn from_columns(kind: &str, data: Value) -> Result<Self> {
+        serde_json::from_value(json!({ "kind": kind, "data": data })).map_err(AppError::internal)
+    }
+
+    /// Without its secrets: what is kept once it was sent. None where it has none.
+    pub fn scrubbed(&self) -> Option<Self> {
+        let token = SCRUBBED.to_owned();
+        match self {
+            Self::VerifyEmail { .. } => Some(Self::VerifyEmail { token }),
+            Self::ResetPassword { .. } => Some(Self::ResetPassword { token }),
+            Self::ChangeEmail { .. } => Some(Self::ChangeEmail { token }),
+            Self::Welcome { .. }
+            | Self::Receipt { .. }
+            | Self::Refunded { .. }
+            | Self::ApplicationReceived { .. }
+            | Self::ApplicationApproved { .. }
+            | Self::ApplicationRefused { .. }
+            | Self::HoldEnding { .. }
+            | Self::DisputeOpened { .. } => None,
+        }
+    }
+
+    /// True when its secret was removed: it can't be sent again.
+    pub fn is_scrubbed(&self) -> bool {
+        self.scrubbed().is_some_and(|scrubbed| scrubbed == *self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_reads_back() {
+        let mail = Mail::VerifyEmail { token: "t".to_owned() };
+        let (kind, data) = mail.to_columns().unwrap();
+        assert_eq!((kind.as_str(), &data), ("verify_email", &json!({"token": "t"})));
+        assert_eq!(Mail::from_columns(&kind, data).unwrap(), mail);
+        assert!(Mail::from_columns("of_the_future", json!({})).is_err());
+    }
+
+    #[test]
+    fn a_secret_goes_and_the_mail_says_so() {
+        let mail = Mail::ResetPassword { token: "secret".to_owned() };
+        assert!(!mail.is_scrubbed());
+        let kept = mail.scrubbed().unwrap();
+        assert!(kept.is_scrubbed());
+        assert!(!format!("{:?}", kept.to_columns().unwrap()).contains("secret"));
+        let without = Mail::ApplicationReceived { drive_zh: String::new(), drive_en: String::new() };
+        assert!(!without.is_scrubbed());
+    }
+}

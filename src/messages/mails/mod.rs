@@ -1,0 +1,10 @@
+//! Mails: rows of an outbox, written in the transaction that caused them, sent by jobs, seen and resent by operators.
+//!
+//! A feature calls [`queue`] with a cause of its own (`welcome:mem_…`): the same cause never mails twice. After the
+//! commit, `app.jobs.wake(Lane::Mail)`.
+
+pub mod mail;
+pub mod model;
+
+pub use mail::{Mail, ReceiptLine};
+pub use model::{Recipient, queue, queue_all};

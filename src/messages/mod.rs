@@ -1,0 +1,3 @@
+//! What the shop says to people: mails (later notices).
+
+pub mod mails;
