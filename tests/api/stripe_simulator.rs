@@ -1,154 +1,15 @@
 //! The Stripe simulator through HTTP: its own promises, apart from what Stripe's SDKs prove in `tests/stripe`.
 
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+mod contract;
+mod faults;
+mod fixture;
+mod memory;
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use chrono::TimeDelta;
-use kindred::dev::stripe::{Running, Settings, Simulator};
-use kindred::ports::clock::Clock;
 use reqwest::StatusCode;
-use reqwest::redirect::Policy;
 use serde_json::Value;
 
-const KEY: &str = "sk_test_simulated";
-const SECRET: &str = "whsec_simulated";
-
-/// A webhook as it arrived: signature and body.
-type Arrived = (String, Value);
-
-/// A simulator, and an endpoint that keeps what arrives.
-struct Fixture {
-    sim: Running,
-    clock: Clock,
-    http: reqwest::Client,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
-    /// What the endpoint answers next, before it goes back to 200.
-    refusals: Arc<Mutex<u32>>,
-}
-
-async fn take(
-    request: HttpRequest,
-    body: web::Bytes,
-    state: web::Data<(Arc<Mutex<Vec<Arrived>>>, Arc<Mutex<u32>>)>,
-) -> HttpResponse {
-    let mut refusals = state.1.lock().unwrap();
-    if *refusals > 0 {
-        *refusals -= 1;
-        return HttpResponse::InternalServerError().finish();
-    }
-    let signature = request.headers().get("stripe-signature").unwrap().to_str().unwrap().to_owned();
-    state.0.lock().unwrap().push((signature, serde_json::from_slice(&body).unwrap()));
-    HttpResponse::Ok().finish()
-}
-
-impl Fixture {
-    fn start() -> Self {
-        Self::start_with(|_| {})
-    }
-
-    fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        let clock = Clock::real();
-        let arrived = Arc::new(Mutex::new(Vec::new()));
-        let refusals = Arc::new(Mutex::new(0));
-        let state = web::Data::new((Arc::clone(&arrived), Arc::clone(&refusals)));
-        let endpoint =
-            HttpServer::new(move || App::new().app_data(state.clone()).route("/hooks", web::post().to(take)))
-                .workers(1)
-                .disable_signals()
-                .bind("127.0.0.1:0")
-                .unwrap();
-        let address = endpoint.addrs()[0];
-        actix_web::rt::spawn(endpoint.run());
-
-        let mut settings = Settings::new(clock.clone(), KEY);
-        settings.webhook_url = Some(format!("http://{address}/hooks"));
-        settings.webhook_secrets = vec![SECRET.to_owned()];
-        change(&mut settings);
-        let sim = Simulator::listen(settings, TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
-        let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { sim, clock, http, arrived, refusals }
-    }
-
-    async fn post(&self, path: &str, form: &[(&str, &str)], key: Option<&str>) -> (u16, Value) {
-        let answer = self.try_post(path, form, key).await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
-    }
-
-    async fn try_post(
-        &self,
-        path: &str,
-        form: &[(&str, &str)],
-        key: Option<&str>,
-    ) -> Result<reqwest::Response, reqwest::Error> {
-        let body = web_form::body(form);
-        let mut request = self.http.post(format!("{}{path}", self.sim.url)).bearer_auth(KEY).body(body);
-        request = request.header("content-type", "application/x-www-form-urlencoded");
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        request.send().await
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        let request = self.http.get(format!("{}{path}", self.sim.url)).bearer_auth(KEY);
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
-    }
-
-    /// A session of 200.00 yuan over all methods.
-    async fn session(&self) -> Value {
-        let (status, session) = self.post("/v1/checkout/sessions", &SESSION, None).await;
-        assert_eq!(status, 200, "{session}");
-        session
-    }
-
-    /// The buyer acts on the hosted page.
-    async fn act(&self, session: &Value, form: &[(&str, &str)]) -> reqwest::Response {
-        let request = self.http.post(session["url"].as_str().unwrap()).body(web_form::body(form));
-        request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap()
-    }
-
-    async fn paid(&self, method: &str) -> Value {
-        let session = self.session().await;
-        let answer = self.act(&session, &[("action", "pay"), ("method", method)]).await;
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-        let (_, session) = self.get(&format!("/v1/checkout/sessions/{}", text(&session["id"]))).await;
-        session
-    }
-
-    async fn advance(&self, by: TimeDelta) {
-        self.clock.raise_offset(self.clock.offset() + by);
-        assert!(self.sim.simulator.run_due().await);
-    }
-
-    async fn kinds(&self) -> Vec<String> {
-        assert!(self.sim.simulator.run_due().await);
-        self.arrived.lock().unwrap().iter().map(|(_, event)| text(&event["type"])).collect()
-    }
-}
-
-mod web_form {
-    pub fn body(form: &[(&str, &str)]) -> String {
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-const SESSION: [(&str, &str); 9] = [
-    ("mode", "payment"),
-    ("success_url", "https://shop.test/done?session={CHECKOUT_SESSION_ID}"),
-    ("cancel_url", "https://shop.test/back"),
-    ("line_items[0][price_data][currency]", "cny"),
-    ("line_items[0][price_data][unit_amount]", "20000"),
-    ("line_items[0][price_data][product_data][name]", "普通会员"),
-    ("line_items[0][quantity]", "1"),
-    ("payment_method_options[wechat_pay][client]", "web"),
-    ("payment_intent_data[metadata][order_id]", "ord_1"),
-];
+use fixture::{Fixture, text};
 
 #[actix_web::test]
 async fn a_paid_session_sends_one_signed_event_and_is_booked() {
@@ -162,7 +23,7 @@ async fn a_paid_session_sends_one_signed_event_and_is_booked() {
     assert_eq!(answer.headers()["location"], to.as_str());
 
     assert_eq!(fixture.kinds().await, ["checkout.session.completed"]);
-    let (signature, event) = fixture.arrived.lock().unwrap()[0].clone();
+    let (signature, event) = fixture.arrivals.lock().unwrap().taken[0].clone();
     assert!(signature.starts_with("t=") && signature.matches(",v1=").count() == 1, "{signature}");
     assert_eq!(event["data"]["object"]["payment_status"], "paid");
 
