@@ -8,6 +8,7 @@ pub mod dev;
 pub mod error;
 pub mod http;
 pub mod jobs;
+pub mod membership;
 pub mod messages;
 pub mod ports;
 #[rustfmt::skip]

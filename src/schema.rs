@@ -78,6 +78,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    catalog_version (id) {
+        id -> SmallInt,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
     chapters (id) {
         id -> Uuid,
         code -> Text,
@@ -267,9 +274,9 @@ diesel::table! {
         starts_at -> Timestamptz,
         ends_at -> Nullable<Timestamptz>,
         frozen_at -> Nullable<Timestamptz>,
-        frozen_cause -> Nullable<Text>,
         closed_at -> Nullable<Timestamptz>,
         version -> Integer,
+        frozen_causes -> Array<Text>,
     }
 }
 
@@ -549,6 +556,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     audit_head,
     audit_log,
+    catalog_version,
     chapters,
     claims,
     disputes,

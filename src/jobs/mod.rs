@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::error::Result;
-use crate::types::id::MailId;
+use crate::membership;
+use crate::types::id::{MailId, MembershipId};
 
 pub use queue::{enqueue, enqueue_all};
 
@@ -23,6 +24,8 @@ pub use queue::{enqueue, enqueue_all};
 pub enum Job {
     /// Sends one mail of the outbox.
     SendMail { mail: MailId },
+    /// Closes a membership whose grace is over.
+    ExpireMembership { membership: MembershipId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, expired tokens, stale attempts.
     Purge {},
 }
@@ -60,7 +63,7 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::SendMail { .. } => Lane::Mail,
-            Self::Purge {} => Lane::Local,
+            Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
         }
     }
 
@@ -68,6 +71,7 @@ impl Job {
     pub fn max_attempts(&self) -> i32 {
         match self {
             Self::SendMail { .. } => 12,
+            Self::ExpireMembership { .. } => 12,
             Self::Purge {} => 5,
         }
     }
@@ -94,6 +98,9 @@ pub fn backoff(attempts: i32) -> Duration {
 pub async fn run(job: Job, app: &App) -> Result<Outcome> {
     match job {
         Job::SendMail { .. } => Ok(Outcome::Done),
+        Job::ExpireMembership { membership } => {
+            membership::memberships::service::expire(app, membership).await
+        }
         Job::Purge {} => schedule::purge(app).await,
     }
 }
@@ -104,7 +111,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
 /// The database's.
 pub async fn on_dead(job: &Job, _conn: &mut crate::db::Conn, _why: &str) -> Result<()> {
     match job {
-        Job::SendMail { .. } | Job::Purge {} => Ok(()),
+        Job::SendMail { .. } | Job::ExpireMembership { .. } | Job::Purge {} => Ok(()),
     }
 }
 

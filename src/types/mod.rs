@@ -6,3 +6,5 @@ pub mod locale;
 pub mod money;
 pub mod patch;
 pub mod period;
+pub mod stored;
+pub mod text;

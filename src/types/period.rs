@@ -42,6 +42,18 @@ impl FromStr for Term {
     }
 }
 
+/// As it is stored and shown: twelve months are a year.
+impl std::fmt::Display for Term {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Months(months) if months % 12 == 0 => write!(f, "P{}Y", months / 12),
+            Self::Months(months) => write!(f, "P{months}M"),
+            Self::Days(days) => write!(f, "P{days}D"),
+            Self::Lifetime => f.write_str("lifetime"),
+        }
+    }
+}
+
 impl Term {
     /// The end (exclusive) of the `n`-th period from `anchor`; none for life or beyond the calendar.
     pub fn end_after(self, anchor: DateTime<Utc>, n: u32, zone: Tz) -> Option<DateTime<Utc>> {
@@ -96,6 +108,15 @@ mod tests {
             ["", "P", "P0M", "1Y", "P1", "P1W", "P-1M", "P01M", "P101Y", "P1Y2M", "forever", "P٣M", "P1年"]
         {
             assert!(bad.parse::<Term>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_term_is_written_in_its_shortest_form() {
+        for (typed, shown) in
+            [("P12M", "P1Y"), ("P1Y", "P1Y"), ("P18M", "P18M"), ("P7D", "P7D"), ("lifetime", "lifetime")]
+        {
+            assert_eq!(typed.parse::<Term>().unwrap().to_string(), shown);
         }
     }
 

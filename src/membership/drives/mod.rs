@@ -1,0 +1,4 @@
+//! Recruitment drives (招募): one plan sold in a window, to a quota.
+
+pub mod model;
+pub mod rules;

@@ -1,0 +1,274 @@
+//! Rows of memberships, terms and member numbers. An account's membership changes only while its row in `accounts` is
+//! locked by who calls, and its own row is locked too, since the job that closes it locks nothing else.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::db::Conn;
+use crate::error::Result;
+use crate::schema::{chapters, member_numbers, membership_terms, memberships};
+use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
+use crate::types::stored::stored_enum;
+
+stored_enum! {
+    /// What is stored; what it means now is [`super::rules::Life`].
+    Stored {
+        Active = "active",
+        Frozen = "frozen",
+        Expired = "expired",
+        Revoked = "revoked",
+    }
+}
+
+stored_enum! {
+    /// Where a term comes from.
+    Source {
+        /// It was bought: `line_id` says with which line.
+        Order = "order",
+        /// An operator gave it.
+        Grant = "grant",
+        /// An operator lengthened the membership.
+        Extension = "extension",
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = memberships)]
+pub struct MembershipRow {
+    pub id: MembershipId,
+    pub account_id: AccountId,
+    pub tier_id: TierId,
+    /// The plan of the newest term; none where an operator made it without one.
+    pub plan_id: Option<PlanId>,
+    pub chapter_id: ChapterId,
+    pub state: Stored,
+    pub starts_at: DateTime<Utc>,
+    /// Exclusive; none is for life. The end of the last term.
+    pub ends_at: Option<DateTime<Utc>>,
+    pub frozen_at: Option<DateTime<Utc>>,
+    /// Why it is frozen, each as [`super::rules::FreezeCause`] writes it.
+    pub frozen_causes: Vec<String>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub version: i32,
+}
+
+impl MembershipRow {
+    /// Neither expired nor revoked yet: an account has at most one such.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, Stored::Active | Stored::Frozen)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = membership_terms)]
+pub struct TermRow {
+    pub id: TermId,
+    pub membership_id: MembershipId,
+    pub account_id: AccountId,
+    pub source: Source,
+    pub line_id: Option<LineId>,
+    pub tier_id: TierId,
+    pub plan_id: Option<PlanId>,
+    /// The n-th end = this + n periods.
+    pub anchor_at: DateTime<Utc>,
+    pub starts_at: DateTime<Utc>,
+    /// Exclusive; none is for life.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Money paid for it and credit used.
+    pub value_minor: i64,
+    pub value_from: DateTime<Utc>,
+    /// Seconds from `value_from` to the end when the value was put in; none for life.
+    pub value_seconds: Option<i64>,
+    /// Ended before its time: by a refund, or with its revoked membership.
+    pub ended_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The open memberships of these accounts, in no order.
+///
+/// # Errors
+/// The database's.
+pub async fn open_of(conn: &mut Conn, accounts: &[AccountId]) -> Result<Vec<MembershipRow>> {
+    Ok(memberships::table
+        .filter(memberships::account_id.eq_any(accounts))
+        .filter(memberships::state.eq_any([Stored::Active, Stored::Frozen]))
+        .select(MembershipRow::as_select())
+        .load(conn)
+        .await?)
+}
+
+/// All memberships of an account, newest first, locked until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_all_of(conn: &mut Conn, account: AccountId) -> Result<Vec<MembershipRow>> {
+    Ok(memberships::table
+        .filter(memberships::account_id.eq(account))
+        .order(memberships::id.desc())
+        .for_no_key_update()
+        .select(MembershipRow::as_select())
+        .load(conn)
+        .await?)
+}
+
+/// The terms of a membership that were not ended before their time, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn terms_of(conn: &mut Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
+    Ok(membership_terms::table
+        .filter(membership_terms::membership_id.eq(membership))
+        .filter(membership_terms::ended_at.is_null())
+        .order((membership_terms::starts_at, membership_terms::id))
+        .select(TermRow::as_select())
+        .load(conn)
+        .await?)
+}
+
+/// The term that a line was fulfilled with.
+///
+/// # Errors
+/// The database's.
+pub async fn term_of_line(conn: &mut Conn, line: LineId) -> Result<Option<TermRow>> {
+    Ok(membership_terms::table
+        .filter(membership_terms::line_id.eq(line))
+        .select(TermRow::as_select())
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// # Errors
+/// The database's.
+pub async fn insert(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
+    diesel::insert_into(memberships::table).values(row).execute(conn).await?;
+    Ok(())
+}
+
+/// # Errors
+/// The database's.
+pub async fn insert_term(conn: &mut Conn, row: &TermRow) -> Result<()> {
+    diesel::insert_into(membership_terms::table).values(row).execute(conn).await?;
+    Ok(())
+}
+
+/// Writes what can change of a membership that is locked, and raises its version.
+///
+/// # Errors
+/// The database's.
+pub async fn store(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
+    diesel::update(memberships::table.filter(memberships::id.eq(row.id)))
+        .set((
+            memberships::plan_id.eq(row.plan_id),
+            memberships::state.eq(row.state),
+            memberships::ends_at.eq(row.ends_at),
+            memberships::frozen_at.eq(row.frozen_at),
+            memberships::frozen_causes.eq(&row.frozen_causes),
+            memberships::closed_at.eq(row.closed_at),
+            memberships::version.eq(memberships::version + 1),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Writes what can change of a term.
+///
+/// # Errors
+/// The database's.
+pub async fn store_term(conn: &mut Conn, row: &TermRow) -> Result<()> {
+    diesel::update(membership_terms::table.filter(membership_terms::id.eq(row.id)))
+        .set((
+            membership_terms::anchor_at.eq(row.anchor_at),
+            membership_terms::starts_at.eq(row.starts_at),
+            membership_terms::ends_at.eq(row.ends_at),
+            membership_terms::value_from.eq(row.value_from),
+            membership_terms::ended_at.eq(row.ended_at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Closes an active membership if it ended at or before `ended_by`. One guarded write: of this job and a purchase that
+/// extends the membership the later one sees what the earlier one did.
+///
+/// # Errors
+/// The database's.
+pub async fn close_if_ended_by(
+    conn: &mut Conn,
+    membership: MembershipId,
+    ended_by: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let due = memberships::table
+        .filter(memberships::id.eq(membership))
+        .filter(memberships::state.eq(Stored::Active))
+        .filter(memberships::ends_at.le(ended_by));
+    let closed = diesel::update(due)
+        .set((
+            memberships::state.eq(Stored::Expired),
+            memberships::closed_at.eq(now),
+            memberships::version.eq(memberships::version + 1),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(closed == 1)
+}
+
+/// The member's number, if the account ever had one.
+///
+/// # Errors
+/// The database's.
+pub async fn number_of(conn: &mut Conn, account: AccountId) -> Result<Option<String>> {
+    Ok(member_numbers::table
+        .filter(member_numbers::account_id.eq(account))
+        .select(member_numbers::number)
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// # Errors
+/// The database's.
+pub async fn default_chapter(conn: &mut Conn) -> Result<ChapterId> {
+    Ok(chapters::table.filter(chapters::is_default).select(chapters::id).first(conn).await?)
+}
+
+/// Takes the chapter's next sequence; its row stays locked until the transaction ends, so that a rollback leaves no gap.
+/// Counters are locked last.
+///
+/// # Errors
+/// The database's.
+pub async fn take_sequence(conn: &mut Conn, chapter: ChapterId) -> Result<(String, i64)> {
+    let (prefix, next): (String, i64) = diesel::update(chapters::table.filter(chapters::id.eq(chapter)))
+        .set(chapters::next_sequence.eq(chapters::next_sequence + 1))
+        .returning((chapters::prefix, chapters::next_sequence))
+        .get_result(conn)
+        .await?;
+    Ok((prefix, next - 1))
+}
+
+/// # Errors
+/// The database's.
+pub async fn insert_number(
+    conn: &mut Conn,
+    number: &str,
+    account: AccountId,
+    chapter: ChapterId,
+    sequence: i64,
+    given_at: DateTime<Utc>,
+) -> Result<()> {
+    diesel::insert_into(member_numbers::table)
+        .values((
+            member_numbers::number.eq(number),
+            member_numbers::account_id.eq(account),
+            member_numbers::chapter_id.eq(chapter),
+            member_numbers::sequence.eq(sequence),
+            member_numbers::given_at.eq(given_at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! What happens to memberships: activation, extension, end by refund, freeze, revocation, expiry.
+//!
+//! Every function here that takes a connection runs in the caller's transaction, and the caller has locked the account's
+//! row. They lock the account's memberships and, last, the chapter's counter.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::model::{self, MembershipRow, Source, Stored, TermRow};
+use super::rules::{self, FreezeCause, GRACE, Joining, Life, Span};
+use crate::app::App;
+use crate::db::{self, Conn};
+use crate::error::{AppError, Code, Result};
+use crate::jobs::{self, Job, Outcome};
+use crate::membership::plans;
+use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
+use crate::types::period::Term;
+
+/// A paid line that makes or lengthens a membership.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    pub account: AccountId,
+    pub plan: PlanId,
+    pub line: LineId,
+    /// Money paid for the line and credit used for it.
+    pub value_minor: i64,
+    pub now: DateTime<Utc>,
+    /// The shop's.
+    pub zone: Tz,
+}
+
+/// What an activation made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activated {
+    pub membership: MembershipId,
+    pub term: TermId,
+    pub number: String,
+    pub tier_zh: String,
+    pub tier_en: String,
+    /// Of the new term.
+    pub starts_at: DateTime<Utc>,
+    /// Of the new term, exclusive; none is for life.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// True where an open membership got longer.
+    pub extended: bool,
+}
+
+/// Fulfils a paid plan: a new membership from now on, or one more term from the end of the one that is open. An account's
+/// first activation gives it its number.
+///
+/// # Errors
+/// As [`rules::joining`] when the account's membership no longer allows it (the money goes back then), or the
+/// database's.
+pub async fn activate(conn: &mut Conn, activation: &Activation) -> Result<Activated> {
+    let plan = plans::model::load(conn, &[activation.plan]).await?.pop();
+    let plan = plan.ok_or_else(|| AppError::internal("a sold plan is gone"))?;
+    let held = model::lock_all_of(conn, activation.account).await?;
+    let addition = Addition {
+        account: activation.account,
+        tier: plan.tier,
+        plan: Some(plan.id),
+        term: plan.term,
+        source: Source::Order,
+        line: Some(activation.line),
+        value_minor: activation.value_minor,
+        now: activation.now,
+        zone: activation.zone,
+    };
+    let added = add_term(conn, held, &addition).await?;
+    let number = number_for(conn, addition.account, added.membership.chapter_id, addition.now).await?;
+    Ok(Activated {
+        membership: added.membership.id,
+        term: added.term.id,
+        number,
+        tier_zh: plan.tier_zh,
+        tier_en: plan.tier_en,
+        starts_at: added.term.starts_at,
+        ends_at: added.term.ends_at,
+        extended: added.extended,
+    })
+}
+
+/// One more term, wherever it comes from.
+pub(super) struct Addition {
+    pub account: AccountId,
+    pub tier: TierId,
+    pub plan: Option<PlanId>,
+    pub term: Term,
+    pub source: Source,
+    pub line: Option<LineId>,
+    pub value_minor: i64,
+    pub now: DateTime<Utc>,
+    pub zone: Tz,
+}
+
+pub(super) struct Added {
+    pub membership: MembershipRow,
+    pub term: TermRow,
+    pub extended: bool,
+}
+
+/// Adds a term to the account whose memberships (`held`, newest first) are locked.
+pub(super) async fn add_term(
+    conn: &mut Conn,
+    held: Vec<MembershipRow>,
+    addition: &Addition,
+) -> Result<Added> {
+    let chapter = held.first().map(|row| row.chapter_id);
+    let open = held.into_iter().find(MembershipRow::is_open);
+    let joining = rules::joining(open.as_ref(), addition.tier, addition.now, GRACE)?;
+    let added = match (joining, open) {
+        (Joining::Extends, Some(open)) => extend(conn, open, addition).await?,
+        (Joining::Extends | Joining::Anew, open) => start(conn, open, chapter, addition).await?,
+    };
+    queue_expiry(conn, &added.membership, addition.now).await?;
+    Ok(added)
+}
+
+async fn start(
+    conn: &mut Conn,
+    over: Option<MembershipRow>,
+    chapter: Option<ChapterId>,
+    addition: &Addition,
+) -> Result<Added> {
+    if let Some(mut row) = over {
+        row.state = Stored::Expired;
+        row.closed_at = Some(addition.now);
+        model::store(conn, &row).await?;
+    }
+    let chapter_id = match chapter {
+        Some(chapter) => chapter,
+        None => model::default_chapter(conn).await?,
+    };
+    let span = rules::first_span(addition.term, addition.now, addition.zone);
+    let membership = MembershipRow {
+        id: MembershipId::new(),
+        account_id: addition.account,
+        tier_id: addition.tier,
+        plan_id: addition.plan,
+        chapter_id,
+        state: Stored::Active,
+        starts_at: span.starts_at,
+        ends_at: span.ends_at,
+        frozen_at: None,
+        frozen_causes: Vec::new(),
+        closed_at: None,
+        version: 1,
+    };
+    model::insert(conn, &membership).await?;
+    let term = new_term(&membership, &span, addition);
+    model::insert_term(conn, &term).await?;
+    Ok(Added { membership, term, extended: false })
+}
+
+async fn extend(conn: &mut Conn, mut membership: MembershipRow, addition: &Addition) -> Result<Added> {
+    let end = membership.ends_at.ok_or(Code::AlreadyForLife)?;
+    let terms = model::terms_of(conn, membership.id).await?;
+    let anchor = terms.last().map_or(end, |term| term.anchor_at);
+    let span = rules::next_span(anchor, end, addition.term, addition.zone);
+    let term = new_term(&membership, &span, addition);
+    model::insert_term(conn, &term).await?;
+    membership.ends_at = span.ends_at;
+    membership.plan_id = addition.plan.or(membership.plan_id);
+    model::store(conn, &membership).await?;
+    Ok(Added { membership, term, extended: true })
+}
+
+fn new_term(membership: &MembershipRow, span: &Span, addition: &Addition) -> TermRow {
+    let (value_from, value_seconds) = rules::value_span(span, addition.now);
+    TermRow {
+        id: TermId::new(),
+        membership_id: membership.id,
+        account_id: addition.account,
+        source: addition.source,
+        line_id: addition.line,
+        tier_id: addition.tier,
+        plan_id: addition.plan,
+        anchor_at: span.anchor_at,
+        starts_at: span.starts_at,
+        ends_at: span.ends_at,
+        value_minor: addition.value_minor,
+        value_from,
+        value_seconds,
+        ended_at: None,
+        created_at: addition.now,
+    }
+}
+
+/// The account's number; the first time the next one of the chapter, which stays the account's for ever.
+pub(super) async fn number_for(
+    conn: &mut Conn,
+    account: AccountId,
+    chapter: ChapterId,
+    now: DateTime<Utc>,
+) -> Result<String> {
+    if let Some(number) = model::number_of(conn, account).await? {
+        return Ok(number);
+    }
+    let (prefix, sequence) = model::take_sequence(conn, chapter).await?;
+    let number = rules::member_number(&prefix, sequence);
+    model::insert_number(conn, &number, account, chapter, sequence, now).await?;
+    Ok(number)
+}
+
+/// Ends the term that a line was fulfilled with: its money went back in full. Terms after it move up by what was left of
+/// it, so that a membership never has a hole; where none is left it closes now, without grace. Does nothing for a line
+/// that made no term, one whose term was ended before, or a membership that is closed.
+///
+/// # Errors
+/// The database's.
+pub async fn end_term(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
+    let Some(term) = model::term_of_line(conn, line).await? else { return Ok(()) };
+    let held = model::lock_all_of(conn, term.account_id).await?;
+    let Some(mut membership) = held.into_iter().find(|row| row.id == term.membership_id && row.is_open())
+    else {
+        return Ok(());
+    };
+    // Read again, under the lock.
+    let terms = model::terms_of(conn, membership.id).await?;
+    let Some(removed) = terms.iter().find(|candidate| candidate.id == term.id) else { return Ok(()) };
+    let at = rules::standing_at(&membership, now).max(membership.starts_at);
+    let Some(removal) = rules::removal(&terms, removed, at) else { return Ok(()) };
+    model::store_term(conn, &TermRow { ended_at: Some(now), ..removed.clone() }).await?;
+    for term in terms.iter().filter(|term| removal.following.contains(&term.id)) {
+        model::store_term(conn, &rules::moved(term, -removal.moved_up)).await?;
+    }
+    membership.ends_at = removal.ends_at;
+    if removal.closes {
+        close(&mut membership, Stored::Expired, now);
+    }
+    model::store(conn, &membership).await?;
+    queue_expiry(conn, &membership, now).await
+}
+
+fn close(membership: &mut MembershipRow, state: Stored, now: DateTime<Utc>) {
+    membership.state = state;
+    membership.frozen_at = None;
+    membership.frozen_causes.clear();
+    membership.closed_at = Some(now);
+}
+
+/// Freezes the account's membership, or adds a cause to a frozen one. False where there is none that could be frozen or
+/// the cause holds already.
+///
+/// # Errors
+/// The database's.
+pub async fn freeze(
+    conn: &mut Conn,
+    account: AccountId,
+    cause: FreezeCause,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let Some(mut membership) = lock_running(conn, account, now).await? else { return Ok(false) };
+    let cause = cause.to_string();
+    if membership.frozen_causes.contains(&cause) {
+        return Ok(false);
+    }
+    membership.frozen_causes.push(cause);
+    membership.frozen_at = membership.frozen_at.or(Some(now));
+    membership.state = Stored::Frozen;
+    model::store(conn, &membership).await?;
+    Ok(true)
+}
+
+/// Takes a cause of a freeze away. When it was the last one the membership resumes and the frozen time is given back: the
+/// running term gets longer by it and later ones start later. False where it wasn't frozen for that cause.
+///
+/// # Errors
+/// The database's.
+pub async fn resume(
+    conn: &mut Conn,
+    account: AccountId,
+    cause: FreezeCause,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let cause = cause.to_string();
+    let Some(mut membership) = lock_running(conn, account, now).await? else { return Ok(false) };
+    let Some(frozen_at) = membership.frozen_at.filter(|_| membership.frozen_causes.contains(&cause)) else {
+        return Ok(false);
+    };
+    membership.frozen_causes.retain(|held| *held != cause);
+    if membership.frozen_causes.is_empty() {
+        let given_back = now - frozen_at;
+        let mut end = membership.ends_at;
+        for term in model::terms_of(conn, membership.id).await? {
+            if let Some(thawed) = rules::thawed(&term, frozen_at, given_back) {
+                end = thawed.ends_at;
+                model::store_term(conn, &thawed).await?;
+            }
+        }
+        membership.ends_at = end;
+        membership.state = Stored::Active;
+        membership.frozen_at = None;
+    }
+    model::store(conn, &membership).await?;
+    queue_expiry(conn, &membership, now).await?;
+    Ok(true)
+}
+
+/// Ends the account's membership for good, with all its terms. False where none is open.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<bool> {
+    let Some(mut membership) = lock_running(conn, account, now).await? else { return Ok(false) };
+    let at = rules::standing_at(&membership, now);
+    for term in model::terms_of(conn, membership.id).await? {
+        if term.ends_at.is_none_or(|end| end > at) {
+            model::store_term(conn, &TermRow { ended_at: Some(now), ..term }).await?;
+        }
+    }
+    close(&mut membership, Stored::Revoked, now);
+    model::store(conn, &membership).await?;
+    Ok(true)
+}
+
+/// The open membership of an account, locked; none where it is over by date.
+async fn lock_running(
+    conn: &mut Conn,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<Option<MembershipRow>> {
+    let held = model::lock_all_of(conn, account).await?;
+    let open = held.into_iter().find(MembershipRow::is_open);
+    Ok(open.filter(|row| rules::life(row, now, GRACE) != Life::Expired))
+}
+
+/// Queues the job that closes a membership once its grace is over. Called whenever the end may have changed; a job that
+/// comes to a membership that isn't due finds another one queued for it.
+async fn queue_expiry(conn: &mut Conn, membership: &MembershipRow, now: DateTime<Utc>) -> Result<()> {
+    let Some(end) = membership.ends_at.filter(|_| membership.state == Stored::Active) else { return Ok(()) };
+    let job = Job::ExpireMembership { membership: membership.id };
+    jobs::enqueue(conn, &job, (end + GRACE).max(now), now).await?;
+    Ok(())
+}
+
+/// The job [`Job::ExpireMembership`].
+///
+/// # Errors
+/// The database's.
+pub async fn expire(app: &App, membership: MembershipId) -> Result<Outcome> {
+    let now = app.clock.now();
+    let mut conn = db::connect(&app.pool).await?;
+    model::close_if_ended_by(&mut conn, membership, now - GRACE, now).await?;
+    Ok(Outcome::Done)
+}
