@@ -16,3 +16,37 @@ pub fn may_buy(application: Option<&Application>, now: DateTime<Utc>) -> Result<
         Some(_) | None => Err(Code::RightToBuyExpired),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use serde_json::json;
+
+    use super::*;
+    use crate::types::id::{AccountId, ApplicationId, DriveId};
+
+    #[test]
+    fn an_approved_application_gives_a_right_until_its_deadline() {
+        let now: DateTime<Utc> = "2026-03-01T04:00:00Z".parse().unwrap();
+        let received = Application {
+            id: ApplicationId::new(),
+            drive_id: DriveId::new(),
+            account_id: AccountId::new(),
+            answers: json!({}),
+            state: State::Received,
+            reason: None,
+            decided_by: None,
+            decided_at: None,
+            buy_until: None,
+            created_at: now,
+            version: 1,
+        };
+        assert_eq!(may_buy(None, now), Err(Code::ApplicationRequired));
+        assert_eq!(may_buy(Some(&received), now), Err(Code::ApplicationRequired));
+        let refused = Application { state: State::Refused, ..received.clone() };
+        assert_eq!(may_buy(Some(&refused), now), Err(Code::ApplicationRequired));
+        let approved = Application { state: State::Approved, buy_until: Some(now), ..received };
+        assert_eq!(may_buy(Some(&approved), now - TimeDelta::microseconds(1)), Ok(()));
+        assert_eq!(may_buy(Some(&approved), now), Err(Code::RightToBuyExpired));
+    }
+}

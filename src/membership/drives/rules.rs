@@ -80,3 +80,6 @@ pub fn check_open(drive: &Drive, now: DateTime<Utc>) -> Result<(), Code> {
         State::Open | State::SoldOut => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,3 +48,64 @@ pub fn normal_code(typed: &str) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::types::id::{DriveId, InvitationId, PoolId};
+
+    fn now() -> DateTime<Utc> {
+        "2026-03-01T04:00:00Z".parse().unwrap()
+    }
+
+    fn invitation() -> Invitation {
+        Invitation {
+            id: InvitationId::new(),
+            drive: DriveId::new(),
+            code: "7Q4M2X9PAB".into(),
+            email_key: None,
+            pool: PoolId::new(),
+            uses: 1,
+            held: 0,
+            taken: 0,
+            expires_at: None,
+            revoked_at: None,
+            created_at: now(),
+        }
+    }
+
+    const ANYBODY: Guest<'_> = Guest { email_key: None, is_email_verified: false };
+
+    #[test]
+    fn a_code_is_for_whoever_has_it_until_it_ends() {
+        assert_eq!(may_use(&invitation(), ANYBODY, now()), Ok(()));
+        let ending = Invitation { expires_at: Some(now()), ..invitation() };
+        assert_eq!(may_use(&ending, ANYBODY, now() - TimeDelta::microseconds(1)), Ok(()));
+        assert_eq!(may_use(&ending, ANYBODY, now()), Err(Code::InvitationExpired));
+        let revoked = Invitation { revoked_at: Some(now()), ..invitation() };
+        assert_eq!(may_use(&revoked, ANYBODY, now()), Err(Code::InvitationExpired));
+    }
+
+    #[test]
+    fn a_reserved_place_is_for_the_verified_address_alone() {
+        let reserved = Invitation { email_key: Some("a@b.org".into()), ..invitation() };
+        let guest = |email_key, is_email_verified| Guest { email_key, is_email_verified };
+        assert_eq!(may_use(&reserved, guest(Some("a@b.org"), true), now()), Ok(()));
+        assert_eq!(may_use(&reserved, guest(Some("a@b.org"), false), now()), Err(Code::EmailNotVerified));
+        assert_eq!(may_use(&reserved, guest(Some("c@b.org"), true), now()), Err(Code::InvitationNotYours));
+        assert_eq!(may_use(&reserved, ANYBODY, now()), Err(Code::InvitationNotYours));
+        // Somebody else doesn't learn that it has expired.
+        let expired = Invitation { expires_at: Some(now()), ..reserved };
+        assert_eq!(may_use(&expired, guest(Some("c@b.org"), true), now()), Err(Code::InvitationNotYours));
+        assert_eq!(may_use(&expired, guest(Some("a@b.org"), true), now()), Err(Code::InvitationExpired));
+    }
+
+    #[test]
+    fn a_code_is_read_as_it_was_meant() {
+        assert_eq!(normal_code(" 7q4m2-x9pol "), "7Q4M2X9P01");
+        let all: String = ALPHABET.iter().map(|b| char::from(*b)).collect();
+        assert_eq!(normal_code(&all), all);
+    }
+}

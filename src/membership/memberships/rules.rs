@@ -253,3 +253,6 @@ pub fn thawed(term: &TermRow, frozen_at: DateTime<Utc>, given_back: TimeDelta) -
 pub fn member_number(prefix: &str, sequence: i64) -> String {
     format!("{prefix}{sequence:04}")
 }
+
+#[cfg(test)]
+mod tests;
