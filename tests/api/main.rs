@@ -13,4 +13,5 @@ mod dependencies;
 mod private_postgres;
 mod settings_page;
 mod skeleton;
+mod stripe_sdks;
 mod stripe_simulator;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
+use super::amount::amount_text;
 use super::error::ApiError;
 use super::form::Params;
 use super::ids;
 use super::rows::{Line, Method, Session, SessionStatus};
 use super::store::{Due, Moment, Store};
-use super::view::amount_text;
 
 /// Stripe's bounds of a session's life, and its default.
 const LIFE_MIN: TimeDelta = TimeDelta::minutes(30);

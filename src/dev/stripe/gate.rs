@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, rt};
 use base64::Engine as _;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -281,14 +282,14 @@ impl Inner {
         let methods = &self.methods;
         let base = self.public_base();
         self.step(|store, now| {
-            let begun = store.begin(admitted);
+            let begun = store.begin(admitted, now);
             let site = Site { base: &base, methods };
             store.conclude(admitted, begun, fault, &site, Moment::at(now))
         })
     }
 
     fn begin_hanging(&self, admitted: &Admitted) -> Begun {
-        self.step(|store, _| store.begin(admitted))
+        self.step(|store, now| store.begin(admitted, now))
     }
 
     fn end_hanging(&self, admitted: &Admitted, begun: Begun) -> Reply {
@@ -309,9 +310,9 @@ impl Admitted {
 }
 
 impl Store {
-    fn begin(&mut self, admitted: &Admitted) -> Begun {
+    fn begin(&mut self, admitted: &Admitted, now: DateTime<Utc>) -> Begun {
         let Some(key) = admitted.key() else { return Begun::Fresh };
-        if let Some(kept) = self.keys.get(key) {
+        if let Some(kept) = self.kept(key, now) {
             if kept.endpoint != admitted.call.p {
                 let error = ApiError::key_reused_elsewhere(key, &admitted.call.p, &kept.endpoint);
                 return Begun::Refused(error);

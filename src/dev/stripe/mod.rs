@@ -8,6 +8,7 @@
 //! (what happens), `operation` and `gate` (the API), `page` (the hosted page), `courier` (webhooks), `faults` and
 //! `control` (what goes wrong on request), `journal` (the demo's memory).
 
+mod amount;
 mod book;
 mod checkout;
 mod control;
@@ -148,7 +149,6 @@ impl Inner {
         let mut store = lock(&self.store);
         let now = self.clock.now();
         store.run_due(now);
-        store.prune_keys(now);
         let result = work(&mut store, now);
         for outgoing in store.take_outbox() {
             self.courier.post(outgoing);
@@ -342,7 +342,7 @@ async fn tick(inner: Weak<Inner>) {
     loop {
         interval.tick().await;
         match inner.upgrade() {
-            Some(inner) => inner.step(|_, _| ()),
+            Some(inner) => inner.step(Store::prune_keys),
             None => return,
         }
     }

@@ -7,10 +7,10 @@ use actix_web::{HttpResponse, Responder};
 use chrono::TimeDelta;
 use serde::Deserialize;
 
+use super::amount::amount_text;
 use super::payments::{Buyer, Ending, PageRefusal};
 use super::rows::{Method, Session, SessionStatus};
 use super::store::Moment;
-use super::view::amount_text;
 use super::{Simulator, lock};
 
 const DELAY_DEFAULT_SECONDS: u32 = 60;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::amount::amount_text;
 use super::error::ApiError;
 use super::form::Params;
 use super::ids;
 use super::rows::{Charge, Dispute, Method, Refund, Snapshot, Status};
 use super::store::{Due, Moment, Store};
-use super::view::amount_text;
 
 /// A refund as asked for.
 #[derive(Debug)]

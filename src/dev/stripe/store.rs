@@ -226,11 +226,15 @@ impl Store {
         any
     }
 
-    /// Forgets results that Stripe would have forgotten.
+    /// The result kept under an idempotency key, while it is.
+    pub fn kept(&self, key: &str, now: DateTime<Utc>) -> Option<&Arc<Key>> {
+        self.keys.get(key).filter(|kept| kept.created + KEY_LIFE > now)
+    }
+
+    /// Drops results that are no longer kept, many at a time.
     pub fn prune_keys(&mut self, now: DateTime<Utc>) {
-        let old = |key: &Key| key.created + KEY_LIFE <= now;
-        if self.keys.oldest_first().next().is_some_and(|key| old(key)) {
-            self.keys.retain(|key| !old(key));
+        if self.keys.oldest_first().next().is_some_and(|oldest| oldest.created + KEY_LIFE * 2 <= now) {
+            self.keys.retain(|key| key.created + KEY_LIFE > now);
         }
     }
 

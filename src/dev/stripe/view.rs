@@ -398,7 +398,7 @@ pub fn dispute(row: &Dispute) -> Value {
         "evidence": object(&EVIDENCE, json!({ "enhanced_evidence": {} })),
         "evidence_details": {
             "due_by": seconds(row.created + chrono::TimeDelta::days(9)), "enhanced_eligibility": {},
-            "has_evidence": false, "past_due": false, "submission_count": 0, "submission_method": null,
+            "has_evidence": false, "past_due": false, "submission_count": 0, "submission_method": "not_submitted",
         },
         "intended_submission_method": null, "is_charge_refundable": false, "livemode": false, "metadata": {},
         "payment_intent": row.intent, "payment_method_details": details, "reason": row.reason, "status": row.status,
@@ -477,32 +477,4 @@ pub fn event(row: &Event, base: &str) -> Value {
         },
         "type": row.kind,
     })
-}
-
-/// An amount of minor units as people write it: `200.00`, or `200` where the currency has no minor unit.
-pub fn amount_text(minor: i64, currency: &str) -> String {
-    const WHOLE: [&str; 15] = [
-        "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof",
-        "xpf",
-    ];
-    const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
-    if WHOLE.contains(&currency) {
-        minor.to_string()
-    } else if THOUSANDTHS.contains(&currency) {
-        format!("{}.{:03}", minor / 1_000, minor % 1_000)
-    } else {
-        format!("{}.{:02}", minor / 100, minor % 100)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_written_with_the_minor_units_of_their_currency() {
-        assert_eq!(amount_text(20_005, "cny"), "200.05");
-        assert_eq!(amount_text(200, "jpy"), "200");
-        assert_eq!(amount_text(1_005, "kwd"), "1.005");
-    }
 }
