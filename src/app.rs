@@ -17,6 +17,8 @@ use crate::http;
 use crate::http::metrics::Metrics;
 use crate::jobs::worker::Wakers;
 use crate::jobs::{Lane, schedule, worker};
+use crate::people::passwords::Hasher;
+use crate::people::tokens::Tokens;
 use crate::ports::clock::Clock;
 
 /// What handlers and jobs share.
@@ -28,6 +30,8 @@ pub struct App {
     pub instance: Uuid,
     pub jobs: Wakers,
     pub metrics: Metrics,
+    pub passwords: Hasher,
+    pub tokens: Tokens,
     /// True once the app is stopping.
     pub shutdown: watch::Sender<bool>,
 }
@@ -37,8 +41,8 @@ impl App {
     ///
     /// # Errors
     /// The database's.
-    pub async fn on_pulse(&self, _conn: &mut Conn) -> Result<()> {
-        Ok(())
+    pub async fn on_pulse(&self, conn: &mut Conn) -> Result<()> {
+        self.tokens.refresh(conn, self.clock.now()).await
     }
 
     /// The number of instances that live has been counted.
@@ -88,7 +92,14 @@ impl Application {
         })?;
         let address = listener.local_addr().map_err(AppError::internal)?;
         let pool = db::pool(&url, settings.database_connections)?;
+        let tokens = {
+            let mut conn = db::connect(&pool).await?;
+            let lifetime = settings.sign_in.access_token;
+            Tokens::open(&mut conn, settings.public_url.as_str(), lifetime, clock.now()).await?
+        };
         let app = Arc::new(App {
+            passwords: Hasher::new(&settings.passwords)?,
+            tokens,
             pool,
             clock,
             instance: Uuid::now_v7(),

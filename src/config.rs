@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -28,6 +29,8 @@ pub struct Settings {
     pub smtp_url: Option<SecretString>,
     pub mail_from: String,
     pub limits: Limits,
+    pub sign_in: SignInSettings,
+    pub passwords: PasswordSettings,
     /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
     pub demo: bool,
 }
@@ -46,6 +49,44 @@ impl StripeSettings {
     pub fn is_live(&self) -> bool {
         let key = self.secret_key.expose_secret();
         key.starts_with("sk_live_") || key.starts_with("rk_live_")
+    }
+}
+
+/// How long one stays signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInSettings {
+    pub access_token: TimeDelta,
+    /// From its last use.
+    pub refresh_token: TimeDelta,
+}
+
+impl Default for SignInSettings {
+    fn default() -> Self {
+        Self { access_token: TimeDelta::minutes(10), refresh_token: TimeDelta::days(30) }
+    }
+}
+
+/// The cost of argon2id. Not to be set from outside: only tests and rehearsals, on a throw-away database, lower it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordSettings {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub lanes: u32,
+    /// Replace a hash of another cost when its owner signs in.
+    pub rehash: bool,
+}
+
+impl Default for PasswordSettings {
+    /// The first choice of OWASP's Password Storage Cheat Sheet.
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, iterations: 2, lanes: 1, rehash: true }
+    }
+}
+
+impl PasswordSettings {
+    /// The lowest cost that argon2 takes.
+    pub fn lowest() -> Self {
+        Self { memory_kib: 8, iterations: 1, lanes: 1, rehash: false }
     }
 }
 
@@ -125,7 +166,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 25] = [
+pub const KNOWN_NAMES: [&str; 27] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -150,6 +191,8 @@ pub const KNOWN_NAMES: [&str; 25] = [
     "KINDRED_LIMIT_BODY_BYTES",
     "KINDRED_LIMIT_PLACER_QUEUE",
     "KINDRED_LIMIT_CONNECTIONS",
+    "KINDRED_ACCESS_TOKEN_MINUTES",
+    "KINDRED_REFRESH_TOKEN_DAYS",
     "KINDRED_LOG",
 ];
 
@@ -232,6 +275,8 @@ impl Settings {
                 .text("KINDRED_MAIL_FROM")
                 .unwrap_or_else(|| "kindred <no-reply@localhost.localdomain>".into()),
             limits: limits(&read)?,
+            sign_in: sign_in(&read)?,
+            passwords: PasswordSettings::default(),
             demo: false,
         })
     }
@@ -293,6 +338,20 @@ fn smtp_url(read: &Reader) -> Result<Option<SecretString>, ConfigError> {
         return Err(wrong(NAME, "expected smtp://, smtps:// or file:///folder"));
     }
     Ok(Some(SecretString::from(text)))
+}
+
+fn sign_in(read: &Reader) -> Result<SignInSettings, ConfigError> {
+    let default = SignInSettings::default();
+    let number = |name: &str, max: i64| match read.parse::<i64>(name, "a number above 0")? {
+        Some(value) if !(1..=max).contains(&value) => Err(wrong(name, format!("expected 1 to {max}"))),
+        other => Ok(other),
+    };
+    Ok(SignInSettings {
+        access_token: number("KINDRED_ACCESS_TOKEN_MINUTES", 60)?
+            .map_or(default.access_token, TimeDelta::minutes),
+        refresh_token: number("KINDRED_REFRESH_TOKEN_DAYS", 365)?
+            .map_or(default.refresh_token, TimeDelta::days),
+    })
 }
 
 fn limits(read: &Reader) -> Result<Limits, ConfigError> {

@@ -65,6 +65,7 @@ codes! {
     InvalidRefreshToken 401 "invalid_refresh_token" "The refresh token is unknown, used or expired.";
     Forbidden 403 "forbidden" "Your role doesn't allow this.";
     EmailNotVerified 403 "email_not_verified" "Verify your e-mail address first.";
+    WrongPassword 403 "wrong_password" "The password is wrong.";
     InvitationRequired 403 "invitation_required" "This drive takes invited people only.";
     InvitationNotYours 403 "invitation_not_yours" "This invitation is not for you or not for this drive.";
     ApplicationRequired 403 "application_required" "Joining this drive needs an approved application.";
@@ -96,6 +97,9 @@ codes! {
     MembershipNotOpen 409 "membership_not_open" "The membership is over.";
     QuotaBelowClaims 409 "quota_below_claims" "More places are held or taken than that.";
     InUse 409 "in_use" "It is in use.";
+    OrderPending 409 "order_pending" "An order still waits for payment. Pay or cancel it, or send `forfeit: true` to give it up.";
+    MembershipRunning 409 "membership_running" "A membership still runs. Send `forfeit: true` to give it up.";
+    LastOwner 409 "last_owner" "The shop needs an owner: this is the last one.";
     // 410, 412, 413, 415
     TokenInvalid 410 "token_invalid" "This link has been used, has expired or was never valid.";
     VersionMismatch 412 "version_mismatch" "It has changed since you read it: read it again.";

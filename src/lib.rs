@@ -10,6 +10,7 @@ pub mod http;
 pub mod jobs;
 pub mod membership;
 pub mod messages;
+pub mod people;
 pub mod ports;
 #[rustfmt::skip]
 #[allow(missing_docs)]

@@ -1,5 +1,6 @@
 //! HTTP: extractors, middleware, problem rendering, and the routes that belong to no wing.
 
+pub mod auth;
 pub mod body;
 pub mod idempotency;
 pub mod metrics;
@@ -11,6 +12,7 @@ use crate::app::App;
 
 /// Mounts everything. A wing's rooms mount themselves in their own `configure`.
 pub fn configure(config: &mut web::ServiceConfig, _app: &web::Data<App>) {
+    config.configure(crate::people::configure);
     config.default_service(web::to(|| async {
         Err::<actix_web::HttpResponse, _>(crate::error::Code::NotFound.error())
     }));

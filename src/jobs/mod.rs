@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::error::Result;
 use crate::membership;
+use crate::people;
 use crate::types::id::{MailId, MembershipId};
 
 pub use queue::{enqueue, enqueue_all};
@@ -28,6 +29,8 @@ pub enum Job {
     ExpireMembership { membership: MembershipId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, expired tokens, stale attempts.
     Purge {},
+    /// Makes the next key of the access tokens when the newest one is old.
+    RotateSigningKeys {},
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -64,6 +67,7 @@ impl Job {
         match self {
             Self::SendMail { .. } => Lane::Mail,
             Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
+            Self::RotateSigningKeys {} => Lane::Local,
         }
     }
 
@@ -73,6 +77,7 @@ impl Job {
             Self::SendMail { .. } => 12,
             Self::ExpireMembership { .. } => 12,
             Self::Purge {} => 5,
+            Self::RotateSigningKeys {} => 5,
         }
     }
 }
@@ -102,6 +107,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
             membership::memberships::service::expire(app, membership).await
         }
         Job::Purge {} => schedule::purge(app).await,
+        Job::RotateSigningKeys {} => people::tokens::keys::rotate(app).await,
     }
 }
 
@@ -111,7 +117,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
 /// The database's.
 pub async fn on_dead(job: &Job, _conn: &mut crate::db::Conn, _why: &str) -> Result<()> {
     match job {
-        Job::SendMail { .. } | Job::ExpireMembership { .. } | Job::Purge {} => Ok(()),
+        Job::SendMail { .. } | Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => Ok(()),
     }
 }
 

@@ -17,7 +17,10 @@ use crate::schema::{attempts, idempotency_keys, instances, jobs, refresh_tokens,
 
 /// Name, job and period of everything periodic.
 fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
-    vec![("purge", Job::Purge {}, TimeDelta::hours(1))]
+    vec![
+        ("purge", Job::Purge {}, TimeDelta::hours(1)),
+        ("rotate_signing_keys", Job::RotateSigningKeys {}, TimeDelta::days(1)),
+    ]
 }
 
 /// Every half second: takes over the shared clock offset and runs [`App::on_pulse`]; every two: says that this instance

@@ -11,6 +11,7 @@ mod support;
 
 mod dependencies;
 mod private_postgres;
+mod sessions;
 mod settings_page;
 mod skeleton;
 mod stripe_sdks;

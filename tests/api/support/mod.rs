@@ -2,17 +2,19 @@
 
 pub mod database;
 pub mod http;
+pub mod people;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use kindred::app::{App, Application, StopHandle};
-use kindred::config::Settings;
+use kindred::config::{PasswordSettings, Settings};
 use kindred::jobs::worker;
 use kindred::ports::clock::Clock;
 
 pub use http::Request;
+pub use people::Person;
 
 /// A running application. Call [`TestApp::finish`] at the end: it drains the jobs and checks every invariant.
 pub struct TestApp {
@@ -40,6 +42,7 @@ pub fn settings(values: &[(&str, &str)]) -> Settings {
     };
     let mut settings = Settings::from_lookup(&find).unwrap();
     settings.demo = true;
+    settings.passwords = PasswordSettings::lowest();
     settings
 }
 

@@ -1,0 +1,4 @@
+//! Accounts: people who signed up.
+
+pub mod model;
+pub mod service;

@@ -1,0 +1,76 @@
+//! Limits on attempts, counted over all instances in the table `attempts`, in windows of the machine's time. What a key
+//! names (an address, an account) is hashed: the table also sees addresses of strangers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text, Timestamptz};
+use diesel_async::RunQueryDsl;
+
+use super::secrets;
+use crate::db::Conn;
+use crate::error::{Code, Result};
+use crate::ports::clock::machine_now;
+use crate::schema::attempts;
+
+/// The key of one kind of attempt at one subject.
+pub fn key(kind: &str, subject: &str) -> String {
+    format!("{kind}:{}", URL_SAFE_NO_PAD.encode(secrets::hash(subject)))
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = Timestamptz)]
+    window_started_at: DateTime<Utc>,
+    #[diesel(sql_type = Integer)]
+    count: i32,
+}
+
+/// Counts one attempt and refuses it when `limit` were made in the window. Call it outside of a transaction, before the
+/// work: one that is rolled back would not be counted, and many at once would all pass a check made without counting.
+///
+/// # Errors
+/// `too_many_attempts` with the seconds until the window ends; the database's.
+pub async fn count(conn: &mut Conn, key: &str, window: TimeDelta, limit: i32) -> Result<()> {
+    let now = machine_now();
+    // The count stops just above the limit, and a refused attempt doesn't make the window longer.
+    let sql = "INSERT INTO attempts AS a (key, window_started_at, count) VALUES ($1, $2, 1) \
+               ON CONFLICT (key) DO UPDATE SET \
+                   count = CASE WHEN a.window_started_at <= $3 THEN 1 ELSE LEAST(a.count, $4) + 1 END, \
+                   window_started_at = CASE WHEN a.window_started_at <= $3 THEN $2 ELSE a.window_started_at END \
+               RETURNING window_started_at, count";
+    let row: Counted = diesel::sql_query(sql)
+        .bind::<Text, _>(key)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Timestamptz, _>(now - window)
+        .bind::<Integer, _>(limit)
+        .get_result(conn)
+        .await?;
+    if row.count <= limit {
+        return Ok(());
+    }
+    let left = (row.window_started_at + window - now).num_seconds().max(0);
+    Err(Code::TooManyAttempts.error().retry_after(u64::try_from(left).unwrap_or(0) + 1))
+}
+
+/// Forgets the attempts of a key: the last one was right.
+///
+/// # Errors
+/// The database's.
+pub async fn clear(conn: &mut Conn, key: &str) -> Result<()> {
+    diesel::delete(attempts::table.filter(attempts::key.eq(key))).execute(conn).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_tells_nothing_of_its_subject() {
+        let key = key("sign_in", "zhang@example.org");
+        assert!(key.starts_with("sign_in:") && !key.contains("zhang"));
+        assert_ne!(key, super::key("reset", "zhang@example.org"));
+    }
+}

@@ -1,0 +1,3 @@
+//! Operators: accounts with roles, and what the roles may do.
+
+pub mod rules;
