@@ -117,7 +117,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
 /// The database's.
 pub async fn on_dead(job: &Job, _conn: &mut crate::db::Conn, _why: &str) -> Result<()> {
     match job {
-        Job::SendMail { .. } | Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => Ok(()),
+        Job::SendMail { .. } | Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => {
+            Ok(())
+        }
     }
 }
 

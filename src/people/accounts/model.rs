@@ -228,9 +228,7 @@ pub async fn confirm_password(
 ) -> Result<()> {
     let same = accounts::table.find(id).filter(accounts::password_hash.eq(stored));
     let is_same = match rehashed {
-        Some(hash) => {
-            diesel::update(same).set(accounts::password_hash.eq(hash)).execute(conn).await? == 1
-        }
+        Some(hash) => diesel::update(same).set(accounts::password_hash.eq(hash)).execute(conn).await? == 1,
         None => {
             let row: Option<AccountId> =
                 same.select(accounts::id).for_share().first(conn).await.optional()?;

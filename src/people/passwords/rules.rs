@@ -20,7 +20,12 @@ static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common.t
 ///
 /// # Errors
 /// `weak_password`, with why.
-pub fn check(password: &Password, email: Option<&Email>, name: Option<&str>, field: &str) -> Result<(), AppError> {
+pub fn check(
+    password: &Password,
+    email: Option<&Email>,
+    name: Option<&str>,
+    field: &str,
+) -> Result<(), AppError> {
     let Some(detail) = weakness(password.expose(), email, name) else { return Ok(()) };
 
     Err(Code::WeakPassword.at(field, detail))

@@ -33,7 +33,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
     )
 )]
 #[post("/v1/sessions")]
-async fn sign_in(request: HttpRequest, app: web::Data<App>, Body(body): Body<SignIn>) -> Result<HttpResponse> {
+async fn sign_in(
+    request: HttpRequest,
+    app: web::Data<App>,
+    Body(body): Body<SignIn>,
+) -> Result<HttpResponse> {
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let pair = service::sign_in(&app, &body, user_agent).await?;
     Ok(created(&pair))

@@ -38,7 +38,9 @@ pub async fn sign_in(app: &App, body: &SignIn, user_agent: Option<&str>) -> Resu
     };
     let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
     let verdict = app.passwords.verify(&body.password, stored).await?;
-    let (Some(account), Some(stored)) = (&account, stored) else { return Err(Code::InvalidCredentials.error()) };
+    let (Some(account), Some(stored)) = (&account, stored) else {
+        return Err(Code::InvalidCredentials.error());
+    };
     let rehashed = match verdict {
         passwords::Verdict::Wrong => return Err(Code::InvalidCredentials.error()),
         passwords::Verdict::Right => None,

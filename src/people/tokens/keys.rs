@@ -98,9 +98,11 @@ impl KeyRing {
 
     pub fn matches(&self, ids: &KeyIds) -> bool {
         self.keys.len() == ids.len()
-            && self.keys.iter().zip(ids).all(|(key, (kid, expires_at))| {
-                key.kid == *kid && key.expires_at == *expires_at
-            })
+            && self
+                .keys
+                .iter()
+                .zip(ids)
+                .all(|(key, (kid, expires_at))| key.kid == *kid && key.expires_at == *expires_at)
     }
 }
 
@@ -245,7 +247,8 @@ mod tests {
     fn the_only_key_signs_at_once() {
         let only = ring(&[("2026-01-01T00:00:00Z", None)]);
         assert!(only.signing(at("2026-01-01T00:00:00Z")).is_some());
-        let ended = ring(&[("2026-02-01T00:00:00Z", None), ("2026-01-01T00:00:00Z", Some("2026-02-01T00:05:00Z"))]);
+        let ended =
+            ring(&[("2026-02-01T00:00:00Z", None), ("2026-01-01T00:00:00Z", Some("2026-02-01T00:05:00Z"))]);
         assert_eq!(ended.signing(at("2026-02-01T00:05:00Z")).unwrap().kid, "2026-02-01T00:00:00Z");
         assert!(KeyRing::default().signing(at("2026-01-01T00:00:00Z")).is_none());
     }

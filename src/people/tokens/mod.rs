@@ -68,7 +68,12 @@ impl Tokens {
     ///
     /// # Errors
     /// The database's.
-    pub async fn open(conn: &mut Conn, issuer: &str, lifetime: TimeDelta, now: DateTime<Utc>) -> Result<Self> {
+    pub async fn open(
+        conn: &mut Conn,
+        issuer: &str,
+        lifetime: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         keys::ensure(conn, now).await?;
         let issuer = issuer.trim_end_matches('/').to_owned();
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -166,7 +171,9 @@ impl Tokens {
             return self.check(token, key, now);
         }
         let ring = self.look_up(pool, now).await?;
-        ring.find(&kid).ok_or_else(|| Code::Unauthenticated.error()).and_then(|key| self.check(token, key, now))
+        ring.find(&kid)
+            .ok_or_else(|| Code::Unauthenticated.error())
+            .and_then(|key| self.check(token, key, now))
     }
 
     /// Another instance may have made a key a moment ago. At most one look-up a second: unknown keys cost nothing to send.
@@ -181,9 +188,9 @@ impl Tokens {
     }
 
     fn check(&self, token: &str, key: &Key, now: DateTime<Utc>) -> Result<Bearer> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).map_err(refuse)?.claims;
-        let has_ended =
-            self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&claims.sid);
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).map_err(refuse)?.claims;
+        let has_ended = self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&claims.sid);
         if claims.exp <= now.timestamp() || has_ended {
             return Err(Code::Unauthenticated.error());
         }

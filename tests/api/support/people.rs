@@ -51,7 +51,8 @@ impl TestApp {
             is_verified,
             roles: roles.to_vec(),
         };
-        service::seed(&mut self.conn().await, seed, self.app.clock.now()).await.unwrap()
+        let mut conn = self.conn().await;
+        service::seed(&mut conn, seed, self.app.clock.now()).await.unwrap()
     }
 
     /// Signs in with [`PASSWORD`].
