@@ -190,9 +190,9 @@ async fn a_supervised_server_comes_back_and_loses_no_committed_row() {
         }));
     }
     for _ in 0..2 {
-        let before = acknowledged.load(Ordering::Acquire);
         let pid = folder.pid().unwrap();
         kill_hard(&pid);
+        let before = acknowledged.load(Ordering::Acquire);
         let begun = Instant::now();
         while folder.pid().is_none_or(|now| now == pid) || acknowledged.load(Ordering::Acquire) < before + 30
         {
@@ -285,6 +285,29 @@ async fn where_the_servers_user_cannot_enter_it_lies_elsewhere() {
         matches!(refused, PrivateError::LocationGone { .. }),
         "an empty shop isn't made silently: {refused}"
     );
+}
+
+#[tokio::test]
+async fn root_follows_no_link_that_the_servers_user_has_laid() {
+    if !is_root() {
+        println!("skipped: only root runs the server as another user");
+        return;
+    }
+    let folder = Folder::new("data");
+    open(&folder).await.stop().await;
+    let secret = folder.parent.join("secret");
+    for trap in ["start.log", "cluster/kindred.conf", "cluster/pg_hba.conf"] {
+        fs::write(&secret, "root's").unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+        let trap = folder.home().join(trap);
+        fs::remove_file(&trap).unwrap();
+        std::os::unix::fs::symlink(&secret, &trap).unwrap();
+        private::open(&folder.path, Options::throw_away()).await.unwrap_err();
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "root's");
+        assert_eq!(fs::metadata(&secret).unwrap().uid(), 0);
+        fs::remove_file(&trap).unwrap();
+    }
+    open(&folder).await.stop().await;
 }
 
 #[tokio::test]

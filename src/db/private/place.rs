@@ -6,7 +6,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -146,19 +146,12 @@ impl Place {
         make_folder(folder, 0o700)?;
         let meta = fs::symlink_metadata(folder).map_err(io_error("cannot read", folder))?;
         if meta.is_dir() && meta.uid() == 0 && self.invoker.is_root() {
-            self.give(folder)?;
+            // Never through a link: it would hand over what the link points to.
+            lchown(folder, Some(self.owner.uid), Some(self.owner.gid))
+                .map_err(io_error("cannot hand over", folder))?;
         } else if !meta.is_dir() || meta.uid() != self.owner.uid || meta.mode() & 0o077 != 0 {
             let (path, owner) = (folder.to_owned(), self.owner.name.clone());
             return Err(PrivateError::NotPrivate { path, owner });
-        }
-        Ok(())
-    }
-
-    /// Makes a file or folder of ours the server's user's.
-    pub fn give(&self, path: &Path) -> Result<(), PrivateError> {
-        if self.invoker.is_root() {
-            chown(path, Some(self.owner.uid), Some(self.owner.gid))
-                .map_err(io_error("cannot hand over", path))?;
         }
         Ok(())
     }
@@ -172,6 +165,25 @@ impl Place {
         }
         run_as(&mut command, &self.owner, &self.invoker);
         command
+    }
+
+    /// Runs a few words of shell as the server's user. All that is written in its folders is written so: as root we
+    /// would follow a link that somebody who got hold of the server has put there, and overwrite any file.
+    pub fn shell(&self, script: &str, arguments: &[&Path], input: &str) -> Result<(), PrivateError> {
+        let mut command = self.command(Path::new("/bin/sh"));
+        command.args(["-c", script]).args(arguments).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let failed = || io_error("cannot write", arguments.first().copied().unwrap_or(&self.home));
+        let mut shell = command.spawn().map_err(failed())?;
+        if let Some(mut stdin) = shell.stdin.take() {
+            // Where the shell has ended already, its own message says more.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        let output = shell.wait_with_output().map_err(failed())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(PrivateError::ProgramFailed { program: "sh", output })
     }
 }
 

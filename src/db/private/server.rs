@@ -1,6 +1,6 @@
 //! Makes the cluster, starts its server, waits for it and stops it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -92,9 +92,7 @@ pub(super) async fn make_cluster(
     durable: bool,
 ) -> Result<(), PrivateError> {
     let making = place.home.join("cluster.making");
-    if making.exists() {
-        fs::remove_dir_all(&making).map_err(io_error("cannot remove", &making))?;
-    }
+    place.shell("rm -rf -- \"$0\"", &[&making], "")?;
     let mut refusal = String::new();
     // Systems without C.UTF-8 have the other one.
     for locale in ["C.UTF-8", "en_US.UTF-8"] {
@@ -112,9 +110,7 @@ pub(super) async fn make_cluster(
         match run("initdb", initdb).await {
             Ok(()) => {
                 let conf = making.join("postgresql.conf");
-                let mut text = fs::read_to_string(&conf).map_err(io_error("cannot read", &conf))?;
-                text.push_str("\ninclude 'kindred.conf'\n");
-                fs::write(&conf, text).map_err(io_error("cannot write", &conf))?;
+                place.shell("cat >>\"$0\"", &[&conf], "\ninclude 'kindred.conf'\n")?;
                 let cluster = place.cluster();
                 return fs::rename(&making, &cluster).map_err(io_error("cannot make", &cluster));
             }
@@ -187,12 +183,10 @@ pub(super) async fn ensure(
 
 /// Starts the server in a process group of its own, so that Ctrl-C in our terminal doesn't reach it and it outlives us.
 fn spawn(place: &Place, programs: &Programs) -> Result<Child, PrivateError> {
-    let path = place.home.join("start.log");
-    let log = File::create(&path).map_err(io_error("cannot write", &path))?;
-    place.give(&path)?;
-    let also = log.try_clone().map_err(io_error("cannot write", &path))?;
-    let mut command = place.command(&programs.path("postgres"));
-    command.arg("-D").arg(place.cluster()).stdout(log).stderr(also).process_group(0);
+    // The shell opens the log as the server's user, and becomes the server.
+    let mut command = place.command(Path::new("/bin/sh"));
+    command.args(["-c", "exec \"$0\" -D \"$1\" >\"$2\" 2>&1"]).arg(programs.path("postgres"));
+    command.arg(place.cluster()).arg(place.home.join("start.log")).process_group(0);
     let mut process = command.spawn().map_err(io_error("cannot run", &programs.path("postgres")))?;
     let ended = Arc::new(OnceLock::new());
     let child = Child { ended: Arc::clone(&ended) };

@@ -2,9 +2,9 @@
 //! settings go into `local.conf` beside them or through ALTER SYSTEM.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::error::{PrivateError, io_error};
+use super::error::PrivateError;
 use super::place::Place;
 
 /// How many closed log files are kept; each has at most 10 MB.
@@ -77,18 +77,11 @@ pub(super) fn write(place: &Place, durable: bool) -> Result<(), PrivateError> {
     let ident: String = users.iter().map(|user| format!("kindred \"{user}\" kindred\n")).collect();
 
     let cluster = place.cluster();
-    for (name, text) in [("kindred.conf", settings.as_str()), ("pg_hba.conf", hba), ("pg_ident.conf", &ident)]
-    {
-        let path = cluster.join(name);
-        fs::write(&path, text).map_err(io_error("cannot write", &path))?;
-        place.give(&path)?;
+    let files = [("kindred.conf", settings.as_str()), ("pg_hba.conf", hba), ("pg_ident.conf", &ident)];
+    for (name, text) in files {
+        place.shell("umask 077 && cat >\"$0\"", &[&cluster.join(name)], text)?;
     }
-    let local = cluster.join("local.conf");
-    if !local.exists() {
-        fs::write(&local, LOCAL).map_err(io_error("cannot write", &local))?;
-        place.give(&local)?;
-    }
-    Ok(())
+    place.shell("umask 077 && { [ -e \"$0\" ] || cat >\"$0\"; }", &[&cluster.join("local.conf")], LOCAL)
 }
 
 /// Deletes all but the newest of the server's log files. Failures are left to the next time.
@@ -97,8 +90,9 @@ pub(super) fn prune_logs(place: &Place) {
     let mut logs: Vec<_> = files.map(|file| file.path()).collect();
     // The names hold the time, so they sort by age.
     logs.sort_unstable();
-    for old in logs.iter().rev().skip(LOGS_KEPT) {
-        let _ = fs::remove_file(old);
+    let old: Vec<_> = logs.iter().rev().skip(LOGS_KEPT).map(PathBuf::as_path).collect();
+    if !old.is_empty() {
+        let _ = place.shell("rm -f -- \"$0\" \"$@\"", &old, "");
     }
 }
 
