@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::amount::amount_text;
 use super::error::ApiError;
 use super::form::Params;
 use super::ids;
-use super::rows::{Line, Method, Session, SessionStatus};
+use super::lines::{read_lines, total};
+use super::rows::{Method, Session, SessionStatus};
 use super::store::{Due, Moment, Store};
 
 /// Stripe's bounds of a session's life, and its default.
 const LIFE_MIN: TimeDelta = TimeDelta::minutes(30);
 const LIFE_MAX: TimeDelta = TimeDelta::hours(24);
-const LINES_MAX: usize = 100;
-/// Eight digits, as Stripe limits amounts.
-const AMOUNT_MAX: i64 = 99_999_999;
 
 /// Parameters of Stripe that would change what is charged or how, and that nothing here acts upon.
 const NOT_SIMULATED: [&str; 17] = [
@@ -200,112 +197,6 @@ fn read_expiry(params: &mut Params, now: DateTime<Utc>) -> Result<DateTime<Utc>,
     Ok(at)
 }
 
-fn read_lines(params: &mut Params) -> Result<(Vec<Line>, String), ApiError> {
-    let mut currency = params.text("currency")?.map(|currency| currency.to_lowercase());
-    let asked = params.hashes("line_items")?;
-    if asked.is_empty() {
-        return Err(ApiError::required("line_items"));
-    }
-    if asked.len() > LINES_MAX {
-        return Err(ApiError::invalid("You can pass at most 100 line items.").param("line_items"));
-    }
-    let mut lines = Vec::new();
-    for item in asked {
-        let (line, its_currency) = read_line(item)?;
-        match &currency {
-            Some(currency) if *currency != its_currency => {
-                let message = "The currencies of all line items must be the same.";
-                return Err(ApiError::invalid(message).param("line_items"));
-            }
-            _ => currency = Some(its_currency),
-        }
-        lines.push(line);
-    }
-    Ok((lines, currency.unwrap_or_default()))
-}
-
-fn read_line(mut item: Params) -> Result<(Line, String), ApiError> {
-    if let Some(price) = item.text("price")? {
-        return Err(ApiError::missing_for(&item.name("price"), "price", &price));
-    }
-    let quantity = item.integer("quantity")?.ok_or_else(|| ApiError::required(&item.name("quantity")))?;
-    if quantity < 1 {
-        let name = item.name("quantity");
-        return Err(ApiError::invalid("This value must be greater than or equal to 1.").param(name));
-    }
-    let metadata = item.metadata()?;
-    let mut price = item.hash("price_data")?.ok_or_else(|| ApiError::required(&item.name("price_data")))?;
-    item.refuse(&["adjustable_quantity", "dynamic_tax_rates", "tax_rates"])?;
-    item.finish()?;
-
-    let currency = price.required("currency")?.to_lowercase();
-    if currency.len() != 3 || !currency.chars().all(|letter| letter.is_ascii_lowercase()) {
-        return Err(ApiError::invalid(format!("Invalid currency: {currency}.")).param(price.name("currency")));
-    }
-    let unit = price.integer("unit_amount")?.ok_or_else(|| ApiError::required(&price.name("unit_amount")))?;
-    if !(0..=AMOUNT_MAX).contains(&unit) {
-        return Err(ApiError::invalid("Invalid non-negative integer").param(price.name("unit_amount")));
-    }
-    price.one_of("tax_behavior", &["exclusive", "inclusive", "unspecified"])?;
-    let mut product =
-        price.hash("product_data")?.ok_or_else(|| ApiError::required(&price.name("product_data")))?;
-    price.refuse(&["product", "recurring", "unit_amount_decimal"])?;
-    price.finish()?;
-
-    let name = product.required("name")?;
-    product.text("description")?;
-    product.texts("images")?;
-    product.metadata()?;
-    product.text("tax_code")?;
-    product.text("unit_label")?;
-    product.finish()?;
-    let line = Line {
-        id: ids::random("li_1", 23),
-        price: ids::random("price_1", 23),
-        product: ids::random("prod_", 14),
-        name,
-        unit_amount: unit,
-        quantity,
-        metadata,
-    };
-    Ok((line, currency))
-}
-
-fn total(lines: &[Line], currency: &str) -> Result<i64, ApiError> {
-    let sum = lines
-        .iter()
-        .try_fold(0_i64, |sum, line| line.unit_amount.checked_mul(line.quantity)?.checked_add(sum));
-    let amount = sum.filter(|sum| *sum <= AMOUNT_MAX).ok_or_else(|| {
-        ApiError::invalid("The Checkout Session's total amount due must be no more than 99999999.")
-            .code("amount_too_large")
-    })?;
-    let least = smallest(currency);
-    if amount < least {
-        let message = format!(
-            "The Checkout Session's total amount due must add up to at least {} {}",
-            amount_text(least, currency),
-            currency.to_uppercase()
-        );
-        return Err(ApiError::invalid(message).code("amount_too_small"));
-    }
-    Ok(amount)
-}
-
-/// The least that Stripe charges, in minor units (`docs.stripe.com/currencies#minimum-and-maximum-charge-amounts`);
-/// for currencies that it doesn't list, roughly 50 US cents.
-fn smallest(currency: &str) -> i64 {
-    match currency {
-        "gbp" => 30,
-        "jpy" => 50,
-        "hkd" | "cny" => 400,
-        "mxn" | "thb" | "twd" => 1_000,
-        "dkk" => 250,
-        "nok" | "sek" => 300,
-        "myr" | "pln" | "aed" => 200,
-        _ => 50,
-    }
-}
-
 fn read_url(params: &mut Params, key: &str) -> Result<Option<String>, ApiError> {
     let Some(text) = params.short(key, 5_000)? else { return Ok(None) };
     let usable = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
@@ -463,4 +354,31 @@ fn read_echoes(params: &mut Params) -> Result<Map<String, Value>, ApiError> {
         echoes.insert("custom_text".to_owned(), texts);
     }
     Ok(echoes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_lives_from_half_an_hour_to_a_day() {
+        let now = DateTime::from_timestamp(1_800_000_000, 999_999_000).unwrap();
+        let read = |seconds: i64| {
+            let body = format!("expires_at={}", now.timestamp() + seconds);
+            read_expiry(&mut Params::parse(body.as_bytes()).unwrap(), now).is_ok()
+        };
+        assert!(!read(1_799) && read(1_800) && read(86_400) && !read(86_401));
+        assert_eq!(read_expiry(&mut Params::default(), now).unwrap(), now + LIFE_MAX);
+    }
+
+    #[test]
+    fn methods_fall_out_by_filter_currency_and_saving() {
+        let all = Method::ALL;
+        let only = ["alipay".to_owned(), "wechat_pay".to_owned()];
+        assert_eq!(offered(&all, None, "cny", false).unwrap(), all);
+        assert_eq!(offered(&all, Some(&only), "cny", false).unwrap(), [Method::WechatPay, Method::Alipay]);
+        assert_eq!(offered(&all, None, "brl", false).unwrap(), [Method::Card]);
+        assert_eq!(offered(&all, None, "cny", true).unwrap(), [Method::Card]);
+        assert!(offered(&all, Some(&only), "brl", false).is_err());
+    }
 }

@@ -21,6 +21,7 @@ mod form;
 mod gate;
 mod ids;
 mod journal;
+mod lines;
 mod list;
 mod operation;
 mod page;
@@ -152,6 +153,11 @@ impl Inner {
         let result = work(&mut store, now);
         for outgoing in store.take_outbox() {
             self.courier.post(outgoing);
+        }
+        drop(store);
+        // Nobody is told of what a restart would have forgotten.
+        if let Some(log) = &self.log {
+            log.flush();
         }
         result
     }
@@ -326,13 +332,6 @@ impl Simulator {
 
     pub fn forget_requests(&self) {
         lock(&self.inner.requests).clear();
-    }
-
-    /// Waits until the journal holds everything that happened so far.
-    pub fn flush_journal(&self) {
-        if let Some(log) = &self.inner.log {
-            log.flush();
-        }
     }
 }
 

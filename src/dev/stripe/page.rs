@@ -18,12 +18,11 @@ const DELAY_MAX_SECONDS: u32 = 30 * 24 * 3_600;
 
 /// What the page's form posts. Nothing here asks for a card's number.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     action: Action,
     method: Option<String>,
     /// Seconds until a delayed method delivers, by the clock.
-    delay: Option<u32>,
+    delay: Option<String>,
     /// Two cards with one fingerprint are the same card.
     fingerprint: Option<String>,
     email: Option<String>,
@@ -76,7 +75,9 @@ pub(super) async fn submit(
     if form.action == Action::Cancel {
         return cancel(&simulator, &session);
     }
-    let after = TimeDelta::seconds(form.delay.unwrap_or(DELAY_DEFAULT_SECONDS).min(DELAY_MAX_SECONDS).into());
+    let Some(after) = delay(form.delay.as_deref()) else {
+        return notice(StatusCode::BAD_REQUEST, "The delay is a number of seconds.");
+    };
     let ending = match form.action {
         Action::Fail => Ending::Declined,
         Action::PayLate => Ending::Late { after, succeeds: true },
@@ -103,6 +104,15 @@ pub(super) async fn submit(
         }
         Err(PageRefusal::NoSession) => notice(StatusCode::NOT_FOUND, "There is no such payment page."),
     }
+}
+
+/// A field that was left empty means the default.
+fn delay(seconds: Option<&str>) -> Option<TimeDelta> {
+    let seconds = match seconds.map(str::trim) {
+        None | Some("") => DELAY_DEFAULT_SECONDS,
+        Some(text) => text.parse::<u32>().ok()?.min(DELAY_MAX_SECONDS),
+    };
+    Some(TimeDelta::seconds(seconds.into()))
 }
 
 /// Back to the shop; the session stays open.
@@ -212,7 +222,12 @@ mod tests {
     #[test]
     fn reads_the_form_and_refuses_unknown_actions() {
         let form = serde_html(b"action=pay_late&delay=5&method=wechat_pay").unwrap();
-        assert_eq!((form.action, form.delay), (Action::PayLate, Some(5)));
+        assert_eq!(
+            (form.action, delay(form.delay.as_deref())),
+            (Action::PayLate, Some(TimeDelta::seconds(5)))
+        );
+        assert_eq!(delay(Some("")), delay(None));
+        assert_eq!(delay(Some("soon")), None);
         assert!(serde_html(b"action=steal").is_none());
         assert!(serde_html(b"").is_none());
     }

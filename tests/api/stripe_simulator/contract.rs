@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use kindred_stripe::{
     CallError, CheckoutStatus, Config, DisputeStatus, NewCheckout, NewCustomer, NewRefund, PaymentStatus,
     RefundReason, RefundStatus, Stripe,
@@ -12,17 +12,17 @@ use kindred::dev::stripe::{Fault, FaultKind};
 
 use super::fixture::{Fixture, KEY};
 
-pub fn adapter(fixture: &Fixture) -> Stripe {
+pub fn adapter(url: &str) -> Stripe {
     Stripe::new(Config {
         secret_key: KEY.to_owned(),
-        base_url: Some(fixture.sim.url.clone()),
+        base_url: Some(url.to_owned()),
         timeout: Duration::from_secs(5),
         rate_per_second: 1_000,
     })
     .unwrap()
 }
 
-pub fn new_checkout(fixture: &Fixture) -> NewCheckout {
+pub fn new_checkout(now: DateTime<Utc>) -> NewCheckout {
     NewCheckout {
         order_id: "ord_1".to_owned(),
         payment_id: "pay_1".to_owned(),
@@ -33,7 +33,7 @@ pub fn new_checkout(fixture: &Fixture) -> NewCheckout {
         methods: Vec::new(),
         success_url: "https://shop.test/done?session={CHECKOUT_SESSION_ID}".to_owned(),
         cancel_url: "https://shop.test/back".to_owned(),
-        expires_at: (fixture.clock.now() + TimeDelta::minutes(45)).timestamp(),
+        expires_at: (now + TimeDelta::minutes(45)).timestamp(),
         customer: None,
         customer_email: Some("buyer@shop.test".to_owned()),
         save_card: false,
@@ -50,8 +50,8 @@ async fn pay(fixture: &Fixture, url: &str, form: &str) {
 #[actix_web::test]
 async fn the_adapter_opens_reads_and_closes_pages() {
     let fixture = Fixture::start();
-    let stripe = adapter(&fixture);
-    let new = new_checkout(&fixture);
+    let stripe = adapter(&fixture.sim.url);
+    let new = new_checkout(fixture.clock.now());
     let made = stripe.create_checkout("checkout:1", &new).await.unwrap();
     assert_eq!(made.status, CheckoutStatus::Open);
     assert_eq!((made.amount_total_minor, made.currency.as_deref()), (Some(20_000), Some("CNY")));
@@ -80,7 +80,7 @@ async fn the_adapter_opens_reads_and_closes_pages() {
 #[actix_web::test]
 async fn the_adapter_saves_cards_refunds_and_reads_disputes() {
     let fixture = Fixture::start();
-    let stripe = adapter(&fixture);
+    let stripe = adapter(&fixture.sim.url);
     let person = NewCustomer {
         account_id: "acc_1".to_owned(),
         email: Some("buyer@shop.test".to_owned()),
@@ -91,7 +91,7 @@ async fn the_adapter_saves_cards_refunds_and_reads_disputes() {
         customer: Some(customer.clone()),
         customer_email: None,
         save_card: true,
-        ..new_checkout(&fixture)
+        ..new_checkout(fixture.clock.now())
     };
     let made = stripe.create_checkout("checkout:1", &new).await.unwrap();
     assert_eq!(made.methods, ["card", "wechat_pay", "alipay"], "wallets stay on offer");
@@ -136,8 +136,8 @@ async fn the_adapter_saves_cards_refunds_and_reads_disputes() {
 #[actix_web::test]
 async fn the_adapter_lives_through_what_goes_wrong() {
     let fixture = Fixture::start();
-    let stripe = adapter(&fixture);
-    let new = new_checkout(&fixture);
+    let stripe = adapter(&fixture.sim.url);
+    let new = new_checkout(fixture.clock.now());
     for (at, fault) in [
         Fault::new("create_checkout", FaultKind::AnswerLost),
         Fault::new("create_checkout", FaultKind::BadGateway),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use kindred::dev::stripe::{Error, Settings, Simulator};
 use kindred::ports::clock::Clock;
+use kindred_stripe::NewCustomer;
 use serde_json::json;
 
 use super::fixture::{Fixture, SESSION, text};
@@ -41,7 +42,6 @@ async fn a_restarted_simulator_knows_everything_again() {
         let form = [("payment_intent", &*text(&paid["payment_intent"])), ("amount", "500")];
         refund = fixture.post("/v1/refunds", &form, None).await.1;
         assert_eq!(fixture.kinds().await.len(), 3);
-        fixture.sim.simulator.flush_journal();
         first_book = fixture.sim.simulator.book();
     }
     // A crash tore the last line.
@@ -69,7 +69,6 @@ async fn events_that_hadnt_arrived_are_sent_after_a_restart() {
             settings.webhook_url = Some("http://127.0.0.1:9/".to_owned());
         });
         fixture.paid("card").await;
-        fixture.sim.simulator.flush_journal();
     }
     let fixture = Fixture::start_with(|settings| settings.journal = Some(folder.journal()));
     assert_eq!(fixture.kinds().await, ["checkout.session.completed"]);
@@ -138,4 +137,35 @@ async fn what_stripe_would_refuse_is_refused_by_its_name() {
     assert_eq!(answer.status(), 400);
     assert_eq!(fixture.get("/v1/nothing").await.0, 404);
     assert_eq!(fixture.get("/v1/checkout/sessions/cs_none").await.1["error"]["code"], "resource_missing");
+}
+
+#[actix_web::test]
+async fn it_can_be_mounted_under_a_path_of_another_server() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/dev/stripe", listener.local_addr().unwrap());
+    let mut settings = Settings::new(Clock::real(), super::fixture::KEY);
+    settings.public_base = format!("{url}/");
+    let simulator = Simulator::start(settings).unwrap();
+    let mounted = simulator.clone();
+    let server = actix_web::HttpServer::new(move || {
+        let mounted = mounted.clone();
+        let scope = actix_web::web::scope("/dev/stripe").configure(move |service| mounted.configure(service));
+        actix_web::App::new().service(scope)
+    });
+    actix_web::rt::spawn(server.workers(1).disable_signals().listen(listener).unwrap().run());
+
+    let stripe = super::contract::adapter(&url);
+    let customer = NewCustomer { account_id: "acc_1".to_owned(), email: None, name: None };
+    assert!(stripe.create_customer("customer:1", &customer).await.unwrap().starts_with("cus_"));
+    assert_eq!(simulator.requests()[0].p, "/v1/customers");
+    let made = stripe
+        .create_checkout("checkout:1", &super::contract::new_checkout(Clock::real().now()))
+        .await
+        .unwrap();
+    let page = made.url.unwrap();
+    assert_eq!(page, format!("{url}/pay/{}", made.id));
+    let page = reqwest::Client::builder().no_proxy().build().unwrap().get(page).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    assert!(page.contains("200.00") && page.contains("普通会员") && page.contains("微信支付"), "{page}");
+    assert!(!page.contains("<script") && !page.contains("http"), "the page needs nothing from elsewhere");
 }
