@@ -91,10 +91,58 @@ pub fn split_minor(amount_minor: i64, weights: &[i64]) -> Result<Vec<i64>, OutOf
     Ok(parts)
 }
 
+/// Decimals of a currency's minor unit, as Stripe counts them (docs.stripe.com/currencies).
+pub fn decimals(currency: &str) -> usize {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "JPY" | "KMF" | "KRW" | "MGA" | "PYG" | "RWF" | "VND" | "VUV" | "XAF"
+        | "XOF" | "XPF" => 0,
+        "BHD" | "JOD" | "KWD" | "OMR" | "TND" => 3,
+        _ => 2,
+    }
+}
+
+/// An amount as people read it: `¥1,600,000.00`, `JP¥500`, `BHD 1.250`.
+pub fn display(amount_minor: i64, currency: &str) -> String {
+    let sign = match currency {
+        "CNY" => "¥".to_owned(),
+        "EUR" => "€".to_owned(),
+        "GBP" => "£".to_owned(),
+        "USD" => "US$".to_owned(),
+        "HKD" => "HK$".to_owned(),
+        "JPY" => "JP¥".to_owned(),
+        other => format!("{other}\u{a0}"),
+    };
+    let decimals = decimals(currency);
+    let digits = format!("{:0>width$}", amount_minor.unsigned_abs(), width = decimals + 1);
+    let (whole, fraction) = digits.split_at_checked(digits.len() - decimals).unwrap_or((&digits, ""));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let minus = if amount_minor < 0 { "−" } else { "" };
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{minus}{sign}{grouped}{point}{fraction}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn amounts_are_shown_with_their_currencys_decimals() {
+        assert_eq!(display(20_000, "CNY"), "¥200.00");
+        assert_eq!(display(160_000_000, "CNY"), "¥1,600,000.00");
+        assert_eq!(display(5, "CNY"), "¥0.05");
+        assert_eq!(display(-1_050, "EUR"), "−€10.50");
+        assert_eq!(display(500, "JPY"), "JP¥500");
+        assert_eq!(display(1_250, "BHD"), "BHD\u{a0}1.250");
+        assert_eq!(display(0, "JPY"), "JP¥0");
+        assert_eq!(display(i64::MIN, "KRW"), "−KRW\u{a0}9,223,372,036,854,775,808");
+    }
 
     #[test]
     fn halves_round_away_from_zero() {

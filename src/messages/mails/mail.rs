@@ -85,7 +85,7 @@ pub struct ReceiptLine {
 }
 
 /// What stands in `data` where a secret was: the mail can't be rendered again.
-const SCRUBBED: &str = "scrubbed";
+pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
@@ -102,6 +102,9 @@ impl Mail {
         "hold_ending",
         "dispute_opened",
     ];
+
+    /// Those with a one-time token, as `{"token"}`.
+    pub const SECRET_KINDS: [&str; 3] = ["verify_email", "reset_password", "change_email"];
 
     /// The columns `kind` and `data` of the outbox.
     ///
@@ -164,6 +167,8 @@ mod tests {
         let kept = mail.scrubbed().unwrap();
         assert!(kept.is_scrubbed());
         assert!(!format!("{:?}", kept.to_columns().unwrap()).contains("secret"));
+        let (kind, _) = kept.to_columns().unwrap();
+        assert!(Mail::SECRET_KINDS.contains(&kind.as_str()));
         let without = Mail::ApplicationReceived { drive_zh: String::new(), drive_en: String::new() };
         assert!(!without.is_scrubbed());
     }

@@ -3,8 +3,14 @@
 //! A feature calls [`queue`] with a cause of its own (`welcome:mem_…`): the same cause never mails twice. After the
 //! commit, `app.jobs.wake(Lane::Mail)`.
 
+pub mod dto;
 pub mod mail;
 pub mod model;
+pub mod render;
+pub mod routes;
+pub mod send;
+pub mod service;
 
 pub use mail::{Mail, ReceiptLine};
 pub use model::{Recipient, queue, queue_all};
+pub use send::Postbox;

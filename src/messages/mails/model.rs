@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Mail;
 use crate::db::Conn;
+use crate::db::page::Page;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::schema::mails;
@@ -99,5 +100,150 @@ async fn queue_rows(conn: &mut Conn, now: DateTime<Utc>, rows: Vec<NewMail<'_>>)
         let batch: Vec<_> = inserted.into_iter().map(|mail| (Job::SendMail { mail }, now)).collect();
         jobs::enqueue_all(conn, &batch, now).await?;
     }
+    Ok(())
+}
+
+/// A row of the outbox.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = mails)]
+pub struct MailRow {
+    pub id: MailId,
+    pub cause: String,
+    pub account_id: Option<AccountId>,
+    pub to_address: String,
+    pub kind: String,
+    pub locale: String,
+    pub data: Value,
+    pub state: String,
+    pub last_error: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// # Errors
+/// The database's.
+pub async fn find(conn: &mut Conn, id: MailId) -> Result<Option<MailRow>> {
+    Ok(mails::table.find(id).select(MailRow::as_select()).first(conn).await.optional()?)
+}
+
+/// With the row locked, for a decision that is written in the same transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(conn: &mut Conn, id: MailId) -> Result<Option<MailRow>> {
+    Ok(mails::table.find(id).select(MailRow::as_select()).for_update().first(conn).await.optional()?)
+}
+
+/// What an operator looks for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub state: Option<String>,
+    pub kind: Option<String>,
+}
+
+/// A page, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(conn: &mut Conn, filter: &Filter, page: Page) -> Result<Vec<MailRow>> {
+    let mut query = mails::table
+        .filter(mails::id.lt(MailId(page.before)))
+        .order(mails::id.desc())
+        .limit(page.fetch())
+        .select(MailRow::as_select())
+        .into_boxed();
+    if let Some(state) = &filter.state {
+        query = query.filter(mails::state.eq(state));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(mails::kind.eq(kind));
+    }
+    Ok(query.load(conn).await?)
+}
+
+/// Sent: `data` replaces the row's where secrets had to go. Nothing happens to a mail that isn't queued any more.
+///
+/// # Errors
+/// The database's.
+pub async fn mark_sent(
+    conn: &mut Conn,
+    id: MailId,
+    data: Option<Value>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    diesel::update(mails::table.find(id).filter(mails::state.eq("queued")))
+        .set((
+            mails::state.eq("sent"),
+            mails::sent_at.eq(now),
+            mails::last_error.eq(None::<String>),
+            data.map(|data| mails::data.eq(data)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Remembers why a try failed; the mail stays queued.
+///
+/// # Errors
+/// The database's.
+pub async fn note_failure(conn: &mut Conn, id: MailId, why: &str) -> Result<()> {
+    diesel::update(mails::table.find(id).filter(mails::state.eq("queued")))
+        .set(mails::last_error.eq(why))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Given up. Keeps its secrets, so that an operator may send it again; see [`forget_secrets`].
+///
+/// # Errors
+/// The database's.
+pub async fn mark_dead(conn: &mut Conn, id: MailId, why: &str) -> Result<()> {
+    diesel::update(mails::table.find(id).filter(mails::state.eq("queued")))
+        .set((mails::state.eq("dead"), mails::last_error.eq(why)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Its job failed for the last time: dead, with the reason of the last try where one is known.
+///
+/// # Errors
+/// The database's.
+pub async fn give_up(conn: &mut Conn, id: MailId, why: &str) -> Result<()> {
+    let known: Option<Option<String>> =
+        mails::table.find(id).select(mails::last_error).first(conn).await.optional()?;
+    let why = known.flatten().unwrap_or_else(|| crate::ports::mail::without_addresses(why));
+    mark_dead(conn, id, &why).await
+}
+
+/// Back into the queue; the caller queues its job.
+///
+/// # Errors
+/// The database's.
+pub async fn requeue(conn: &mut Conn, id: MailId) -> Result<()> {
+    diesel::update(mails::table.find(id))
+        .set((
+            mails::state.eq("queued"),
+            mails::sent_at.eq(None::<DateTime<Utc>>),
+            mails::last_error.eq(None::<String>),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Takes the one-time tokens out of dead mails made before `before`: by then they have expired.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_secrets(conn: &mut Conn, before: DateTime<Utc>) -> Result<()> {
+    let with_secrets = mails::table
+        .filter(mails::state.eq("dead"))
+        .filter(mails::created_at.lt(before))
+        .filter(mails::kind.eq_any(Mail::SECRET_KINDS));
+    let scrubbed = serde_json::json!({ "token": super::mail::SCRUBBED });
+    diesel::update(with_secrets).set(mails::data.eq(scrubbed)).execute(conn).await?;
     Ok(())
 }

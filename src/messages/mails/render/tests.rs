@@ -1,0 +1,126 @@
+use super::super::ReceiptLine;
+use super::*;
+
+fn renderer(storefront: Option<&str>) -> Renderer {
+    let settings = Settings::from_lookup(&|name| match name {
+        "KINDRED_PUBLIC_URL" => Some("https://api.shop.example".to_owned()),
+        "KINDRED_STOREFRONT_URL" => storefront.map(str::to_owned),
+        _ => None,
+    });
+    Renderer::new(&settings.unwrap(), "罗辑思维").unwrap()
+}
+
+fn utc(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// One of every kind.
+fn samples() -> Vec<Mail> {
+    let drive = || ("第一季招募".to_owned(), "First drive".to_owned());
+    let line =
+        |title: &str, total_minor| ReceiptLine { title: title.to_owned(), quantity: 1, total_minor };
+    let (drive_zh, drive_en) = drive();
+    let token = || "a+b/c=".to_owned();
+    let number = || "KD202608090001".to_owned();
+    vec![
+        Mail::VerifyEmail { token: token() },
+        Mail::ResetPassword { token: token() },
+        Mail::ChangeEmail { token: token() },
+        Mail::Welcome {
+            number: "LJ0001".to_owned(),
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+            starts_at: utc("2013-08-09T06:00:00Z"),
+            ends_at: Some(utc("2014-08-09T06:00:00Z")),
+        },
+        Mail::Receipt {
+            order_number: number(),
+            lines: vec![line("铁杆会员 <一年>", 120_000), line("普通会员", 20_000)],
+            total_minor: 140_000,
+            due_minor: 130_000,
+            currency: "CNY".to_owned(),
+            paid_at: utc("2013-08-09T16:30:00Z"),
+        },
+        Mail::Refunded {
+            order_number: number(),
+            amount_minor: 20_000,
+            currency: "CNY".to_owned(),
+            reason: "名额已满".to_owned(),
+        },
+        Mail::ApplicationReceived { drive_zh: drive_zh.clone(), drive_en: drive_en.clone() },
+        Mail::ApplicationApproved {
+            drive_zh: drive_zh.clone(),
+            drive_en: drive_en.clone(),
+            buy_until: utc("2013-08-12T16:00:00Z"),
+        },
+        Mail::ApplicationRefused { drive_zh, drive_en, reason: "资料不全 & 太短".to_owned() },
+        Mail::HoldEnding {
+            order_number: number(),
+            url: "https://pay.example/c/1?a=1&b=2".to_owned(),
+            expires_at: utc("2013-08-09T06:15:00Z"),
+        },
+        Mail::DisputeOpened {
+            order_number: number(),
+            amount_minor: 500,
+            currency: "JPY".to_owned(),
+            reason: "fraudulent".to_owned(),
+        },
+    ]
+}
+
+#[test]
+fn every_mail_in_both_languages() {
+    let renderer = renderer(Some("https://shop.example/app/"));
+    let kinds: Vec<_> = samples().iter().map(|mail| mail.to_columns().unwrap().0).collect();
+    assert_eq!(kinds, Mail::KINDS, "a sample of each kind");
+    for mail in samples() {
+        let (kind, _) = mail.to_columns().unwrap();
+        for locale in Locale::ALL {
+            let Rendered { subject, text, html } = renderer.render(&mail, locale).unwrap();
+            let name = format!("{kind}.{}", locale.as_str());
+            insta::assert_snapshot!(name, format!("{subject}\n\n{text}\n\n{html}"));
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_missing_is_an_error() {
+    let mut renderer = renderer(None);
+    renderer.templates.add_template("verify_email/en/subject.txt", "{{ no_such }}").unwrap();
+    assert!(renderer.render(&samples()[0], Locale::En).is_err());
+}
+
+#[test]
+fn without_a_storefront_no_link_leads_to_a_page_that_is_not_there() {
+    let with = renderer(Some("https://shop.example")).render(&samples()[4], Locale::En).unwrap();
+    let without = renderer(None).render(&samples()[4], Locale::En).unwrap();
+    assert!(with.text.contains("https://shop.example/orders/KD202608090001"));
+    assert!(!without.text.contains("/orders/") && !without.html.contains("/orders/"));
+    let verify = renderer(None).render(&samples()[0], Locale::En).unwrap();
+    assert!(verify.text.contains("https://api.shop.example/verify-email?token=a%2Bb%2Fc%3D\n"));
+}
+
+#[test]
+fn a_line_break_in_a_name_does_not_reach_the_subject() {
+    let mail = Mail::ApplicationReceived {
+        drive_zh: "x".to_owned(),
+        drive_en: "x\r\nBcc: everybody@b.org".to_owned(),
+    };
+    let subject = renderer(None).render(&mail, Locale::En).unwrap().subject;
+    assert_eq!(subject, "We have your application to x Bcc: everybody@b.org");
+}
+
+#[test]
+fn times_are_the_shops() {
+    let at = utc("2026-01-31T17:05:00Z");
+    assert_eq!(show_time(at, chrono_tz::Asia::Shanghai, Locale::ZhCn), "2026年2月1日 01:05（UTC+8）");
+    assert_eq!(show_time(at, chrono_tz::Asia::Kolkata, Locale::En), "31 January 2026, 22:35 (UTC+5:30)");
+    assert_eq!(show_time(at, chrono_tz::America::New_York, Locale::En), "31 January 2026, 12:05 (UTC−5)");
+    assert_eq!(show_time(at, chrono_tz::UTC, Locale::En), "31 January 2026, 17:05 (UTC)");
+}
+
+#[test]
+fn html_is_escaped() {
+    let html = renderer(None).render(&samples()[4], Locale::ZhCn).unwrap().html;
+    assert!(html.contains("铁杆会员 &lt;一年&gt;") && !html.contains("<一年>"));
+}

@@ -1,0 +1,124 @@
+//! The job that sends one mail of the outbox. It runs at least once: a repeat carries the same Message-ID.
+
+use lettre::message::Mailbox;
+
+use super::render::{Rendered, Renderer};
+use super::{Mail, model};
+use crate::app::App;
+use crate::config::Settings;
+use crate::db;
+use crate::error::{AppError, Result};
+use crate::jobs::Outcome;
+use crate::ports::mail::{Inbox, Mailer, Outgoing, SendError};
+use crate::types::id::MailId;
+use crate::types::locale::Locale;
+
+/// What it takes to turn a row into a mail and to hand it over.
+pub struct Postbox {
+    mailer: Mailer,
+    renderer: Renderer,
+    from: Mailbox,
+    /// What stands behind the @ of a Message-ID: the public URL's host.
+    host: String,
+}
+
+impl Postbox {
+    /// # Errors
+    /// What is wrong with `KINDRED_SMTP_URL` or `KINDRED_MAIL_FROM`.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let mailer = Mailer::from_settings(settings)
+            .map_err(|why| AppError::internal(format!("KINDRED_SMTP_URL: {why}")))?;
+        if let Mailer::Files(folder) = &mailer {
+            tracing::info!(folder = %folder.display(), "mails are written to files: no mail server is set");
+        }
+        let from: Mailbox = settings
+            .mail_from
+            .parse()
+            .map_err(|_| AppError::internal("KINDRED_MAIL_FROM: expected `Name <address>`"))?;
+        let host = settings.public_url.host_str().unwrap_or("localhost").to_owned();
+        let shop_name = from.name.clone().unwrap_or_else(|| host.clone());
+        let renderer = Renderer::new(settings, &shop_name)?;
+        Ok(Self { mailer, renderer, from, host })
+    }
+
+    /// The mails of tests and of the demo.
+    pub fn inbox(&self) -> Option<&Inbox> {
+        self.mailer.inbox()
+    }
+
+    /// # Errors
+    /// When template and data don't fit.
+    pub fn render(&self, mail: &Mail, locale: Locale) -> Result<Rendered> {
+        self.renderer.render(mail, locale)
+    }
+}
+
+/// The body of `Job::SendMail`. A refusal for good marks the mail dead at once; anything else fails the job, which comes
+/// back until [`model::mark_dead`] is called for its last failure.
+///
+/// # Errors
+/// What kept the mail from going, without its address.
+pub async fn run(app: &App, id: MailId) -> Result<Outcome> {
+    let mut conn = db::connect(&app.pool).await?;
+    let Some(row) = model::find(&mut conn, id).await?.filter(|row| row.state == "queued") else {
+        return Ok(Outcome::Done);
+    };
+    drop(conn);
+    let now = app.clock.now();
+    let mail = Mail::from_columns(&row.kind, row.data.clone())?;
+    let sent = match unsendable(&mail, &row.to_address, now) {
+        Some(why) => Err(SendError::Permanent(why.to_owned())),
+        None => hand_over(&app.postbox, &row, &mail, now).await?,
+    };
+    let mut conn = db::connect(&app.pool).await?;
+    match sent {
+        Ok(()) => {
+            let kept = mail.scrubbed().map(|mail| mail.to_columns()).transpose()?;
+            model::mark_sent(&mut conn, id, kept.map(|(_, data)| data), app.clock.now()).await?;
+            Ok(Outcome::Done)
+        }
+        Err(SendError::Permanent(why)) => {
+            tracing::warn!(mail = %id, kind = row.kind, why, "a mail was refused for good");
+            model::mark_dead(&mut conn, id, &why).await?;
+            Ok(Outcome::Done)
+        }
+        Err(SendError::Transient(why)) => {
+            model::note_failure(&mut conn, id, &why).await?;
+            Err(AppError::internal(why))
+        }
+    }
+}
+
+/// Why a mail must not go any more, however well the server is.
+fn unsendable(mail: &Mail, address: &str, now: chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
+    match mail {
+        _ if address.is_empty() => Some("the account was erased before the mail went"),
+        mail if mail.is_scrubbed() => Some("its one-time link is gone"),
+        Mail::HoldEnding { expires_at, .. } if *expires_at <= now => Some("the hold was over before the mail went"),
+        _ => None,
+    }
+}
+
+async fn hand_over(
+    postbox: &Postbox,
+    row: &model::MailRow,
+    mail: &Mail,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Result<(), SendError>> {
+    let Ok(to) = row.to_address.parse() else {
+        return Ok(Err(SendError::Permanent("the address can't be written to".to_owned())));
+    };
+    let locale = Locale::from_stored(&row.locale);
+    let Rendered { subject, text, html } = postbox.render(mail, locale)?;
+    let outgoing = Outgoing {
+        message_id: format!("{}@{}", row.id, postbox.host),
+        from: postbox.from.clone(),
+        to,
+        subject,
+        text,
+        html,
+        language: locale.as_str(),
+        date: now,
+    };
+    Ok(postbox.mailer.send(&outgoing).await)
+}
