@@ -17,6 +17,7 @@ use crate::http;
 use crate::http::metrics::Metrics;
 use crate::jobs::worker::Wakers;
 use crate::jobs::{Lane, schedule, worker};
+use crate::messages::mails::Postbox;
 use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
 use crate::ports::clock::Clock;
@@ -32,6 +33,7 @@ pub struct App {
     pub metrics: Metrics,
     pub passwords: Hasher,
     pub tokens: Tokens,
+    pub postbox: Postbox,
     /// True once the app is stopping.
     pub shutdown: watch::Sender<bool>,
 }
@@ -86,6 +88,7 @@ impl Application {
             .expose_secret()
             .to_owned();
         let direct = settings.database_url_direct.as_ref().map_or(url.as_str(), |url| url.expose_secret());
+        let postbox = Postbox::new(&settings)?;
         db::migrate(direct).await?;
         let listener = TcpListener::bind(settings.listen).map_err(|error| {
             AppError::internal(format!("KINDRED_LISTEN: can't listen on {}: {error}", settings.listen))
@@ -105,6 +108,7 @@ impl Application {
             instance: Uuid::now_v7(),
             jobs: Wakers::default(),
             metrics: Metrics::new(),
+            postbox,
             shutdown: watch::Sender::new(false),
             settings,
         });

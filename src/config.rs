@@ -9,6 +9,8 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::ports::mail::Mailer;
+
 /// Everything that can be set. `Settings::from_lookup` documents each by its name and default.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -271,9 +273,7 @@ impl Settings {
             metrics_listen: read.parse("KINDRED_METRICS_LISTEN", "an address and port")?,
             stripe,
             smtp_url: smtp_url(&read)?,
-            mail_from: read
-                .text("KINDRED_MAIL_FROM")
-                .unwrap_or_else(|| "kindred <no-reply@localhost.localdomain>".into()),
+            mail_from: mail_from(&read)?,
             limits: limits(&read)?,
             sign_in: sign_in(&read)?,
             passwords: PasswordSettings::default(),
@@ -333,10 +333,7 @@ fn currency(read: &Reader) -> Result<String, ConfigError> {
 fn smtp_url(read: &Reader) -> Result<Option<SecretString>, ConfigError> {
     const NAME: &str = "KINDRED_SMTP_URL";
     let Some(text) = read.text(NAME) else { return Ok(None) };
-    let known = ["smtp://", "smtps://", "file://"].iter().any(|scheme| text.starts_with(scheme));
-    if !known || text.parse::<Url>().is_err() {
-        return Err(wrong(NAME, "expected smtp://, smtps:// or file:///folder"));
-    }
+    Mailer::from_url(&text).map_err(|why| wrong(NAME, why))?;
     Ok(Some(SecretString::from(text)))
 }
 
@@ -352,6 +349,15 @@ fn sign_in(read: &Reader) -> Result<SignInSettings, ConfigError> {
         refresh_token: number("KINDRED_REFRESH_TOKEN_DAYS", 365)?
             .map_or(default.refresh_token, TimeDelta::days),
     })
+}
+
+fn mail_from(read: &Reader) -> Result<String, ConfigError> {
+    const NAME: &str = "KINDRED_MAIL_FROM";
+    let Some(text) = read.text(NAME) else { return Ok("kindred <no-reply@localhost.localdomain>".into()) };
+    match text.parse::<lettre::message::Mailbox>() {
+        Ok(_) => Ok(text),
+        Err(_) => Err(wrong(NAME, "expected an address such as `The shop <no-reply@shop.example>`")),
+    }
 }
 
 fn limits(read: &Reader) -> Result<Limits, ConfigError> {
@@ -412,6 +418,8 @@ mod tests {
             ("KINDRED_CURRENCY", "yuan"),
             ("KINDRED_TRUSTED_PROXIES", "proxy"),
             ("KINDRED_SMTP_URL", "mail.example"),
+            ("KINDRED_SMTP_URL", "smtp://user@mail.example"),
+            ("KINDRED_MAIL_FROM", "the shop"),
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("KINDRED_LIMIT_BODY_BYTES", "0"),
         ] {

@@ -100,7 +100,11 @@ codes! {
     OrderPending 409 "order_pending" "An order still waits for payment. Pay or cancel it, or send `forfeit: true` to give it up.";
     MembershipRunning 409 "membership_running" "A membership still runs. Send `forfeit: true` to give it up.";
     LastOwner 409 "last_owner" "The shop needs an owner: this is the last one.";
-    // 410, 412, 413, 415
+    MailQueued 409 "mail_queued" "The mail is waiting to be sent already.";
+    SecretGone 409 "secret_gone" "The one-time link in this mail was removed after it went out: have a new one made.";
+    JobNotDead 409 "job_not_dead" "Only a dead job can be put back into the queue.";
+    // 408, 410, 412, 413, 415
+    RequestTimeout 408 "request_timeout" "The body took too long to arrive.";
     TokenInvalid 410 "token_invalid" "This link has been used, has expired or was never valid.";
     VersionMismatch 412 "version_mismatch" "It has changed since you read it: read it again.";
     BodyTooLarge 413 "body_too_large" "The body is larger than allowed.";

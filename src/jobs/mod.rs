@@ -2,8 +2,10 @@
 //! lives in its feature, and [`run`] is the table of which is which. A body may run twice (a lost lease, a crash after
 //! its work): each is idempotent.
 
+pub mod model;
 pub mod queue;
 pub mod schedule;
+pub mod service;
 pub mod worker;
 
 use std::time::Duration;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::error::Result;
 use crate::membership;
+use crate::messages::mails;
 use crate::people;
 use crate::types::id::{MailId, MembershipId};
 
@@ -102,7 +105,7 @@ pub fn backoff(attempts: i32) -> Duration {
 /// The body's: the job is tried again after [`backoff`].
 pub async fn run(job: Job, app: &App) -> Result<Outcome> {
     match job {
-        Job::SendMail { .. } => Ok(Outcome::Done),
+        Job::SendMail { mail } => mails::send::run(app, mail).await,
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await
         }
@@ -115,11 +118,21 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
 ///
 /// # Errors
 /// The database's.
-pub async fn on_dead(job: &Job, _conn: &mut crate::db::Conn, _why: &str) -> Result<()> {
+pub async fn on_dead(job: &Job, conn: &mut crate::db::Conn, why: &str) -> Result<()> {
     match job {
-        Job::SendMail { .. } | Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => {
-            Ok(())
-        }
+        Job::SendMail { mail } => mails::model::give_up(conn, *mail, why).await,
+        Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => Ok(()),
+    }
+}
+
+/// Called when an operator puts a dead job back into the queue, in the same transaction: undoes [`on_dead`].
+///
+/// # Errors
+/// The database's.
+pub async fn on_retry(job: &Job, conn: &mut crate::db::Conn) -> Result<()> {
+    match job {
+        Job::SendMail { mail } => mails::model::requeue(conn, *mail).await,
+        Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => Ok(()),
     }
 }
 

@@ -12,6 +12,7 @@ use super::{Job, Outcome, queue, worker};
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::Result;
+use crate::messages::mails;
 use crate::ports::clock::machine_now;
 use crate::schema::{attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, shop_clock};
 
@@ -136,6 +137,7 @@ pub async fn purge(app: &App) -> Result<Outcome> {
     diesel::delete(instances::table.filter(instances::seen_at.lt(machine - TimeDelta::hours(1))))
         .execute(&mut conn)
         .await?;
+    mails::model::forget_secrets(&mut conn, now - TimeDelta::days(2)).await?;
     Ok(Outcome::Done)
 }
 

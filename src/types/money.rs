@@ -94,8 +94,8 @@ pub fn split_minor(amount_minor: i64, weights: &[i64]) -> Result<Vec<i64>, OutOf
 /// Decimals of a currency's minor unit, as Stripe counts them (docs.stripe.com/currencies).
 pub fn decimals(currency: &str) -> usize {
     match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "JPY" | "KMF" | "KRW" | "MGA" | "PYG" | "RWF" | "VND" | "VUV" | "XAF"
-        | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "JPY" | "KMF" | "KRW" | "MGA" | "PYG" | "RWF" | "VND" | "VUV"
+        | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "JOD" | "KWD" | "OMR" | "TND" => 3,
         _ => 2,
     }

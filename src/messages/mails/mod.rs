@@ -7,7 +7,6 @@ pub mod dto;
 pub mod mail;
 pub mod model;
 pub mod render;
-pub mod routes;
 pub mod send;
 pub mod service;
 

@@ -165,12 +165,7 @@ pub async fn list(conn: &mut Conn, filter: &Filter, page: Page) -> Result<Vec<Ma
 ///
 /// # Errors
 /// The database's.
-pub async fn mark_sent(
-    conn: &mut Conn,
-    id: MailId,
-    data: Option<Value>,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub async fn mark_sent(conn: &mut Conn, id: MailId, data: Option<Value>, now: DateTime<Utc>) -> Result<()> {
     diesel::update(mails::table.find(id).filter(mails::state.eq("queued")))
         .set((
             mails::state.eq("sent"),

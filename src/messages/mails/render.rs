@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Offset, Utc};
 use chrono_tz::Tz;
+use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 use serde_json::json;
 use url::Url;
@@ -124,7 +125,7 @@ impl Renderer {
     fn fill(&self, kind: &str, locale: Locale, file: &str, context: &serde_json::Value) -> Result<String> {
         let name = format!("{kind}/{}/{file}", locale.as_str());
         let template = self.templates.get_template(&name).map_err(AppError::internal)?;
-        template.render(Value::from_serialize(context)).map_err(AppError::internal)
+        template.render(Value::from(Serde(context))).map_err(AppError::internal)
     }
 
     /// The one-time link of a mail that has one.

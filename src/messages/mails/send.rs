@@ -94,7 +94,9 @@ fn unsendable(mail: &Mail, address: &str, now: chrono::DateTime<chrono::Utc>) ->
     match mail {
         _ if address.is_empty() => Some("the account was erased before the mail went"),
         mail if mail.is_scrubbed() => Some("its one-time link is gone"),
-        Mail::HoldEnding { expires_at, .. } if *expires_at <= now => Some("the hold was over before the mail went"),
+        Mail::HoldEnding { expires_at, .. } if *expires_at <= now => {
+            Some("the hold was over before the mail went")
+        }
         _ => None,
     }
 }

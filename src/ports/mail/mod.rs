@@ -249,7 +249,9 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_refused_without_its_password() {
-        for url in ["mail", "http://h", "smtp://", "smtp://u:secret@h?tls=maybe", "smtps://h?ca=/no/such/file"] {
+        for url in
+            ["mail", "http://h", "smtp://", "smtp://u:secret@h?tls=maybe", "smtps://h?ca=/no/such/file"]
+        {
             let why = Mailer::from_url(url).err().unwrap();
             assert!(!why.contains("secret"), "{why}");
         }

@@ -56,7 +56,8 @@ impl Client {
     /// # Errors
     /// What is wrong with the URL; never with its password.
     pub fn from_url(url: &Url) -> Result<Self, String> {
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the mail server's host is missing")?;
+        let host =
+            url.host_str().filter(|host| !host.is_empty()).ok_or("the mail server's host is missing")?;
         let credentials = credentials(url)?;
         let (mut security, mut time_out, mut ca) = (None, DEFAULT_TIME_OUT, None);
         for (name, value) in url.query_pairs() {

@@ -17,8 +17,7 @@ fn utc(text: &str) -> DateTime<Utc> {
 /// One of every kind.
 fn samples() -> Vec<Mail> {
     let drive = || ("第一季招募".to_owned(), "First drive".to_owned());
-    let line =
-        |title: &str, total_minor| ReceiptLine { title: title.to_owned(), quantity: 1, total_minor };
+    let line = |title: &str, total_minor| ReceiptLine { title: title.to_owned(), quantity: 1, total_minor };
     let (drive_zh, drive_en) = drive();
     let token = || "a+b/c=".to_owned();
     let number = || "KD202608090001".to_owned();

@@ -1,0 +1,189 @@
+//! Rate limits by client address. They follow the machine's time, live in this process alone (each instance counts for
+//! itself), and know no exemption for loopback: rehearsals come from there.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, web};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota};
+use percent_encoding::percent_decode_str;
+
+use super::client;
+use crate::app::App;
+use crate::config;
+use crate::error::Code;
+
+/// Addresses remembered before all of them are forgotten. Who commands that many isn't held up by an address limit, and
+/// must not be able to fill the memory either.
+const MOST_ADDRESSES: usize = 100_000;
+/// Requests between two looks at what can be forgotten.
+const CLEAN_EVERY: u32 = 4_096;
+
+/// Calls that try a secret or send a mail to an address: they get the stricter limit as well.
+const CREDENTIAL_CALLS: [(Method, &str); 6] = [
+    (Method::POST, "/v1/accounts"),
+    (Method::POST, "/v1/sessions"),
+    (Method::POST, "/v1/email-verifications"),
+    (Method::POST, "/v1/password-resets"),
+    (Method::PUT, "/v1/password-resets"),
+    (Method::DELETE, "/v1/me"),
+];
+
+/// Stripe sends thousands of events from few addresses in a rush; each is signed.
+const UNLIMITED: &str = "/v1/stripe/webhooks";
+
+/// One limit over all addresses.
+struct Limiter {
+    quota: Quota,
+    keyed: RwLock<Arc<DefaultKeyedRateLimiter<IpAddr>>>,
+    asked: AtomicU32,
+}
+
+impl Limiter {
+    fn per_minute(count: u32) -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        Self {
+            quota,
+            keyed: RwLock::new(Arc::new(DefaultKeyedRateLimiter::keyed(quota))),
+            asked: AtomicU32::new(0),
+        }
+    }
+
+    fn current(&self) -> Arc<DefaultKeyedRateLimiter<IpAddr>> {
+        Arc::clone(&self.keyed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How long the address has to wait; none when the request may go on.
+    fn check(&self, address: IpAddr) -> Option<Duration> {
+        let keyed = self.current();
+        if self.asked.fetch_add(1, Ordering::Relaxed) % CLEAN_EVERY == CLEAN_EVERY - 1 {
+            self.clean(&keyed, MOST_ADDRESSES);
+        }
+        let refused = keyed.check_key(&address).err()?;
+        Some(refused.wait_time_from(DefaultClock::default().now()))
+    }
+
+    /// Forgets addresses whose allowance is full again, and all of them where too many are left.
+    fn clean(&self, keyed: &DefaultKeyedRateLimiter<IpAddr>, most: usize) {
+        keyed.retain_recent();
+        keyed.shrink_to_fit();
+        if keyed.len() > most {
+            let fresh = Arc::new(DefaultKeyedRateLimiter::keyed(self.quota));
+            *self.keyed.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+    }
+}
+
+pub struct Limiters {
+    all: Limiter,
+    credentials: Limiter,
+}
+
+impl Limiters {
+    pub fn new(limits: &config::Limits) -> Self {
+        Self {
+            all: Limiter::per_minute(limits.requests_per_minute),
+            credentials: Limiter::per_minute(limits.credentials_per_minute),
+        }
+    }
+}
+
+/// The middleware: 429 with Retry-After for who asks too often.
+///
+/// # Errors
+/// Those of what it wraps.
+pub async fn check(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    match wait_of(&request) {
+        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        Some(wait) => {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let refused = Code::TooManyRequests.error().retry_after(seconds.max(1));
+            Ok(request.into_response(HttpResponse::from_error(refused)).map_into_right_body())
+        }
+    }
+}
+
+fn wait_of(request: &ServiceRequest) -> Option<Duration> {
+    let app = request.app_data::<web::Data<App>>()?;
+    let path = request.path();
+    if path == UNLIMITED {
+        return None;
+    }
+    let address = client::address(request.head(), &app.settings.trusted_proxies)?;
+    let address = network(address);
+    let general = app.limiters.all.check(address);
+    if general.is_some() || !is_credential_call(request.method(), path) {
+        return general;
+    }
+    app.limiters.credentials.check(address)
+}
+
+/// The router takes `/v1/%73essions` for `/v1/sessions`, so this has to as well.
+fn is_credential_call(method: &Method, path: &str) -> bool {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    CREDENTIAL_CALLS.iter().any(|(known, call)| known == method && *call == path)
+}
+
+/// An IPv6 customer has a whole /64: its addresses count as one.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_that_asks_too_often_waits_and_others_do_not() {
+        let limiter = Limiter::per_minute(2);
+        assert!(limiter.check(ip("127.0.0.1")).is_none());
+        assert!(limiter.check(ip("127.0.0.1")).is_none());
+        let wait = limiter.check(ip("127.0.0.1")).unwrap();
+        assert!(wait > Duration::from_secs(25) && wait <= Duration::from_secs(30), "{wait:?}");
+        assert!(limiter.check(ip("127.0.0.2")).is_none());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let limiter = Limiter::per_minute(2);
+        for last in 0..100 {
+            limiter.check(IpAddr::from([10, 0, 0, last]));
+        }
+        let keyed = limiter.current();
+        limiter.clean(&keyed, 100);
+        assert_eq!(limiter.current().len(), 100);
+        limiter.clean(&keyed, 99);
+        assert_eq!(limiter.current().len(), 0);
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_are_one() {
+        assert_eq!(network(ip("2001:db8:1:2:3:4:5:6")), network(ip("2001:db8:1:2::1")));
+        assert_ne!(network(ip("2001:db8:1:2::1")), network(ip("2001:db8:1:3::1")));
+    }
+
+    #[test]
+    fn a_disguised_path_is_known() {
+        assert!(is_credential_call(&Method::POST, "/v1/%73essions"));
+        assert!(!is_credential_call(&Method::GET, "/v1/sessions"));
+        assert!(!is_credential_call(&Method::POST, "/v1/sessions/refresh"));
+    }
+}
