@@ -2,15 +2,19 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, web};
+use kindred_stripe::Stripe;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
-use crate::config::Settings;
+use crate::checkout::orders::placer::{self, Placer};
+use crate::checkout::orders::waiting::{self, WaitingRoom};
+use crate::config::{Settings, StripeSettings};
 use crate::db::{self, Conn, Pool};
 use crate::error::{AppError, Result};
 use crate::http;
@@ -21,6 +25,9 @@ use crate::messages::mails::Postbox;
 use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
 use crate::ports::clock::Clock;
+
+/// One try of a call to Stripe; the adapter makes a few.
+const STRIPE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What handlers and jobs share.
 pub struct App {
@@ -34,6 +41,9 @@ pub struct App {
     pub passwords: Hasher,
     pub tokens: Tokens,
     pub postbox: Postbox,
+    pub placer: Placer,
+    pub waiting: WaitingRoom,
+    stripe: Option<Stripe>,
     /// True once the app is stopping.
     pub shutdown: watch::Sender<bool>,
 }
@@ -47,8 +57,23 @@ impl App {
         self.tokens.refresh(conn, self.clock.now()).await
     }
 
-    /// The number of instances that live has been counted.
-    pub fn on_instances(&self, _alive: i64) {}
+    /// The number of instances that live has been counted: they share Stripe's rate limit.
+    pub fn on_instances(&self, alive: i64) {
+        if let (Some(stripe), Some(settings)) = (&self.stripe, &self.settings.stripe) {
+            let alive = u32::try_from(alive.max(1)).unwrap_or(u32::MAX);
+            stripe.set_rate((settings.rate_per_second / alive).max(1));
+        }
+    }
+
+    /// Stripe, for jobs alone.
+    ///
+    /// # Errors
+    /// When the shop has no key.
+    pub fn stripe(&self) -> Result<&Stripe> {
+        self.stripe
+            .as_ref()
+            .ok_or_else(|| AppError::internal("STRIPE_SECRET_KEY: nothing can be paid without it"))
+    }
 }
 
 /// A built application: a bound listener, running background loops, and a server that waits to be awaited.
@@ -57,6 +82,7 @@ pub struct Application {
     pub address: std::net::SocketAddr,
     server: Server,
     background: JoinSet<()>,
+    placing: JoinHandle<()>,
 }
 
 /// Stops an application from outside.
@@ -100,7 +126,11 @@ impl Application {
             let lifetime = settings.sign_in.access_token;
             Tokens::open(&mut conn, settings.public_url.as_str(), lifetime, clock.now()).await?
         };
+        let (placer, queue) = Placer::new(settings.limits.placer_queue);
         let app = Arc::new(App {
+            placer,
+            waiting: WaitingRoom::default(),
+            stripe: settings.stripe.as_ref().map(stripe_client).transpose()?,
             passwords: Hasher::new(&settings.passwords)?,
             tokens,
             pool,
@@ -115,11 +145,13 @@ impl Application {
         schedule::beat(&app, true).await?;
         let mut background = JoinSet::new();
         background.spawn(schedule::pulse(Arc::clone(&app)));
+        background.spawn(waiting::run(Arc::clone(&app)));
         for lane in Lane::ALL {
             background.spawn(worker::run_lane(Arc::clone(&app), lane));
         }
         let server = serve(&app, listener)?;
-        Ok(Self { app, address, server, background })
+        let placing = tokio::spawn(placer::run(Arc::clone(&app), queue));
+        Ok(Self { app, address, server, background, placing })
     }
 
     pub fn stop_handle(&self) -> StopHandle {
@@ -134,8 +166,20 @@ impl Application {
         let served = self.server.await;
         self.app.shutdown.send_replace(true);
         while self.background.join_next().await.is_some() {}
+        // No request is left that could place an order.
+        self.placing.abort();
         served.map_err(AppError::internal)
     }
+}
+
+fn stripe_client(settings: &StripeSettings) -> Result<Stripe> {
+    let config = kindred_stripe::Config {
+        secret_key: settings.secret_key.expose_secret().to_owned(),
+        base_url: settings.url.as_ref().map(ToString::to_string),
+        timeout: STRIPE_TIMEOUT,
+        rate_per_second: settings.rate_per_second,
+    };
+    Stripe::new(config).map_err(AppError::internal)
 }
 
 fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Server> {

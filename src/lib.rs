@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod checkout;
 pub mod config;
 pub mod db;
 pub mod dev;

@@ -355,6 +355,9 @@ diesel::table! {
         sent_back -> Bool,
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        checked_at -> Nullable<Timestamptz>,
+        saves_card -> Bool,
+        stripe_payment_method_id -> Nullable<Text>,
     }
 }
 
@@ -421,6 +424,7 @@ diesel::table! {
         failure_reason -> Nullable<Text>,
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        requested_by -> Text,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::app::App;
 
 /// Mounts everything. A wing's rooms mount themselves in their own `configure`.
 pub fn configure(config: &mut web::ServiceConfig, _app: &web::Data<App>) {
-    config.configure(crate::people::configure);
+    config.configure(crate::people::configure).configure(crate::checkout::configure);
     config.default_service(web::to(|| async {
         Err::<actix_web::HttpResponse, _>(crate::error::Code::NotFound.error())
     }));

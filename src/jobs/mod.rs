@@ -14,11 +14,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::checkout::{payments, refunds};
+use crate::db::Conn;
 use crate::error::Result;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
-use crate::types::id::{MailId, MembershipId};
+use crate::types::id::{MailId, MembershipId, OrderId, PaymentId, RefundId};
 
 pub use queue::{enqueue, enqueue_all};
 
@@ -28,6 +30,26 @@ pub use queue::{enqueue, enqueue_all};
 pub enum Job {
     /// Sends one mail of the outbox.
     SendMail { mail: MailId },
+    /// Makes a payment page at Stripe.
+    OpenCheckout { payment: PaymentId },
+    /// Expires a session that must not be paid any more.
+    CloseCheckout { payment: PaymentId },
+    /// Asks Stripe how a payment stands.
+    CheckPayment { payment: PaymentId },
+    /// Gives back what an unpaid order held, or honours it.
+    EndHold { order: OrderId },
+    /// A delayed method has had its time.
+    EndProcessing { payment: PaymentId },
+    /// Mails that a hold is about to run out.
+    WarnHold { payment: PaymentId },
+    /// Applies an event of Stripe's.
+    ApplyEvent { event: String },
+    /// Asks Stripe to send money back.
+    SendRefund { refund: RefundId },
+    /// Delivers an order of which nothing is due.
+    SettleFree { order: OrderId },
+    /// Walks Stripe's recent events and sessions.
+    Reconcile {},
     /// Closes a membership whose grace is over.
     ExpireMembership { membership: MembershipId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, expired tokens, stale attempts.
@@ -69,6 +91,15 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::SendMail { .. } => Lane::Mail,
+            Self::OpenCheckout { .. }
+            | Self::CloseCheckout { .. }
+            | Self::CheckPayment { .. }
+            | Self::EndHold { .. }
+            | Self::EndProcessing { .. }
+            | Self::ApplyEvent { .. }
+            | Self::SendRefund { .. }
+            | Self::Reconcile {} => Lane::Stripe,
+            Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
             Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
             Self::RotateSigningKeys {} => Lane::Local,
         }
@@ -79,6 +110,15 @@ impl Job {
         match self {
             Self::SendMail { .. } => 12,
             Self::ExpireMembership { .. } => 12,
+            // With pauses up to an hour: about a day, Stripe's keys' life.
+            Self::OpenCheckout { .. } | Self::SendRefund { .. } => 34,
+            // What holds a place or a person's money is tried for a week.
+            Self::EndHold { .. }
+            | Self::EndProcessing { .. }
+            | Self::CloseCheckout { .. }
+            | Self::ApplyEvent { .. }
+            | Self::SettleFree { .. } => 180,
+            Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} => 5,
             Self::RotateSigningKeys {} => 5,
         }
@@ -106,6 +146,16 @@ pub fn backoff(attempts: i32) -> Duration {
 pub async fn run(job: Job, app: &App) -> Result<Outcome> {
     match job {
         Job::SendMail { mail } => mails::send::run(app, mail).await,
+        Job::OpenCheckout { payment } => payments::jobs::open_checkout(app, payment).await,
+        Job::CloseCheckout { payment } => payments::jobs::close_checkout(app, payment).await,
+        Job::CheckPayment { payment } => payments::jobs::check_payment(app, payment).await,
+        Job::EndHold { order } => payments::jobs::end_hold(app, order).await,
+        Job::EndProcessing { payment } => payments::jobs::end_processing(app, payment).await,
+        Job::WarnHold { payment } => payments::jobs::warn_hold(app, payment).await,
+        Job::ApplyEvent { event } => payments::webhooks::apply_event(app, &event).await,
+        Job::SendRefund { refund } => refunds::jobs::send(app, refund).await,
+        Job::SettleFree { order } => payments::jobs::settle_free(app, order).await,
+        Job::Reconcile {} => payments::reconcile::run(app).await,
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await
         }
@@ -118,21 +168,23 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
 ///
 /// # Errors
 /// The database's.
-pub async fn on_dead(job: &Job, conn: &mut crate::db::Conn, why: &str) -> Result<()> {
+pub async fn on_dead(job: &Job, conn: &mut Conn, now: DateTime<Utc>, why: &str) -> Result<()> {
     match job {
         Job::SendMail { mail } => mails::model::give_up(conn, *mail, why).await,
-        Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => Ok(()),
+        Job::OpenCheckout { payment } => payments::jobs::give_up(conn, now, *payment).await,
+        _ => Ok(()),
     }
 }
 
-/// Called when an operator puts a dead job back into the queue, in the same transaction: undoes [`on_dead`].
+/// Called when an operator puts a dead job back into the queue, in the same transaction: undoes [`on_dead`] where that can
+/// be undone.
 ///
 /// # Errors
 /// The database's.
-pub async fn on_retry(job: &Job, conn: &mut crate::db::Conn) -> Result<()> {
+pub async fn on_retry(job: &Job, conn: &mut Conn) -> Result<()> {
     match job {
         Job::SendMail { mail } => mails::model::requeue(conn, *mail).await,
-        Job::ExpireMembership { .. } | Job::Purge {} | Job::RotateSigningKeys {} => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Job, Lane};
+use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::{AppError, Result};
 use crate::ports::clock::machine_now;
@@ -20,15 +21,15 @@ pub const INSTANCE_DEAD_AFTER: TimeDelta = TimeDelta::seconds(10);
 pub const TIME_LIMIT: TimeDelta = TimeDelta::seconds(90);
 const LEASE: TimeDelta = TimeDelta::seconds(120);
 
-#[derive(Insertable)]
-#[diesel(table_name = jobs)]
-struct NewJob {
-    id: JobId,
-    lane: &'static str,
-    kind: String,
-    payload: Value,
-    run_at: DateTime<Utc>,
-    created_at: DateTime<Utc>,
+batch_insert! {
+    struct NewJob as JobColumns into "jobs" {
+        id: JobId => SqlUuid,
+        lane: &'static str => Text,
+        kind: String => Text,
+        payload: Value => Jsonb,
+        run_at: DateTime<Utc> => Timestamptz,
+        created_at: DateTime<Utc> => Timestamptz,
+    }
 }
 
 /// A job that this instance holds.
@@ -77,6 +78,18 @@ pub async fn enqueue_all(
     batch: &[(Job, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Result<Vec<JobId>> {
+    enqueue_pipelined(&mut &*conn, batch, now).await
+}
+
+/// [`enqueue_all`] beside other statements on one connection.
+///
+/// # Errors
+/// The database's.
+pub async fn enqueue_pipelined(
+    conn: &mut &Conn,
+    batch: &[(Job, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> Result<Vec<JobId>> {
     let mut rows = Vec::with_capacity(batch.len());
     for (job, run_at) in batch {
         let (kind, payload) = to_columns(job)?;
@@ -90,10 +103,7 @@ pub async fn enqueue_all(
         });
     }
     let ids = rows.iter().map(|row| row.id).collect();
-    // A statement takes 65,535 parameters.
-    for chunk in rows.chunks(5_000) {
-        diesel::insert_into(jobs::table).values(chunk).execute(conn).await?;
-    }
+    NewJob::insert(conn, rows).await?;
     Ok(ids)
 }
 

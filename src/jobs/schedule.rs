@@ -20,6 +20,7 @@ use crate::schema::{attempts, idempotency_keys, instances, jobs, refresh_tokens,
 fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
     vec![
         ("purge", Job::Purge {}, TimeDelta::hours(1)),
+        ("reconcile", Job::Reconcile {}, TimeDelta::minutes(5)),
         ("rotate_signing_keys", Job::RotateSigningKeys {}, TimeDelta::days(1)),
     ]
 }

@@ -125,7 +125,7 @@ async fn record(app: &App, claimed: &Claimed, result: Result<Outcome>) -> Result
     db::transaction_on(&mut conn, async |conn| {
         queue::bury(conn, claimed.id, app.instance, &error, now).await?;
         match &known {
-            Some(job) => super::on_dead(job, conn, &error).await,
+            Some(job) => super::on_dead(job, conn, now, &error).await,
             None => Ok(()),
         }
     })

@@ -132,6 +132,30 @@ pub async fn load_buyer(conn: &mut Conn, id: AccountId) -> Result<Buyer> {
     row.map(Buyer::from).ok_or_else(|| Code::Unauthenticated.error())
 }
 
+/// The keys of the addresses that these accounts have.
+///
+/// # Errors
+/// The database's.
+pub async fn email_keys(conn: &mut Conn, ids: &[AccountId]) -> Result<Vec<String>> {
+    let keys: Vec<Option<String>> =
+        accounts::table.filter(accounts::id.eq_any(ids)).select(accounts::email_key).load(conn).await?;
+    Ok(keys.into_iter().flatten().collect())
+}
+
+/// Owners and managers: who is told of what needs a person.
+///
+/// # Errors
+/// The database's.
+pub async fn operators(conn: &mut Conn) -> Result<Vec<Buyer>> {
+    let rows: Vec<BuyerRow> = accounts::table
+        .filter(accounts::roles.overlaps_with(vec!["owner", "manager"]))
+        .order(accounts::id)
+        .select(BuyerRow::as_select())
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(Buyer::from).collect())
+}
+
 /// Keeps the customer that was made at Stripe for an account; the first one stays.
 ///
 /// # Errors

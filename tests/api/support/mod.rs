@@ -14,6 +14,7 @@ use kindred::jobs::worker;
 use kindred::ports::clock::Clock;
 
 pub use http::Request;
+pub use people::Person;
 
 /// A running application. Call [`TestApp::finish`] at the end: it drains the jobs and checks every invariant.
 pub struct TestApp {

@@ -1,0 +1,9 @@
+//! Orders: priced, placed in batches, paid, cancelled. An order is the only way money moves.
+
+pub mod dto;
+pub mod model;
+pub mod placer;
+pub mod routes;
+pub mod rules;
+pub mod service;
+pub mod waiting;

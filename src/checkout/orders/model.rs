@@ -1,0 +1,411 @@
+//! Rows of orders, their lines, their places in a series, and the keys of repeated requests.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::batch_insert;
+use crate::db::Conn;
+use crate::db::page::Page;
+use crate::error::{Code, Result};
+use crate::schema::{idempotency_keys, order_lines, orders, series_places, terms_versions};
+use crate::statement;
+use crate::types::id::{AccountId, DriveId, InvitationId, LineId, OrderId, PlanId};
+use crate::types::stored::stored_enum;
+
+stored_enum! {
+    /// Where an order stands.
+    OrderState {
+        PendingPayment = "pending_payment",
+        Paid = "paid",
+        /// Paid, and every line delivered.
+        Fulfilled = "fulfilled",
+        Cancelled = "cancelled",
+        /// The hold ran out.
+        Expired = "expired",
+        Refunded = "refunded",
+        PartlyRefunded = "partly_refunded",
+    }
+}
+
+/// An order's row.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = orders)]
+pub struct OrderRow {
+    pub id: OrderId,
+    pub number: String,
+    pub account_id: AccountId,
+    pub state: OrderState,
+    pub currency: String,
+    pub subtotal_minor: i64,
+    pub discount_minor: i64,
+    pub shipping_minor: i64,
+    pub tax_included_minor: i64,
+    pub total_minor: i64,
+    pub points_minor: i64,
+    pub credit_minor: i64,
+    pub due_minor: i64,
+    pub refunded_minor: i64,
+    pub explanation: Value,
+    pub email: String,
+    pub locale: String,
+    pub invite_code: Option<String>,
+    pub terms_version: Option<String>,
+    pub success_url: String,
+    pub cancel_url: String,
+    pub hold_minutes: i32,
+    pub created_at: DateTime<Utc>,
+    pub paid_at: Option<DateTime<Utc>>,
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// A line's row.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = order_lines)]
+pub struct LineRow {
+    pub id: LineId,
+    pub order_id: OrderId,
+    pub position: i32,
+    pub kind: String,
+    pub plan_id: Option<PlanId>,
+    pub drive_id: Option<DriveId>,
+    pub title: String,
+    pub quantity: i64,
+    pub unit_price_minor: i64,
+    pub discount_minor: i64,
+    pub total_minor: i64,
+    pub refunded_minor: i64,
+    pub fulfilled_at: Option<DateTime<Utc>>,
+}
+
+batch_insert! {
+    pub struct NewOrder as OrderColumns into "orders" {
+        id: OrderId => SqlUuid,
+        number: String => Text,
+        account_id: AccountId => SqlUuid,
+        state: &'static str => Text,
+        currency: String => Text,
+        subtotal_minor: i64 => BigInt,
+        discount_minor: i64 => BigInt,
+        shipping_minor: i64 => BigInt,
+        tax_included_minor: i64 => BigInt,
+        total_minor: i64 => BigInt,
+        points_minor: i64 => BigInt,
+        credit_minor: i64 => BigInt,
+        due_minor: i64 => BigInt,
+        explanation: Value => Jsonb,
+        email: String => Text,
+        locale: String => Text,
+        invite_code: Option<String> => Nullable<Text>,
+        terms_version: Option<String> => Nullable<Text>,
+        consents: Value => Jsonb,
+        success_url: String => Text,
+        cancel_url: String => Text,
+        hold_minutes: i32 => Integer,
+        has_membership: bool => Bool,
+        created_at: DateTime<Utc> => Timestamptz,
+    }
+}
+
+batch_insert! {
+    pub struct NewLine as LineColumns into "order_lines" {
+        id: LineId => SqlUuid,
+        order_id: OrderId => SqlUuid,
+        position: i32 => Integer,
+        kind: &'static str => Text,
+        plan_id: Option<PlanId> => Nullable<SqlUuid>,
+        drive_id: Option<DriveId> => Nullable<SqlUuid>,
+        invitation_id: Option<InvitationId> => Nullable<SqlUuid>,
+        title: String => Text,
+        quantity: i64 => BigInt,
+        unit_price_minor: i64 => BigInt,
+        discount_minor: i64 => BigInt,
+        total_minor: i64 => BigInt,
+    }
+}
+
+batch_insert! {
+    /// A person's one place in a series.
+    pub struct NewSeriesPlace as SeriesPlaceColumns into "series_places" {
+        id: Uuid => SqlUuid,
+        series: String => Text,
+        account_id: AccountId => SqlUuid,
+        person_key: String => Text,
+        order_id: OrderId => SqlUuid,
+    }
+}
+
+batch_insert! {
+    /// The answer to a repeat of a request, written with what it did.
+    pub struct NewKey as KeyColumns into "idempotency_keys" {
+        account_id: AccountId => SqlUuid,
+        route: &'static str => Text,
+        key: String => Text,
+        body_hash: Vec<u8> => Binary,
+        status: i16 => SmallInt,
+        resource: Uuid => SqlUuid,
+        created_at: DateTime<Utc> => Timestamptz,
+    }
+}
+
+/// What an earlier request with the same key did.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct EarlierKey {
+    #[diesel(sql_type = SqlUuid)]
+    pub account_id: AccountId,
+    #[diesel(sql_type = Text)]
+    pub key: String,
+    #[diesel(sql_type = Binary)]
+    pub body_hash: Vec<u8>,
+    #[diesel(sql_type = SqlUuid)]
+    pub resource: Uuid,
+}
+
+/// Requests of these accounts and keys (pairwise) on one route that were done before.
+///
+/// # Errors
+/// The database's.
+pub async fn earlier_keys(
+    conn: &mut Conn,
+    route: &str,
+    accounts: &[AccountId],
+    keys: &[String],
+) -> Result<Vec<EarlierKey>> {
+    Ok(idempotency_keys::table
+        .filter(idempotency_keys::route.eq(route))
+        .filter(idempotency_keys::account_id.eq_any(accounts))
+        .filter(idempotency_keys::key.eq_any(keys))
+        .select((
+            idempotency_keys::account_id,
+            idempotency_keys::key,
+            idempotency_keys::body_hash,
+            idempotency_keys::resource,
+        ))
+        .load::<(AccountId, String, Vec<u8>, Uuid)>(conn)
+        .await?
+        .into_iter()
+        .map(|(account_id, key, body_hash, resource)| EarlierKey { account_id, key, body_hash, resource })
+        .collect())
+}
+
+/// Accounts, among these, that have an unpaid membership order.
+///
+/// # Errors
+/// The database's.
+pub async fn with_pending_membership(conn: &mut Conn, accounts: &[AccountId]) -> Result<HashSet<AccountId>> {
+    let rows: Vec<AccountId> = orders::table
+        .filter(orders::account_id.eq_any(accounts))
+        .filter(orders::has_membership)
+        .filter(orders::state.eq("pending_payment"))
+        .select(orders::account_id)
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Places that these accounts, or other accounts of the same people, have in any series: (series, account, person).
+///
+/// # Errors
+/// The database's.
+pub async fn live_places(
+    conn: &mut Conn,
+    series: &[String],
+    accounts: &[AccountId],
+    people: &[String],
+) -> Result<Vec<(String, AccountId, String)>> {
+    Ok(series_places::table
+        .filter(series_places::series.eq_any(series))
+        .filter(series_places::account_id.eq_any(accounts).or(series_places::person_key.eq_any(people)))
+        .filter(series_places::released_at.is_null())
+        .select((series_places::series, series_places::account_id, series_places::person_key))
+        .load(conn)
+        .await?)
+}
+
+/// Gives a person's place in the series back.
+///
+/// # Errors
+/// The database's.
+pub async fn release_places(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
+    let live = series_places::table
+        .filter(series_places::order_id.eq(order))
+        .filter(series_places::released_at.is_null());
+    diesel::update(live).set(series_places::released_at.eq(now)).execute(conn).await?;
+    Ok(())
+}
+
+statement! {
+    struct Renew = "INSERT INTO series_places (id, series, account_id, person_key, order_id) \
+         SELECT gen_random_uuid(), p.series, p.account_id, p.person_key, p.order_id FROM \
+         (SELECT DISTINCT ON (series) * FROM series_places WHERE order_id = "
+        [order: OrderId => SqlUuid] " ORDER BY series, id DESC) AS p ON CONFLICT DO NOTHING"
+}
+
+/// Takes the place in the series again that a released hold had; false when the person has another by now.
+///
+/// # Errors
+/// The database's.
+pub async fn renew_places(conn: &mut Conn, order: OrderId) -> Result<bool> {
+    let had: Vec<String> = series_places::table
+        .filter(series_places::order_id.eq(order))
+        .select(series_places::series)
+        .distinct()
+        .load(conn)
+        .await?;
+    Ok(Renew { order }.execute(conn).await? == had.len())
+}
+
+/// # Errors
+/// `not_found`.
+pub async fn load(conn: &mut Conn, id: OrderId) -> Result<OrderRow> {
+    let row = orders::table.find(id).select(OrderRow::as_select()).first(conn).await.optional()?;
+    row.ok_or_else(|| Code::NotFound.error())
+}
+
+/// Locks an order's own row: the first lock of whatever changes an order.
+///
+/// # Errors
+/// `not_found`.
+pub async fn lock(conn: &mut Conn, id: OrderId) -> Result<OrderRow> {
+    let row = orders::table
+        .find(id)
+        .select(OrderRow::as_select())
+        .for_no_key_update()
+        .first(conn)
+        .await
+        .optional()?;
+    row.ok_or_else(|| Code::NotFound.error())
+}
+
+/// Lines of these orders, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn lines_of(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<LineRow>> {
+    Ok(order_lines::table
+        .filter(order_lines::order_id.eq_any(ids))
+        .order((order_lines::order_id, order_lines::position))
+        .select(LineRow::as_select())
+        .load(conn)
+        .await?)
+}
+
+/// What an operator's list of orders is filtered by.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub account: Option<AccountId>,
+    pub state: Option<OrderState>,
+    pub number: Option<String>,
+}
+
+/// A page of orders, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(conn: &mut Conn, filter: &Filter, page: Page) -> Result<Vec<OrderRow>> {
+    let mut query = orders::table
+        .filter(orders::id.lt(OrderId(page.before)))
+        .order(orders::id.desc())
+        .limit(page.fetch())
+        .select(OrderRow::as_select())
+        .into_boxed();
+    if let Some(account) = filter.account {
+        query = query.filter(orders::account_id.eq(account));
+    }
+    if let Some(state) = filter.state {
+        query = query.filter(orders::state.eq(state));
+    }
+    if let Some(number) = filter.number.clone() {
+        query = query.filter(orders::number.eq(number));
+    }
+    Ok(query.load(conn).await?)
+}
+
+/// Moves an order's state; `closed_at` and `paid_at` follow from it.
+///
+/// # Errors
+/// The database's.
+pub async fn set_state(conn: &mut Conn, id: OrderId, state: OrderState, now: DateTime<Utc>) -> Result<()> {
+    let row = orders::table.find(id);
+    match state {
+        OrderState::Cancelled | OrderState::Expired => {
+            diesel::update(row)
+                .set((orders::state.eq(state), orders::closed_at.eq(now)))
+                .execute(conn)
+                .await?;
+        }
+        OrderState::Paid => {
+            diesel::update(row)
+                .set((
+                    orders::state.eq(state),
+                    orders::paid_at.eq(now),
+                    orders::closed_at.eq(None::<DateTime<Utc>>),
+                ))
+                .execute(conn)
+                .await?;
+        }
+        _ => {
+            diesel::update(row).set(orders::state.eq(state)).execute(conn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Marks a line as delivered.
+///
+/// # Errors
+/// The database's.
+pub async fn set_fulfilled(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(order_lines::table.find(line))
+        .set(order_lines::fulfilled_at.eq(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement! {
+    struct AddRefunded = "UPDATE order_lines SET refunded_minor = refunded_minor + add.amount FROM UNNEST("
+        [lines: Vec<LineId> => Array<SqlUuid>] ", "
+        [amounts: Vec<i64> => Array<BigInt>] ") AS add (id, amount) WHERE order_lines.id = add.id"
+}
+
+/// Adds to what lines and their order have had refunded; negative amounts undo a refund that failed.
+///
+/// # Errors
+/// The database's; the columns' CHECKs are the alarm.
+pub async fn add_refunded(
+    conn: &mut Conn,
+    order: OrderId,
+    amount_minor: i64,
+    lines: &[(LineId, i64)],
+    state: OrderState,
+) -> Result<()> {
+    let (ids, amounts) = lines.iter().copied().unzip();
+    AddRefunded { lines: ids, amounts }.execute(conn).await?;
+    diesel::update(orders::table.find(order))
+        .set((orders::refunded_minor.eq(orders::refunded_minor + amount_minor), orders::state.eq(state)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The version of the terms of sale in force.
+///
+/// # Errors
+/// The database's.
+pub async fn terms_in_force(conn: &mut Conn, now: DateTime<Utc>) -> Result<Option<String>> {
+    Ok(terms_versions::table
+        .filter(terms_versions::published_at.le(now))
+        .order((terms_versions::published_at.desc(), terms_versions::version.desc()))
+        .select(terms_versions::version)
+        .first(conn)
+        .await
+        .optional()?)
+}

@@ -1,0 +1,281 @@
+//! Quotes and orders.
+
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, web};
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::dto::{
+    AttemptRequest, Consents, OrderRequest, OrderView, QuoteView, QuotedLine, TermsConsent, WaitQuery,
+};
+use super::model::{self, Filter, OrderState};
+use super::rules::check_return_url;
+use super::service::{self, Cart, PlaceOrder};
+use super::waiting::{WAIT_MAX, WaitFor};
+use crate::app::App;
+use crate::checkout::payments::model as payments;
+use crate::checkout::payments::service as paying;
+use crate::checkout::refunds::model as refunds;
+use crate::db::page::{List, PageQuery};
+use crate::db::{self, Conn};
+use crate::error::{Code, Result};
+use crate::http::auth::{Caller, ReadShop, Staff};
+use crate::http::body::Body;
+use crate::http::idempotency::IdempotencyKey;
+use crate::types::id::{AccountId, OrderId};
+use crate::types::money::Money;
+
+/// Prices of a quote stand for that long.
+const QUOTE: TimeDelta = TimeDelta::minutes(15);
+
+pub fn configure(config: &mut web::ServiceConfig) {
+    config
+        .route("/v1/quotes", web::post().to(quote))
+        .route("/v1/orders", web::post().to(place))
+        .route("/v1/orders", web::get().to(list))
+        .route("/v1/orders/{id}", web::get().to(show))
+        .route("/v1/orders/{id}/cancel", web::post().to(cancel))
+        .route("/v1/orders/{id}/payments", web::post().to(pay_again))
+        .route("/v1/admin/orders", web::get().to(admin_list))
+        .route("/v1/admin/orders/{id}", web::get().to(admin_show));
+}
+
+/// What would this cost, and why?
+#[utoipa::path(post, path = "/v1/quotes", tag = "Orders", request_body = OrderRequest,
+    responses((status = 200, body = QuoteView), (status = 409, description = "As an order would be refused"),
+        (status = 422, description = "A body that no order can have")),
+    security(("bearer" = [])))]
+pub async fn quote(
+    app: web::Data<App>,
+    caller: Caller,
+    Body(body): Body<OrderRequest>,
+) -> Result<HttpResponse> {
+    let cart = Cart { account: caller.account, line: body.line()? };
+    let now = app.clock.now();
+    let quoted = service::quote(&mut *db::connect(&app.pool).await?, now, &cart).await?;
+    let currency = &app.settings.currency;
+    let money = |minor| Money::new(minor, currency);
+    let lines = quoted.priced.lines.iter().map(|line| QuotedLine {
+        kind: "plan",
+        plan: quoted.plan,
+        drive: quoted.drive,
+        title: quoted.title.clone(),
+        quantity: line.quantity,
+        unit_price: money(line.unit_price_minor),
+        discount: money(line.discount_minor),
+        total: money(line.total_minor),
+    });
+    Ok(HttpResponse::Ok().json(QuoteView {
+        lines: lines.collect(),
+        totals: quoted.priced.totals.view(currency),
+        explanation: quoted.priced.explanation.clone(),
+        valid_until: now + QUOTE,
+    }))
+}
+
+/// Places an order: what it needs is held from now on, or it is refused and nothing has changed. The payment page follows;
+/// `?wait=payment` waits for it.
+#[utoipa::path(post, path = "/v1/orders", tag = "Orders", request_body = OrderRequest,
+    params(("Idempotency-Key" = String, Header, description = "A repeat answers the same order"), WaitQuery),
+    responses((status = 201, body = OrderView), (status = 403, description = "Not admitted: the code says why"),
+        (status = 409, description = "sold_out, not_open, closed, one_per_person, membership_order_pending, …"),
+        (status = 422, description = "A body that no order can have"), (status = 503, description = "busy")),
+    security(("bearer" = [])))]
+pub async fn place(
+    app: web::Data<App>,
+    caller: Caller,
+    key: IdempotencyKey,
+    query: web::Query<WaitQuery>,
+    Body(body): Body<OrderRequest>,
+) -> Result<HttpResponse> {
+    let order = PlaceOrder {
+        cart: Cart { account: caller.account, line: body.line()? },
+        key: key.0,
+        body_hash: body.hash()?,
+        invite_code: body.referral()?,
+        terms_version: accepted_terms(&app, body.consents.as_ref()).await?,
+        consents: json!(body.consents.clone().unwrap_or_default()),
+        success_url: return_url(&app, "success_url", body.success_url.as_deref())?,
+        cancel_url: return_url(&app, "cancel_url", body.cancel_url.as_deref())?,
+    };
+    let placed = app.placer.place(order).await?;
+    wait(&app, placed.order, query.wait).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, placed.order, caller.account).await?;
+    let location = format!("/v1/orders/{}", placed.order);
+    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
+}
+
+fn return_url(app: &App, field: &str, url: Option<&str>) -> Result<String> {
+    let url = url.ok_or_else(|| Code::InvalidField.at(field, "missing field"))?;
+    check_return_url(field, url, &app.settings.allowed_origins)?;
+    Ok(url.to_owned())
+}
+
+/// The version of the terms that the buyer accepted; only the one in force can be.
+async fn accepted_terms(app: &App, consents: Option<&Consents>) -> Result<Option<String>> {
+    let Some(consent) = consents.and_then(|consents| consents.terms.as_ref()) else { return Ok(None) };
+    let current = model::terms_in_force(&mut *db::connect(&app.pool).await?, app.clock.now()).await?;
+    match (consent, current) {
+        (TermsConsent::InForce(true), current) => Ok(current),
+        (TermsConsent::InForce(false), _) => Ok(None),
+        (TermsConsent::Version(version), Some(current)) if *version == current => Ok(Some(current)),
+        (TermsConsent::Version(_), _) => {
+            Err(Code::UnknownTerms.at("consents.terms", "not the version in force"))
+        }
+    }
+}
+
+/// Own orders, newest first.
+#[utoipa::path(get, path = "/v1/orders", tag = "Orders", params(PageQuery),
+    responses((status = 200, body = List<OrderView>)), security(("bearer" = [])))]
+pub async fn list(app: web::Data<App>, caller: Caller, query: web::Query<PageQuery>) -> Result<HttpResponse> {
+    let filter = Filter { account: Some(caller.account), ..Filter::default() };
+    let list = views(&app, &filter, &query, false).await?;
+    Ok(HttpResponse::Ok().json(list))
+}
+
+/// One order. `?wait=settled` waits until it is paid or never will be; a buyer who comes back from Stripe's page should.
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "Orders", params(("id" = OrderId, Path), WaitQuery),
+    responses((status = 200, body = OrderView), (status = 404, description = "not_found")),
+    security(("bearer" = [])))]
+pub async fn show(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    query: web::Query<WaitQuery>,
+) -> Result<HttpResponse> {
+    let id = order_id(&path)?;
+    let order = model::load(&mut *db::connect(&app.pool).await?, id).await?;
+    if order.account_id != caller.account {
+        return Err(Code::NotFound.error());
+    }
+    wait(&app, id, query.wait).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id, caller.account).await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// Gives an unpaid order up.
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "Orders",
+    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = OrderView), (status = 409, description = "order_not_pending, payment_in_progress")),
+    security(("bearer" = [])))]
+pub async fn cancel(
+    app: web::Data<App>,
+    caller: Caller,
+    key: IdempotencyKey,
+    path: web::Path<String>,
+) -> Result<HttpResponse> {
+    let id = order_id(&path)?;
+    service::cancel(&app, caller.account, id, &key.0).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id, caller.account).await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// A new attempt to pay a pending order: its last one failed, or another method is wanted. The hold stays as it is.
+#[utoipa::path(post, path = "/v1/orders/{id}/payments", tag = "Orders", request_body = AttemptRequest,
+    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header), WaitQuery),
+    responses((status = 201, body = OrderView), (status = 409, description = "order_not_pending, payment_in_progress"),
+        (status = 422, description = "method_not_offered")),
+    security(("bearer" = [])))]
+pub async fn pay_again(
+    app: web::Data<App>,
+    caller: Caller,
+    key: IdempotencyKey,
+    path: web::Path<String>,
+    query: web::Query<WaitQuery>,
+    Body(body): Body<AttemptRequest>,
+) -> Result<HttpResponse> {
+    let id = order_id(&path)?;
+    paying::try_again(&app, caller.account, id, &key.0, body.method.as_deref()).await?;
+    wait(&app, id, query.wait).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id, caller.account).await?;
+    let location = format!("/v1/orders/{id}");
+    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
+}
+
+/// Filters of an operator's list.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderFilter {
+    pub account: Option<AccountId>,
+    pub state: Option<OrderState>,
+    pub number: Option<String>,
+}
+
+/// All orders.
+#[utoipa::path(get, path = "/v1/admin/orders", tag = "Operators", params(OrderFilter, PageQuery),
+    responses((status = 200, body = List<OrderView>)), security(("bearer" = [])))]
+pub async fn admin_list(
+    app: web::Data<App>,
+    _staff: Staff<ReadShop>,
+    filter: web::Query<OrderFilter>,
+    page: web::Query<PageQuery>,
+) -> Result<HttpResponse> {
+    let OrderFilter { account, state, number } = filter.into_inner();
+    let list = views(&app, &Filter { account, state, number }, &page, true).await?;
+    Ok(HttpResponse::Ok().json(list))
+}
+
+/// Any order.
+#[utoipa::path(get, path = "/v1/admin/orders/{id}", tag = "Operators", params(("id" = OrderId, Path)),
+    responses((status = 200, body = OrderView)), security(("bearer" = [])))]
+pub async fn admin_show(
+    app: web::Data<App>,
+    _staff: Staff<ReadShop>,
+    path: web::Path<String>,
+) -> Result<HttpResponse> {
+    let mut conn = db::connect(&app.pool).await?;
+    let order = model::load(&mut conn, order_id(&path)?).await?;
+    let account = order.account_id;
+    let mut view = view(&mut conn, order.id, account).await?;
+    view.account = Some(account);
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// An id of a path: what can't be one names nothing.
+pub fn order_id(path: &str) -> Result<OrderId> {
+    path.parse().map_err(|_| Code::NotFound.error())
+}
+
+async fn wait(app: &App, id: OrderId, wanted: Option<WaitFor>) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let first = if wanted == WaitFor::Settled { std::time::Duration::from_millis(1_500) } else { WAIT_MAX };
+    if app.waiting.wait(id, wanted, first).await || wanted == WaitFor::Payment {
+        return Ok(());
+    }
+    // The webhook is late or lost: ask Stripe, as the buyer's return is a reason to.
+    paying::ask_soon(app, id).await?;
+    app.waiting.wait(id, wanted, WAIT_MAX.saturating_sub(first)).await;
+    Ok(())
+}
+
+async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderView> {
+    let order = model::load(conn, id).await?;
+    if order.account_id != account {
+        return Err(Code::NotFound.error());
+    }
+    let lines = model::lines_of(conn, &[id]).await?;
+    let payment = payments::latest_of(conn, &[id]).await?.pop();
+    let refunds = refunds::of_order(conn, id).await?.into_iter().map(Into::into).collect();
+    OrderView::of(order, lines, payment, refunds)
+}
+
+async fn views(
+    app: &App,
+    filter: &Filter,
+    query: &PageQuery,
+    shows_account: bool,
+) -> Result<List<OrderView>> {
+    let page = query.page()?;
+    let mut conn = db::connect(&app.pool).await?;
+    let orders = List::cut(model::list(&mut conn, filter, page).await?, page, |order| order.id.0);
+    let mut data = Vec::with_capacity(orders.data.len());
+    for order in orders.data {
+        let account = order.account_id;
+        let mut view = view(&mut conn, order.id, account).await?;
+        view.account = shows_account.then_some(account);
+        data.push(view);
+    }
+    Ok(List { data, next_cursor: orders.next_cursor })
+}

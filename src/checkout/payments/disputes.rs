@@ -1,0 +1,151 @@
+//! Disputes: opened → the membership is frozen and operators are told; lost → revoked; won or the warning closed →
+//! resumed, with the time given back.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use kindred_stripe::{Dispute, DisputeStatus};
+use serde_json::json;
+
+use super::model::PaymentRow;
+use crate::app::App;
+use crate::audit::Actor;
+use crate::checkout::orders::model as orders;
+use crate::checkout::orders::service as ordering;
+use crate::db::{self, Conn};
+use crate::error::Result;
+use crate::jobs::Lane;
+use crate::membership::memberships::rules::FreezeCause;
+use crate::membership::memberships::service as memberships;
+use crate::messages::mails::{self, Mail, Recipient};
+use crate::people::accounts::model as accounts;
+use crate::schema::disputes;
+use crate::types::id::DisputeId;
+use crate::types::stored::stored_enum;
+
+stored_enum! {
+    /// Where a dispute stands.
+    DisputeState {
+        Open = "open",
+        Won = "won",
+        Lost = "lost",
+        /// An inquiry that ended without a dispute.
+        WarningClosed = "warning_closed",
+    }
+}
+
+fn state_of(status: DisputeStatus) -> Option<DisputeState> {
+    match status {
+        DisputeStatus::Open => Some(DisputeState::Open),
+        DisputeStatus::Won => Some(DisputeState::Won),
+        DisputeStatus::Lost => Some(DisputeState::Lost),
+        DisputeStatus::WarningClosed => Some(DisputeState::WarningClosed),
+        DisputeStatus::Unknown => None,
+    }
+}
+
+/// Applies a dispute's present state: it opens once and ends once.
+///
+/// # Errors
+/// The database's.
+pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result<()> {
+    let Some(state) = state_of(dispute.status) else { return Ok(()) };
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        let order = orders::lock(conn, payment.order_id).await?;
+        accounts::lock_buyers(conn, &[order.account_id]).await?;
+        let stored = stored(conn, &dispute.id).await?;
+        if stored.is_some_and(|(_, stored)| stored == state || stored != DisputeState::Open) {
+            return Ok(());
+        }
+        let id = match stored {
+            Some((id, _)) => id,
+            None => {
+                let id = insert(conn, payment, dispute, now).await?;
+                memberships::freeze(conn, order.account_id, FreezeCause::Dispute(id), now).await?;
+                tell_operators(conn, &order, dispute, now).await?;
+                id
+            }
+        };
+        match state {
+            DisputeState::Open => {}
+            DisputeState::Lost => {
+                memberships::revoke(conn, order.account_id, now).await?;
+            }
+            DisputeState::Won | DisputeState::WarningClosed => {
+                memberships::resume(conn, order.account_id, FreezeCause::Dispute(id), now).await?;
+            }
+        }
+        if state != DisputeState::Open {
+            close(conn, &dispute.id, state, now).await?;
+        }
+        let action = format!("dispute.{}", state.as_str());
+        let detail = json!({ "dispute": dispute.id, "amount_minor": dispute.amount_minor });
+        ordering::audit_order(conn, now, Actor::System, &action, order.id, &dispute.reason, detail).await
+    })
+    .await?;
+    app.jobs.wake(Lane::Mail);
+    Ok(())
+}
+
+async fn stored(conn: &mut Conn, stripe_id: &str) -> Result<Option<(DisputeId, DisputeState)>> {
+    Ok(disputes::table
+        .filter(disputes::stripe_dispute_id.eq(stripe_id))
+        .select((disputes::id, disputes::state))
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+async fn insert(
+    conn: &mut Conn,
+    payment: &PaymentRow,
+    dispute: &Dispute,
+    now: DateTime<Utc>,
+) -> Result<DisputeId> {
+    let id = DisputeId::new();
+    diesel::insert_into(disputes::table)
+        .values((
+            disputes::id.eq(id),
+            disputes::stripe_dispute_id.eq(&dispute.id),
+            disputes::payment_id.eq(payment.id),
+            disputes::order_id.eq(payment.order_id),
+            disputes::state.eq(DisputeState::Open),
+            disputes::amount_minor.eq(dispute.amount_minor),
+            disputes::currency.eq(&dispute.currency),
+            disputes::reason.eq(&dispute.reason),
+            disputes::opened_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(id)
+}
+
+async fn close(conn: &mut Conn, stripe_id: &str, state: DisputeState, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(disputes::table.filter(disputes::stripe_dispute_id.eq(stripe_id)))
+        .set((disputes::state.eq(state), disputes::closed_at.eq(now)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn tell_operators(
+    conn: &mut Conn,
+    order: &orders::OrderRow,
+    dispute: &Dispute,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mail = Mail::DisputeOpened {
+        order_number: order.number.clone(),
+        amount_minor: dispute.amount_minor,
+        currency: dispute.currency.clone(),
+        reason: dispute.reason.clone(),
+    };
+    let mut queued = Vec::new();
+    for operator in accounts::operators(conn).await? {
+        let Some(address) = operator.email else { continue };
+        let recipient = Recipient { account: Some(operator.id), address, locale: operator.locale };
+        queued.push((recipient, format!("dispute:{}:{}", dispute.id, operator.id), mail.clone()));
+    }
+    mails::queue_all(conn, now, &queued).await
+}

@@ -1,0 +1,10 @@
+//! Payments: one attempt each to pay an order on Stripe's hosted page. Handlers never call Stripe; jobs do, and settle what
+//! Stripe says is so.
+
+pub mod disputes;
+pub mod jobs;
+pub mod model;
+pub mod reconcile;
+pub mod routes;
+pub mod service;
+pub mod webhooks;

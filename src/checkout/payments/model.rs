@@ -1,0 +1,373 @@
+//! Rows of payments and of Stripe's raw events.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use kindred_stripe::Checkout;
+
+use crate::batch_insert;
+use crate::db::Conn;
+use crate::error::{Code, Result};
+use crate::schema::{payments, stripe_events};
+use crate::types::id::{OrderId, PaymentId};
+use crate::types::stored::stored_enum;
+
+stored_enum! {
+    /// Where an attempt to pay stands.
+    PaymentState {
+        /// The page is being made.
+        Preparing = "preparing",
+        /// The page can be opened.
+        Ready = "ready",
+        /// A delayed method was chosen; the money is on its way.
+        Processing = "processing",
+        Succeeded = "succeeded",
+        Failed = "failed",
+        Expired = "expired",
+        /// Nothing is due.
+        NotNeeded = "not_needed",
+    }
+}
+
+impl PaymentState {
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Preparing | Self::Ready | Self::Processing)
+    }
+}
+
+/// A payment's row.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = payments)]
+pub struct PaymentRow {
+    pub id: PaymentId,
+    pub order_id: OrderId,
+    pub attempt: i32,
+    pub state: PaymentState,
+    pub amount_minor: i64,
+    pub currency: String,
+    pub methods: Vec<String>,
+    /// Part of the key under which the page is asked for: a new one where the first can never succeed.
+    pub call_attempt: i32,
+    pub session_expires_at: Option<DateTime<Utc>>,
+    pub stripe_session_id: Option<String>,
+    pub url: Option<String>,
+    /// The end of the hold.
+    pub expires_at: Option<DateTime<Utc>>,
+    pub stripe_payment_intent_id: Option<String>,
+    pub method_used: Option<String>,
+    pub failure_code: Option<String>,
+    pub captured_minor: i64,
+    pub sent_back: bool,
+    pub saves_card: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+batch_insert! {
+    pub struct NewPayment as PaymentColumns into "payments" {
+        id: PaymentId => SqlUuid,
+        order_id: OrderId => SqlUuid,
+        attempt: i32 => Integer,
+        state: &'static str => Text,
+        amount_minor: i64 => BigInt,
+        currency: String => Text,
+        methods: String => Text as "string_to_array(methods, ',')",
+        saves_card: bool => Bool,
+        expires_at: Option<DateTime<Utc>> => Nullable<Timestamptz>,
+        created_at: DateTime<Utc> => Timestamptz,
+    }
+}
+
+/// # Errors
+/// `not_found`.
+pub async fn load(conn: &mut Conn, id: PaymentId) -> Result<PaymentRow> {
+    let row = payments::table.find(id).select(PaymentRow::as_select()).first(conn).await.optional()?;
+    row.ok_or_else(|| Code::NotFound.error())
+}
+
+/// The latest attempt of each of these orders.
+///
+/// # Errors
+/// The database's.
+pub async fn latest_of(conn: &mut Conn, orders: &[OrderId]) -> Result<Vec<PaymentRow>> {
+    Ok(payments::table
+        .filter(payments::order_id.eq_any(orders))
+        .distinct_on(payments::order_id)
+        .order((payments::order_id, payments::attempt.desc()))
+        .select(PaymentRow::as_select())
+        .load(conn)
+        .await?)
+}
+
+/// The attempt of an order that may still bring money.
+///
+/// # Errors
+/// The database's.
+pub async fn live_of(conn: &mut Conn, order: OrderId) -> Result<Option<PaymentRow>> {
+    Ok(payments::table
+        .filter(payments::order_id.eq(order))
+        .filter(payments::state.eq_any(["preparing", "ready", "processing"]))
+        .select(PaymentRow::as_select())
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// Every payment of an order that was captured, the first first.
+///
+/// # Errors
+/// The database's.
+pub async fn captured_of(conn: &mut Conn, order: OrderId) -> Result<Vec<PaymentRow>> {
+    Ok(payments::table
+        .filter(payments::order_id.eq(order))
+        .filter(payments::captured_minor.gt(0))
+        .order(payments::attempt)
+        .select(PaymentRow::as_select())
+        .load(conn)
+        .await?)
+}
+
+/// Which payment an object of Stripe belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StripeRef<'a> {
+    Session(&'a str),
+    Intent(&'a str),
+}
+
+/// # Errors
+/// The database's.
+pub async fn find(conn: &mut Conn, by: StripeRef<'_>) -> Result<Option<PaymentRow>> {
+    let query = payments::table.select(PaymentRow::as_select()).into_boxed();
+    let query = match by {
+        StripeRef::Session(id) => query.filter(payments::stripe_session_id.eq(id)),
+        StripeRef::Intent(id) => query.filter(payments::stripe_payment_intent_id.eq(id)),
+    };
+    Ok(query.first(conn).await.optional()?)
+}
+
+/// Ends what is live of an order, when the order ends.
+///
+/// # Errors
+/// The database's.
+pub async fn end_live(
+    conn: &mut Conn,
+    order: OrderId,
+    state: PaymentState,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let live = payments::table.filter(payments::order_id.eq(order)).filter(payments::state.eq_any([
+        "preparing",
+        "ready",
+        "processing",
+        "not_needed",
+    ]));
+    diesel::update(live).set((payments::state.eq(state), payments::ended_at.eq(now))).execute(conn).await?;
+    Ok(())
+}
+
+/// Moves one payment's state.
+///
+/// # Errors
+/// The database's.
+pub async fn set_state(
+    conn: &mut Conn,
+    id: PaymentId,
+    state: PaymentState,
+    failure_code: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let ended_at = if state.is_live() { None } else { Some(now) };
+    diesel::update(payments::table.find(id))
+        .set((
+            payments::state.eq(state),
+            payments::failure_code.eq(failure_code),
+            payments::ended_at.eq(ended_at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Fixes, once, when the session ends at Stripe, before Stripe is called: a repeat must send the same.
+///
+/// # Errors
+/// The database's.
+pub async fn fix_session_end(conn: &mut Conn, id: PaymentId, at: DateTime<Utc>) -> Result<()> {
+    let unset = payments::table.find(id).filter(payments::session_expires_at.is_null());
+    diesel::update(unset).set(payments::session_expires_at.eq(at)).execute(conn).await?;
+    Ok(())
+}
+
+/// A new key for the page, where the old one's answer will never be a page.
+///
+/// # Errors
+/// The database's.
+pub async fn next_call(conn: &mut Conn, id: PaymentId) -> Result<()> {
+    diesel::update(payments::table.find(id))
+        .set((
+            payments::call_attempt.eq(payments::call_attempt + 1),
+            payments::session_expires_at.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Stores what the session is called and where its page is.
+///
+/// # Errors
+/// The database's.
+pub async fn store_session(conn: &mut Conn, id: PaymentId, session: &Checkout) -> Result<()> {
+    diesel::update(payments::table.find(id))
+        .set((
+            payments::stripe_session_id.eq(&session.id),
+            payments::url.eq(&session.url),
+            payments::methods.eq(&session.methods),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The page is ready: the hold's clock starts.
+///
+/// # Errors
+/// The database's.
+pub async fn set_ready(conn: &mut Conn, id: PaymentId, expires_at: DateTime<Utc>) -> Result<()> {
+    let preparing = payments::table.find(id).filter(payments::state.eq("preparing"));
+    diesel::update(preparing)
+        .set((payments::state.eq("ready"), payments::expires_at.eq(expires_at)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Moves the end of the hold.
+///
+/// # Errors
+/// The database's.
+pub async fn set_hold_end(conn: &mut Conn, id: PaymentId, at: DateTime<Utc>) -> Result<()> {
+    diesel::update(payments::table.find(id)).set(payments::expires_at.eq(at)).execute(conn).await?;
+    Ok(())
+}
+
+/// Money that Stripe has taken for a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    pub amount_minor: i64,
+    pub currency: String,
+    pub intent: Option<String>,
+    pub charge: Option<String>,
+    pub card_fingerprint: Option<String>,
+    pub method: Option<String>,
+    pub saved_method: Option<String>,
+}
+
+/// Writes the capture; `sent_back` where it can't be honoured.
+///
+/// # Errors
+/// The database's.
+pub async fn set_captured(
+    conn: &mut Conn,
+    id: PaymentId,
+    capture: &Capture,
+    sent_back: bool,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    diesel::update(payments::table.find(id))
+        .set((
+            payments::state.eq(PaymentState::Succeeded),
+            payments::captured_minor.eq(capture.amount_minor),
+            payments::captured_at.eq(now),
+            payments::sent_back.eq(sent_back),
+            payments::stripe_payment_intent_id.eq(&capture.intent),
+            payments::stripe_charge_id.eq(&capture.charge),
+            payments::card_fingerprint.eq(&capture.card_fingerprint),
+            payments::method_used.eq(&capture.method),
+            payments::stripe_payment_method_id.eq(&capture.saved_method),
+            payments::failure_code.eq(None::<String>),
+            payments::ended_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Claims the right to ask Stripe about a payment because its buyer waits: once in `every`, over all instances.
+///
+/// # Errors
+/// The database's.
+pub async fn claim_check(
+    conn: &mut Conn,
+    id: PaymentId,
+    machine_now: DateTime<Utc>,
+    every: chrono::TimeDelta,
+) -> Result<bool> {
+    let due = payments::table
+        .find(id)
+        .filter(payments::state.eq_any(["ready", "processing"]))
+        .filter(payments::checked_at.is_null().or(payments::checked_at.lt(machine_now - every)));
+    Ok(diesel::update(due).set(payments::checked_at.eq(machine_now)).execute(conn).await? == 1)
+}
+
+stored_enum! {
+    /// What became of an event.
+    EventState {
+        Received = "received",
+        Applied = "applied",
+        /// Somebody else's, or of no interest.
+        Ignored = "ignored",
+        /// About something that isn't known yet: looked at again later.
+        Parked = "parked",
+        Unreadable = "unreadable",
+    }
+}
+
+/// Keeps a raw event; false when it was there.
+///
+/// # Errors
+/// The database's.
+pub async fn keep_event(
+    conn: &mut Conn,
+    id: &str,
+    kind: &str,
+    payload: &[u8],
+    state: EventState,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let count = diesel::insert_into(stripe_events::table)
+        .values((
+            stripe_events::id.eq(id),
+            stripe_events::kind.eq(kind),
+            stripe_events::payload.eq(payload),
+            stripe_events::state.eq(state),
+            stripe_events::received_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(count == 1)
+}
+
+/// An event's payload and state.
+///
+/// # Errors
+/// The database's.
+pub async fn load_event(conn: &mut Conn, id: &str) -> Result<Option<(Vec<u8>, EventState, DateTime<Utc>)>> {
+    Ok(stripe_events::table
+        .find(id)
+        .select((stripe_events::payload, stripe_events::state, stripe_events::received_at))
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// # Errors
+/// The database's.
+pub async fn set_event(conn: &mut Conn, id: &str, state: EventState, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(stripe_events::table.find(id))
+        .set((stripe_events::state.eq(state), stripe_events::applied_at.eq(now)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

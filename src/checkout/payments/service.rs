@@ -1,0 +1,475 @@
+//! Settling: what Stripe says of a payment is applied to the order, once, and only forward. The webhook, the buyer's
+//! return, the end of the hold and the reconciler all come here.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use kindred_stripe::{Checkout, CheckoutStatus, PaymentStatus};
+use serde_json::json;
+
+use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState};
+use crate::app::App;
+use crate::audit::Actor;
+use crate::checkout::claims;
+use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
+use crate::checkout::orders::service as ordering;
+use crate::checkout::refunds;
+use crate::db::{self, Conn};
+use crate::error::{AppError, Code, Result};
+use crate::jobs::{self, Job, Lane};
+use crate::membership::memberships;
+use crate::membership::memberships::rules::GRACE;
+use crate::membership::memberships::service::{Activated, Activation};
+use crate::membership::plans::model as plans;
+use crate::messages::mails::{self, Mail, ReceiptLine, Recipient};
+use crate::people::accounts::model as accounts;
+use crate::ports::clock::machine_now;
+use crate::types::id::{AccountId, OrderId, PaymentId};
+
+/// A delayed method's money may be on its way for that long; then the hold ends.
+pub const PROCESSING_MAX: TimeDelta = TimeDelta::days(3);
+/// Stripe's sessions live at least that long; ours outlives the hold by it.
+pub const SESSION_EXTRA: TimeDelta = TimeDelta::minutes(30);
+
+/// Applies a session's present state to its payment. Runs in the caller's transaction and locks the order first.
+///
+/// # Errors
+/// The database's.
+pub async fn apply(
+    conn: &mut Conn,
+    zone: Tz,
+    now: DateTime<Utc>,
+    payment: PaymentId,
+    session: &Checkout,
+) -> Result<()> {
+    let row = model::load(conn, payment).await?;
+    let order = orders::lock(conn, row.order_id).await?;
+    let row = model::load(conn, payment).await?;
+    let is_paid = matches!(session.payment_status, PaymentStatus::Paid | PaymentStatus::NoPaymentRequired);
+    match row.stripe_session_id.as_deref() {
+        None => model::store_session(conn, payment, session).await?,
+        // Another session of the same attempt, whose page nobody was shown.
+        Some(known) if known != session.id && !is_paid => return Ok(()),
+        Some(_) => {}
+    }
+    match session.status {
+        CheckoutStatus::Complete if is_paid => {
+            settle(conn, zone, now, &order, &row, &capture_of(&row, session)).await
+        }
+        CheckoutStatus::Complete if session.failure_code.is_some() || has_failed(session) => {
+            fail(conn, now, &order, &row, session.failure_code.as_deref()).await
+        }
+        CheckoutStatus::Complete => wait_for_money(conn, now, &row).await,
+        CheckoutStatus::Open => open(conn, now, &order, &row).await,
+        CheckoutStatus::Expired => expire(conn, now, &order, &row).await,
+        CheckoutStatus::Unknown => Ok(()),
+    }
+}
+
+/// A delayed payment that ended badly: Stripe asks its intent for another method, or has cancelled it.
+fn has_failed(session: &Checkout) -> bool {
+    matches!(session.intent_status.as_deref(), Some("requires_payment_method" | "canceled"))
+}
+
+fn capture_of(row: &PaymentRow, session: &Checkout) -> Capture {
+    Capture {
+        amount_minor: session.amount_total_minor.unwrap_or(row.amount_minor),
+        currency: session.currency.clone().unwrap_or_else(|| row.currency.clone()),
+        intent: session.payment_intent.clone(),
+        charge: session.latest_charge.clone(),
+        card_fingerprint: session.card_fingerprint.clone(),
+        method: session.method_used.clone(),
+        saved_method: session.payment_method.clone().filter(|_| row.saves_card),
+    }
+}
+
+/// The page can be opened: the hold's clock starts, and its end is a job.
+async fn open(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &PaymentRow) -> Result<()> {
+    if row.state != PaymentState::Preparing || order.state != OrderState::PendingPayment {
+        return Ok(());
+    }
+    let hold = TimeDelta::minutes(i64::from(order.hold_minutes));
+    // A later attempt keeps the hold that the first one started.
+    let ends_at = row.expires_at.unwrap_or(now + hold);
+    model::set_ready(conn, row.id, ends_at).await?;
+    let mut queued = vec![(Job::EndHold { order: order.id }, ends_at)];
+    let warn_at = ends_at - hold / 3;
+    if hold >= TimeDelta::minutes(10) && warn_at > now {
+        queued.push((Job::WarnHold { payment: row.id }, warn_at));
+    }
+    jobs::enqueue_all(conn, &queued, now).await?;
+    Ok(())
+}
+
+async fn wait_for_money(conn: &mut Conn, now: DateTime<Utc>, row: &PaymentRow) -> Result<()> {
+    if !matches!(row.state, PaymentState::Preparing | PaymentState::Ready) {
+        return Ok(());
+    }
+    model::set_state(conn, row.id, PaymentState::Processing, None, now).await?;
+    jobs::enqueue(conn, &Job::EndProcessing { payment: row.id }, now + PROCESSING_MAX, now).await?;
+    Ok(())
+}
+
+/// The attempt failed for good; the place stays held for another one, at least for a hold's length.
+async fn fail(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    row: &PaymentRow,
+    code: Option<&str>,
+) -> Result<()> {
+    if !row.state.is_live() {
+        return Ok(());
+    }
+    model::set_state(conn, row.id, PaymentState::Failed, Some(code.unwrap_or("failed")), now).await?;
+    if order.state == OrderState::PendingPayment {
+        let again = now + TimeDelta::minutes(i64::from(order.hold_minutes));
+        let ends_at = row.expires_at.map_or(again, |at| at.max(again));
+        model::set_hold_end(conn, row.id, ends_at).await?;
+        jobs::enqueue(conn, &Job::EndHold { order: order.id }, ends_at, now).await?;
+    }
+    Ok(())
+}
+
+/// Stripe will never make this attempt's page: it failed, the place stays held for another one.
+///
+/// # Errors
+/// The database's.
+pub async fn fail_attempt(conn: &mut Conn, now: DateTime<Utc>, id: PaymentId, code: &str) -> Result<()> {
+    let row = model::load(conn, id).await?;
+    let order = orders::lock(conn, row.order_id).await?;
+    let row = model::load(conn, id).await?;
+    fail(conn, now, &order, &row, Some(code)).await
+}
+
+/// The session has ended at Stripe without money. At the hold's end that ends the order.
+async fn expire(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &PaymentRow) -> Result<()> {
+    if !row.state.is_live() {
+        return Ok(());
+    }
+    if order.state == OrderState::PendingPayment {
+        return ordering::close(conn, order.id, OrderState::Expired, now).await;
+    }
+    model::set_state(conn, row.id, PaymentState::Expired, None, now).await
+}
+
+/// Why money that came can't be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Impossible {
+    AmountDiffers,
+    OrderClosed,
+    PaidAlready,
+    NoPlaceLeft,
+    MembershipForbids,
+}
+
+impl Impossible {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::AmountDiffers => "amount_differs",
+            Self::OrderClosed => "order_closed",
+            Self::PaidAlready => "paid_already",
+            Self::NoPlaceLeft => "no_place_left",
+            Self::MembershipForbids => "membership_forbids",
+        }
+    }
+}
+
+/// Takes the money into the order and delivers it, or sends the money back. The order's row is locked; locks its pools,
+/// then its account, then counters.
+async fn settle(
+    conn: &mut Conn,
+    zone: Tz,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    row: &PaymentRow,
+    capture: &Capture,
+) -> Result<()> {
+    if row.captured_minor > 0 {
+        return Ok(());
+    }
+    let lines = orders::lines_of(conn, &[order.id]).await?;
+    match make_possible(conn, now, order, row, &lines, capture).await? {
+        Ok(()) => {
+            model::set_captured(conn, row.id, capture, false, now).await?;
+            close_others(conn, now, order.id, row.id).await?;
+            deliver(conn, zone, now, order, &lines).await
+        }
+        Err(why) => send_back(conn, now, order, row, capture, why).await,
+    }
+}
+
+/// Nothing is due: delivered as a paid order is.
+///
+/// # Errors
+/// The database's.
+pub async fn settle_free(conn: &mut Conn, zone: Tz, now: DateTime<Utc>, id: OrderId) -> Result<()> {
+    let order = orders::lock(conn, id).await?;
+    if order.state != OrderState::PendingPayment || order.due_minor != 0 {
+        return Ok(());
+    }
+    let lines = orders::lines_of(conn, &[id]).await?;
+    claims::lock_of(conn, id).await?;
+    if buys_forbidden(conn, now, order.account_id, &lines).await? {
+        return ordering::close(conn, id, OrderState::Cancelled, now).await;
+    }
+    claims::take(conn, id, now).await?;
+    deliver(conn, zone, now, &order, &lines).await
+}
+
+/// Sees that the order can be honoured and takes its claims: those it holds, or those a released hold had, where there is
+/// room again.
+async fn make_possible(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    row: &PaymentRow,
+    lines: &[LineRow],
+    capture: &Capture,
+) -> Result<Result<(), Impossible>> {
+    if capture.amount_minor != row.amount_minor || capture.currency != row.currency {
+        return Ok(Err(Impossible::AmountDiffers));
+    }
+    match order.state {
+        OrderState::PendingPayment => {
+            claims::lock_of(conn, order.id).await?;
+            if buys_forbidden(conn, now, order.account_id, lines).await? {
+                return Ok(Err(Impossible::MembershipForbids));
+            }
+            claims::take(conn, order.id, now).await?;
+            Ok(Ok(()))
+        }
+        OrderState::Expired => {
+            let had = claims::released_of(conn, order.id).await?;
+            let ids: Vec<_> = had.iter().map(|claim| claim.pool_id).collect();
+            let pools = claims::lock(conn, &ids).await?;
+            let fits = had.iter().all(|claim| {
+                pools.iter().any(|pool| pool.id == claim.pool_id && pool.left() >= claim.quantity)
+            });
+            if !fits {
+                return Ok(Err(Impossible::NoPlaceLeft));
+            }
+            if buys_forbidden(conn, now, order.account_id, lines).await? {
+                return Ok(Err(Impossible::MembershipForbids));
+            }
+            if !orders::renew_places(conn, order.id).await? {
+                return Ok(Err(Impossible::PaidAlready));
+            }
+            claims::take_again(conn, order.id, now).await?;
+            Ok(Ok(()))
+        }
+        OrderState::Cancelled => Ok(Err(Impossible::OrderClosed)),
+        OrderState::Paid | OrderState::Fulfilled | OrderState::Refunded | OrderState::PartlyRefunded => {
+            Ok(Err(Impossible::PaidAlready))
+        }
+    }
+}
+
+/// Has the account, since it ordered, become what can't take this membership? Locks the account's row.
+async fn buys_forbidden(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    account: AccountId,
+    lines: &[LineRow],
+) -> Result<bool> {
+    accounts::lock_buyers(conn, &[account]).await?;
+    let ids: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
+    let open = memberships::model::open_of(conn, &[account]).await?;
+    let plans = plans::load(conn, &ids).await?;
+    Ok(plans.iter().any(|plan| memberships::rules::may_buy(open.first(), plan.tier, now, GRACE).is_err()))
+}
+
+/// Another attempt of the order that is still open must not be paid as well.
+async fn close_others(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, settled: PaymentId) -> Result<()> {
+    let Some(other) = model::live_of(conn, order).await?.filter(|other| other.id != settled) else {
+        return Ok(());
+    };
+    model::set_state(conn, other.id, PaymentState::Expired, None, now).await?;
+    jobs::enqueue(conn, &Job::CloseCheckout { payment: other.id }, now, now).await?;
+    Ok(())
+}
+
+/// Marks the order paid and fulfils each line; mails the receipt and, once a member has a number, the welcome.
+async fn deliver(
+    conn: &mut Conn,
+    zone: Tz,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    lines: &[LineRow],
+) -> Result<()> {
+    orders::set_state(conn, order.id, OrderState::Paid, now).await?;
+    let recipient = recipient_of(order);
+    let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
+    for line in lines {
+        let plan = line.plan_id.ok_or_else(|| AppError::internal("a line that sells nothing"))?;
+        let activation = Activation {
+            account: order.account_id,
+            plan,
+            line: line.id,
+            value_minor: line.total_minor,
+            now,
+            zone,
+        };
+        let activated = memberships::service::activate(conn, &activation).await?;
+        orders::set_fulfilled(conn, line.id, now).await?;
+        queued.push((recipient.clone(), format!("welcome:{}", line.id), welcome(&activated)));
+    }
+    orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
+    mails::queue_all(conn, now, &queued).await
+}
+
+/// The buyer, at the address that the order was placed with.
+pub fn recipient_of(order: &OrderRow) -> Recipient {
+    Recipient {
+        account: Some(order.account_id),
+        address: order.email.clone(),
+        locale: ordering::locale_of(order),
+    }
+}
+
+fn welcome(activated: &Activated) -> Mail {
+    Mail::Welcome {
+        number: activated.number.clone(),
+        tier_zh: activated.tier_zh.clone(),
+        tier_en: activated.tier_en.clone(),
+        starts_at: activated.starts_at,
+        ends_at: activated.ends_at,
+    }
+}
+
+fn receipt(order: &OrderRow, lines: &[LineRow], paid_at: DateTime<Utc>) -> Mail {
+    let lines = lines.iter().map(|line| ReceiptLine {
+        title: line.title.clone(),
+        quantity: line.quantity,
+        total_minor: line.total_minor,
+    });
+    Mail::Receipt {
+        order_number: order.number.clone(),
+        lines: lines.collect(),
+        total_minor: order.total_minor,
+        due_minor: order.due_minor,
+        currency: order.currency.clone(),
+        paid_at,
+    }
+}
+
+/// Records the capture and its full refund, mails the buyer, and ends an order that can't go on.
+async fn send_back(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    row: &PaymentRow,
+    capture: &Capture,
+    why: Impossible,
+) -> Result<()> {
+    model::set_captured(conn, row.id, capture, true, now).await?;
+    if order.state == OrderState::PendingPayment {
+        ordering::close(conn, order.id, OrderState::Cancelled, now).await?;
+    }
+    let refund = refunds::service::send_back(conn, now, order, row.id, capture, why.reason()).await?;
+    let detail = json!({
+        "payment": row.id.to_string(),
+        "refund": refund.to_string(),
+        "amount_minor": capture.amount_minor,
+        "currency": capture.currency,
+    });
+    ordering::audit_order(conn, now, Actor::System, "payment.sent_back", order.id, why.reason(), detail).await
+}
+
+/// The route under which the keys of new attempts are kept.
+const ATTEMPT_ROUTE: &str = "POST /v1/orders/{id}/payments";
+
+/// A new attempt on a pending order, under the hold that it has: after a failed one, or instead of one that is open, whose
+/// page is closed.
+///
+/// # Errors
+/// `not_found`, `order_not_pending`, `payment_in_progress` while money is on its way, `method_not_offered`.
+pub async fn try_again(
+    app: &App,
+    account: AccountId,
+    id: OrderId,
+    key: &str,
+    method: Option<&str>,
+) -> Result<()> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        let order = orders::lock(conn, id).await?;
+        if order.account_id != account {
+            return Err(Code::NotFound.error());
+        }
+        if ordering::is_repeat(conn, ATTEMPT_ROUTE, account, key, id).await? {
+            return Ok(());
+        }
+        let last = model::latest_of(conn, &[id]).await?.pop().ok_or(Code::OrderNotPending)?;
+        if order.state != OrderState::PendingPayment || last.state == PaymentState::NotNeeded {
+            return Err(Code::OrderNotPending.error());
+        }
+        let methods = offered_methods(conn, id, method).await?;
+        match last.state {
+            PaymentState::Preparing | PaymentState::Processing => return Err(Code::PaymentInProgress.error()),
+            PaymentState::Ready => {
+                model::set_state(conn, last.id, PaymentState::Expired, None, now).await?;
+                jobs::enqueue(conn, &Job::CloseCheckout { payment: last.id }, now, now).await?;
+            }
+            _ => {}
+        }
+        let payment = PaymentId::new();
+        let row = NewPayment {
+            id: payment,
+            order_id: id,
+            attempt: last.attempt + 1,
+            state: PaymentState::Preparing.as_str(),
+            amount_minor: order.due_minor,
+            currency: order.currency.clone(),
+            methods,
+            saves_card: last.saves_card,
+            expires_at: last.expires_at,
+            created_at: now,
+        };
+        NewPayment::insert(&mut &*conn, vec![row]).await?;
+        jobs::enqueue(conn, &Job::OpenCheckout { payment }, now, now).await?;
+        ordering::remember(conn, ATTEMPT_ROUTE, account, key, id, now).await
+    })
+    .await?;
+    app.jobs.wake(Lane::Stripe);
+    Ok(())
+}
+
+/// The methods of the order's plan, or the one of them that is wanted.
+async fn offered_methods(conn: &mut Conn, id: OrderId, wanted: Option<&str>) -> Result<String> {
+    let ids: Vec<_> = orders::lines_of(conn, &[id]).await?.iter().filter_map(|line| line.plan_id).collect();
+    let plan =
+        plans::load(conn, &ids).await?.pop().ok_or_else(|| AppError::internal("a sold plan is gone"))?;
+    match wanted {
+        None => Ok(ordering::method_names(&plan.payment_methods)),
+        Some(name) => plan
+            .payment_methods
+            .iter()
+            .find(|method| method.as_str() == name)
+            .map(|method| method.as_str().to_owned())
+            .ok_or_else(|| Code::MethodNotOffered.at("method", "not a method of this plan")),
+    }
+}
+
+/// Between two looks at Stripe because buyers wait for the same payment.
+const ASK_EVERY: TimeDelta = TimeDelta::seconds(5);
+
+/// A buyer has come back and waits: queues a look at how his payment stands.
+///
+/// # Errors
+/// The database's.
+pub async fn ask_soon(app: &App, id: OrderId) -> Result<()> {
+    let now = app.clock.now();
+    let is_due = db::transaction(&app.pool, async |conn| {
+        let Some(payment) = model::live_of(conn, id).await? else { return Ok(false) };
+        let is_due = model::claim_check(conn, payment.id, machine_now(), ASK_EVERY).await?;
+        if is_due {
+            jobs::enqueue(conn, &Job::CheckPayment { payment: payment.id }, now, now).await?;
+        }
+        Ok(is_due)
+    })
+    .await?;
+    if is_due {
+        app.jobs.wake(Lane::Stripe);
+    }
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! Prices: one pure function, which also says why.
+
+pub mod rules;

@@ -1,0 +1,8 @@
+//! Refunds: money that goes back, each with a cause that can happen once. The row is committed before Stripe is called.
+
+pub mod dto;
+pub mod jobs;
+pub mod model;
+pub mod routes;
+pub mod rules;
+pub mod service;

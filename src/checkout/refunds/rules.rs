@@ -1,0 +1,131 @@
+//! How much of an order can go back, and of which lines.
+
+use crate::error::{Code, Result};
+use crate::types::id::LineId;
+use crate::types::money::split_minor;
+
+/// A line, as far as refunds see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refundable {
+    pub line: LineId,
+    pub total_minor: i64,
+    pub refunded_minor: i64,
+}
+
+impl Refundable {
+    fn left_minor(&self) -> i64 {
+        self.total_minor - self.refunded_minor
+    }
+}
+
+/// What an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// All that is left.
+    Full,
+    /// These lines, each in full or by an amount.
+    Lines(Vec<(LineId, Option<i64>)>),
+    /// So much, split over the lines by what is left of each.
+    Amount(i64),
+}
+
+/// The amount a line; they sum to the refund.
+///
+/// # Errors
+/// `nothing_to_refund`, `refund_exceeds_captured`, `invalid_field` for a line that isn't the order's or an amount below 1.
+pub fn plan(lines: &[Refundable], asked: &Asked) -> Result<Vec<(LineId, i64)>> {
+    let left_minor: i64 = lines.iter().map(Refundable::left_minor).sum();
+    if left_minor == 0 {
+        return Err(Code::NothingToRefund.error());
+    }
+    let parts = match asked {
+        Asked::Full => lines.iter().map(|line| (line.line, line.left_minor())).collect(),
+        Asked::Lines(wanted) => by_lines(lines, wanted)?,
+        Asked::Amount(amount) if *amount < 1 => {
+            return Err(Code::InvalidField.at("amount.amount", "expected at least 1"));
+        }
+        Asked::Amount(amount) if *amount > left_minor => return Err(Code::RefundExceedsCaptured.error()),
+        Asked::Amount(amount) => {
+            let weights: Vec<_> = lines.iter().map(Refundable::left_minor).collect();
+            let parts = split_minor(*amount, &weights).map_err(|_| Code::AmountOutOfRange)?;
+            lines.iter().map(|line| line.line).zip(parts).collect()
+        }
+    };
+    Ok(parts.into_iter().filter(|(_, minor): &(LineId, i64)| *minor > 0).collect())
+}
+
+fn by_lines(lines: &[Refundable], wanted: &[(LineId, Option<i64>)]) -> Result<Vec<(LineId, i64)>> {
+    let mut parts: Vec<(LineId, i64)> = Vec::with_capacity(wanted.len());
+    for (index, (id, amount)) in wanted.iter().enumerate() {
+        let field = format!("lines[{index}]");
+        let line = lines
+            .iter()
+            .find(|line| line.line == *id)
+            .ok_or_else(|| Code::InvalidField.at(format!("{field}.line"), "not a line of this order"))?;
+        if parts.iter().any(|(known, _)| known == id) {
+            return Err(Code::InvalidField.at(format!("{field}.line"), "named twice"));
+        }
+        let minor = amount.unwrap_or(line.left_minor());
+        if amount.is_some_and(|minor| minor < 1) {
+            return Err(Code::InvalidField.at(format!("{field}.amount.amount"), "expected at least 1"));
+        }
+        if minor > line.left_minor() {
+            return Err(Code::RefundExceedsCaptured.error());
+        }
+        if minor == 0 {
+            return Err(Code::NothingToRefund.error());
+        }
+        parts.push((*id, minor));
+    }
+    if parts.is_empty() { Err(Code::InvalidField.at("lines", "expected at least one")) } else { Ok(parts) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(amounts: &[(i64, i64)]) -> Vec<Refundable> {
+        let line = |(total_minor, refunded_minor): &(i64, i64)| Refundable {
+            line: LineId::new(),
+            total_minor: *total_minor,
+            refunded_minor: *refunded_minor,
+        };
+        amounts.iter().map(line).collect()
+    }
+
+    #[test]
+    fn never_more_than_is_left() {
+        let lines = lines(&[(20_000, 5_000), (100, 100)]);
+        assert_eq!(plan(&lines, &Asked::Full).unwrap(), [(lines[0].line, 15_000)]);
+        assert_eq!(plan(&lines, &Asked::Amount(15_000)).unwrap(), [(lines[0].line, 15_000)]);
+        let code = |asked| plan(&lines, &asked).unwrap_err().code;
+        assert_eq!(code(Asked::Amount(15_001)), Code::RefundExceedsCaptured);
+        assert_eq!(code(Asked::Amount(0)), Code::InvalidField);
+        assert_eq!(code(Asked::Lines(vec![(lines[0].line, Some(15_001))])), Code::RefundExceedsCaptured);
+        assert_eq!(code(Asked::Lines(vec![(lines[1].line, None)])), Code::NothingToRefund);
+        assert_eq!(code(Asked::Lines(vec![(LineId::new(), None)])), Code::InvalidField);
+        let twice = vec![(lines[0].line, Some(1)), (lines[0].line, Some(1))];
+        assert_eq!(code(Asked::Lines(twice)), Code::InvalidField);
+        assert_eq!(code(Asked::Lines(Vec::new())), Code::InvalidField);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_sum_to_the_refund_and_fit_their_lines(
+            totals in prop::collection::vec((0i64..1_000_000, 0i64..1_000), 1..6),
+            share in 1i64..1_000,
+        ) {
+            let lines = lines(&totals.iter().map(|(total, refunded)| (total + refunded, *refunded)).collect::<Vec<_>>());
+            let left: i64 = totals.iter().map(|(total, _)| *total).sum();
+            prop_assume!(left > 0);
+            let amount = (left * share / 1_000).max(1);
+            let parts = plan(&lines, &Asked::Amount(amount)).unwrap();
+            prop_assert_eq!(parts.iter().map(|(_, minor)| *minor).sum::<i64>(), amount);
+            for (id, minor) in parts {
+                let line = lines.iter().find(|line| line.line == id).unwrap();
+                prop_assert!(minor <= line.left_minor());
+            }
+        }
+    }
+}

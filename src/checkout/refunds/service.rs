@@ -1,0 +1,316 @@
+//! Refunds asked for by operators, sent back by the shop itself, or made in Stripe's dashboard.
+
+use chrono::{DateTime, Utc};
+use kindred_stripe::{Refund, RefundStatus};
+use serde_json::json;
+
+use super::model::{self, RefundLine, RefundRow, RefundState};
+use super::rules::{self, Asked, Refundable};
+use crate::app::App;
+use crate::audit::Actor;
+use crate::checkout::claims;
+use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
+use crate::checkout::orders::service as ordering;
+use crate::checkout::payments::model::{self as payments, Capture, PaymentRow};
+use crate::checkout::payments::service::recipient_of;
+use crate::db::{self, Conn};
+use crate::error::{Code, Result};
+use crate::jobs::{self, Job, Lane};
+use crate::membership::memberships::service as memberships;
+use crate::messages::mails::{self, Mail};
+use crate::people::accounts::model as accounts;
+use crate::types::id::{LineId, OrderId, PaymentId, RefundId};
+
+/// An operator's request.
+#[derive(Clone, Debug)]
+pub struct NewRefund {
+    pub order: OrderId,
+    pub asked: Asked,
+    pub reason: String,
+    pub restock: bool,
+    /// Of the operator and his key: a repeat finds the same refund.
+    pub cause: String,
+}
+
+/// Refunds an order in full, by lines or by amount: rights end with their line, and what was sold goes back on sale where
+/// the operator says so. Stripe is asked by a job.
+///
+/// # Errors
+/// `not_found`, `nothing_to_refund`, `refund_exceeds_captured`, `invalid_field`.
+pub async fn request(app: &App, actor: Actor, new: &NewRefund) -> Result<RefundId> {
+    let now = app.clock.now();
+    let refund = db::transaction(&app.pool, async |conn| {
+        let order = orders::lock(conn, new.order).await?;
+        if let Some(earlier) = by_cause(conn, new).await? {
+            return Ok(earlier);
+        }
+        let lines = orders::lines_of(conn, &[order.id]).await?;
+        let captured = payments::captured_of(conn, order.id).await?;
+        let payment = captured.iter().find(|payment| !payment.sent_back).ok_or(Code::NothingToRefund)?;
+        let parts = rules::plan(&lines.iter().map(refundable).collect::<Vec<_>>(), &new.asked)?;
+        let refund = RefundId::new();
+        let of_lines: Vec<_> = parts
+            .iter()
+            .map(|(line_id, amount_minor)| RefundLine {
+                refund_id: refund,
+                line_id: *line_id,
+                amount_minor: *amount_minor,
+                restock: new.restock,
+            })
+            .collect();
+        let amount_minor = parts.iter().map(|(_, minor)| *minor).sum();
+        let row = RefundRow {
+            id: refund,
+            order_id: order.id,
+            payment_id: payment.id,
+            cause: new.cause.clone(),
+            amount_minor,
+            currency: order.currency.clone(),
+            reason: new.reason.clone(),
+            state: RefundState::Queued,
+            call_attempt: 1,
+            stripe_refund_id: None,
+            failure_reason: None,
+            created_at: now,
+            ended_at: None,
+            requested_by: actor.kind().to_owned(),
+        };
+        model::insert(conn, &row, &of_lines).await?;
+        book(conn, now, &order, &lines, &parts, new.restock).await?;
+        jobs::enqueue(conn, &Job::SendRefund { refund }, now, now).await?;
+        queue_mail(conn, now, &order, &row).await?;
+        let detail =
+            json!({ "refund": refund.to_string(), "amount_minor": amount_minor, "restock": new.restock });
+        ordering::audit_order(conn, now, actor, "refund.create", order.id, &new.reason, detail).await?;
+        Ok(refund)
+    })
+    .await?;
+    app.jobs.wake(Lane::Stripe);
+    app.jobs.wake(Lane::Mail);
+    Ok(refund)
+}
+
+/// A repeat of the same request answers the same refund; another request under the key is refused.
+async fn by_cause(conn: &mut Conn, new: &NewRefund) -> Result<Option<RefundId>> {
+    let of_order = model::of_order(conn, new.order).await?;
+    let Some(earlier) = of_order.iter().find(|row| row.cause == new.cause) else { return Ok(None) };
+    if earlier.reason == new.reason { Ok(Some(earlier.id)) } else { Err(Code::IdempotencyKeyReused.error()) }
+}
+
+fn refundable(line: &LineRow) -> Refundable {
+    Refundable { line: line.id, total_minor: line.total_minor, refunded_minor: line.refunded_minor }
+}
+
+/// Enters a refund of a paid order: lines and order count it, and a line that is refunded in full loses its right.
+async fn book(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    lines: &[LineRow],
+    parts: &[(LineId, i64)],
+    restock: bool,
+) -> Result<()> {
+    let amount_minor: i64 = parts.iter().map(|(_, minor)| *minor).sum();
+    let state = if order.refunded_minor + amount_minor >= order.due_minor {
+        OrderState::Refunded
+    } else {
+        OrderState::PartlyRefunded
+    };
+    orders::add_refunded(conn, order.id, amount_minor, parts, state).await?;
+    let ended: Vec<_> = lines
+        .iter()
+        .filter(|line| {
+            let part = parts.iter().find(|(id, _)| *id == line.id).map_or(0, |(_, minor)| *minor);
+            part > 0 && line.refunded_minor + part == line.total_minor
+        })
+        .collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    claims::lock_of(conn, order.id).await?;
+    accounts::lock_buyers(conn, &[order.account_id]).await?;
+    for line in ended {
+        memberships::end_term(conn, line.id, now).await?;
+        if restock {
+            claims::give_back(conn, order.id, line.id, now).await?;
+            orders::release_places(conn, order.id, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn queue_mail(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &RefundRow) -> Result<()> {
+    let mail = Mail::Refunded {
+        order_number: order.number.clone(),
+        amount_minor: row.amount_minor,
+        currency: row.currency.clone(),
+        reason: row.reason.clone(),
+    };
+    mails::queue(conn, now, &recipient_of(order), &format!("refund:{}", row.id), &mail).await
+}
+
+/// The shop sends a capture back in full that it can't honour. Once a payment.
+///
+/// # Errors
+/// The database's.
+pub async fn send_back(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    payment: PaymentId,
+    capture: &Capture,
+    why: &str,
+) -> Result<RefundId> {
+    let row = RefundRow {
+        id: RefundId::new(),
+        order_id: order.id,
+        payment_id: payment,
+        cause: format!("sent_back:{payment}"),
+        amount_minor: capture.amount_minor,
+        currency: capture.currency.clone(),
+        reason: why.to_owned(),
+        state: RefundState::Queued,
+        call_attempt: 1,
+        stripe_refund_id: None,
+        failure_reason: None,
+        created_at: now,
+        ended_at: None,
+        requested_by: Actor::System.kind().to_owned(),
+    };
+    if model::insert(conn, &row, &[]).await? {
+        jobs::enqueue(conn, &Job::SendRefund { refund: row.id }, now, now).await?;
+        queue_mail(conn, now, order, &row).await?;
+    }
+    Ok(row.id)
+}
+
+/// Applies what Stripe says of one refund of a payment. Only forward, but for a success that Stripe takes back (a failed
+/// transfer): then the order counts it no longer and an operator sees it.
+///
+/// # Errors
+/// The database's.
+pub async fn apply(conn: &mut Conn, now: DateTime<Utc>, payment: &PaymentRow, refund: &Refund) -> Result<()> {
+    let order = orders::lock(conn, payment.order_id).await?;
+    let known = match model::find_stripe(conn, &refund.id).await? {
+        Some(row) => Some(row),
+        None => match refund.refund_id.as_deref().and_then(|id| id.parse().ok()) {
+            Some(id) => model::load(conn, id).await.ok().filter(|row| row.payment_id == payment.id),
+            None => None,
+        },
+    };
+    let row = match known {
+        Some(row) => row,
+        None => return adopt(conn, now, &order, payment, refund).await,
+    };
+    let state = state_of(refund.status);
+    if row.state == state && row.stripe_refund_id.is_some() {
+        return Ok(());
+    }
+    let is_backward = row.state == RefundState::Succeeded && state == RefundState::Pending;
+    if is_backward || row.state == RefundState::Failed {
+        return Ok(());
+    }
+    if state == RefundState::Failed {
+        return fail(conn, now, &row, Some(&refund.id), refund.failure_reason.as_deref()).await;
+    }
+    model::store(conn, row.id, Some(&refund.id), state, None, now).await
+}
+
+fn state_of(status: RefundStatus) -> RefundState {
+    match status {
+        RefundStatus::Succeeded => RefundState::Succeeded,
+        RefundStatus::Failed | RefundStatus::Canceled => RefundState::Failed,
+        RefundStatus::Pending | RefundStatus::RequiresAction | RefundStatus::Unknown => RefundState::Pending,
+    }
+}
+
+/// The money didn't go back: the order doesn't count it any more. Rights that ended stay ended; an operator decides.
+/// The order's row is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn fail(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    row: &RefundRow,
+    stripe_id: Option<&str>,
+    why: Option<&str>,
+) -> Result<()> {
+    model::store(conn, row.id, stripe_id, RefundState::Failed, Some(why.unwrap_or("unknown")), now).await?;
+    let parts: Vec<_> = model::lines_of(conn, row.id)
+        .await?
+        .into_iter()
+        .map(|line| (line.line_id, -line.amount_minor))
+        .collect();
+    if !parts.is_empty() {
+        let order = orders::load(conn, row.order_id).await?;
+        let left = order.refunded_minor - row.amount_minor;
+        let state = if left > 0 { OrderState::PartlyRefunded } else { OrderState::Fulfilled };
+        orders::add_refunded(conn, row.order_id, -row.amount_minor, &parts, state).await?;
+    }
+    let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
+    ordering::audit_order(
+        conn,
+        now,
+        Actor::System,
+        "refund.failed",
+        row.order_id,
+        why.unwrap_or("unknown"),
+        detail,
+    )
+    .await
+}
+
+/// A refund that was made in Stripe's dashboard: entered as if an operator had asked here.
+async fn adopt(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    payment: &PaymentRow,
+    refund: &Refund,
+) -> Result<()> {
+    if state_of(refund.status) == RefundState::Failed || payment.captured_minor == 0 {
+        return Ok(());
+    }
+    let lines = orders::lines_of(conn, &[order.id]).await?;
+    let parts = if payment.sent_back {
+        Vec::new()
+    } else {
+        rules::plan(&lines.iter().map(refundable).collect::<Vec<_>>(), &Asked::Amount(refund.amount_minor))?
+    };
+    let row = RefundRow {
+        id: RefundId::new(),
+        order_id: order.id,
+        payment_id: payment.id,
+        cause: format!("stripe:{}", refund.id),
+        amount_minor: refund.amount_minor,
+        currency: refund.currency.clone(),
+        reason: "stripe_dashboard".to_owned(),
+        state: state_of(refund.status),
+        call_attempt: 1,
+        stripe_refund_id: Some(refund.id.clone()),
+        failure_reason: None,
+        created_at: now,
+        ended_at: None,
+        requested_by: "stripe_dashboard".to_owned(),
+    };
+    let of_lines: Vec<_> = parts
+        .iter()
+        .map(|(line_id, amount_minor)| RefundLine {
+            refund_id: row.id,
+            line_id: *line_id,
+            amount_minor: *amount_minor,
+            restock: false,
+        })
+        .collect();
+    if !model::insert(conn, &row, &of_lines).await? {
+        return Ok(());
+    }
+    if !parts.is_empty() {
+        book(conn, now, order, &lines, &parts, false).await?;
+    }
+    queue_mail(conn, now, order, &row).await?;
+    let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
+    ordering::audit_order(conn, now, Actor::System, "refund.adopted", order.id, "stripe_dashboard", detail)
+        .await
+}
