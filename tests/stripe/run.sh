@@ -30,13 +30,13 @@ once() {
 
 install_python() {
   rm -rf "$tools/python"
-  python3 -m venv "$tools/python" && "$tools/python/bin/pip" install --quiet -r "$here/requirements.txt"
+  python3 -m venv "$tools/python" && "$tools/python/bin/pip" install --quiet --retries 1 --timeout 60 -r "$here/requirements.txt"
 }
 
 install_node() {
   mkdir -p "$tools/node" &&
     cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$tools/node/" &&
-    (cd "$tools/node" && npm ci --no-fund --no-audit)
+    (cd "$tools/node" && npm ci --no-fund --no-audit --fetch-retries=1 --fetch-timeout=60000)
 }
 
 # One file out of a big package; nothing else of it is kept.
