@@ -22,6 +22,7 @@ use crate::http::metrics::Metrics;
 use crate::jobs::worker::Wakers;
 use crate::jobs::{Lane, schedule, worker};
 use crate::messages::mails::Postbox;
+use crate::membership::catalog::service::Catalog;
 use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
 use crate::ports::clock::Clock;
@@ -44,6 +45,7 @@ pub struct App {
     pub placer: Placer,
     pub waiting: WaitingRoom,
     stripe: Option<Stripe>,
+    pub catalog: Catalog,
     /// True once the app is stopping.
     pub shutdown: watch::Sender<bool>,
 }
@@ -54,7 +56,9 @@ impl App {
     /// # Errors
     /// The database's.
     pub async fn on_pulse(&self, conn: &mut Conn) -> Result<()> {
-        self.tokens.refresh(conn, self.clock.now()).await
+        let now = self.clock.now();
+        self.tokens.refresh(conn, now).await?;
+        self.catalog.on_pulse(conn, now).await
     }
 
     /// The number of instances that live has been counted: they share Stripe's rate limit.
@@ -139,6 +143,7 @@ impl Application {
             jobs: Wakers::default(),
             metrics: Metrics::new(),
             postbox,
+            catalog: Catalog::default(),
             shutdown: watch::Sender::new(false),
             settings,
         });

@@ -86,6 +86,7 @@ codes! {
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     InvitationUsedUp 409 "invitation_used_up" "This invitation has been used up.";
     InvitationExpired 409 "invitation_expired" "This invitation has expired or was withdrawn.";
+    WrongAdmission 409 "wrong_admission" "This drive takes people in in another way.";
     ApplicationExists 409 "application_exists" "You have applied to this drive already.";
     ApplicationDecided 409 "application_decided" "This application has been decided already.";
     RightToBuyExpired 409 "right_to_buy_expired" "The time to use your approved application is over.";
@@ -94,6 +95,7 @@ codes! {
     RequestInProgress 409 "request_in_progress" "A request with this Idempotency-Key is still running.";
     RefundExceedsCaptured 409 "refund_exceeds_captured" "That is more than can still be refunded.";
     NothingToRefund 409 "nothing_to_refund" "Nothing was captured for this order, or all of it is refunded.";
+    MembershipNotFrozen 409 "membership_not_frozen" "The membership isn't frozen by an operator.";
     MembershipNotOpen 409 "membership_not_open" "The membership is over.";
     QuotaBelowClaims 409 "quota_below_claims" "More places are held or taken than that.";
     InUse 409 "in_use" "It is in use.";

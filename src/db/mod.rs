@@ -5,6 +5,7 @@
 //! [`transaction`].
 
 pub mod batch;
+pub mod idempotency;
 pub mod page;
 pub mod private;
 

@@ -2,7 +2,22 @@
 //! holds of it (memberships, their terms, the member's number).
 
 pub mod applications;
+pub mod catalog;
+pub mod chapters;
+mod check;
 pub mod drives;
 pub mod invitations;
 pub mod memberships;
 pub mod plans;
+pub mod tiers;
+
+use actix_web::web;
+
+/// Mounts the rooms of this wing.
+pub fn configure(config: &mut web::ServiceConfig) {
+    catalog::routes::configure(config);
+    tiers::routes::configure(config);
+    plans::routes::configure(config);
+    chapters::routes::configure(config);
+    drives::routes::configure(config);
+}

@@ -47,3 +47,22 @@ impl Locale {
         }
     }
 }
+
+/// What something is called, in each language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    #[serde(rename = "zh-CN")]
+    pub zh: String,
+    pub en: String,
+}
+
+impl Names {
+    pub fn new(zh: &str, en: &str) -> Self {
+        Self { zh: zh.to_owned(), en: en.to_owned() }
+    }
+
+    pub fn pick(&self, locale: Locale) -> &str {
+        locale.pick(&self.zh, &self.en)
+    }
+}

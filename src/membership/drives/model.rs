@@ -8,6 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use super::rules::Release;
 use crate::db::Conn;
+use crate::db::page::Page;
 use crate::error::Result;
 use crate::membership::plans;
 use crate::membership::plans::model::{Plan, PlanRow};
@@ -133,4 +134,137 @@ fn assemble(
         archived_at: row.archived_at,
         version: row.version,
     })
+}
+
+/// A drive, archived or not.
+///
+/// # Errors
+/// The database's.
+pub async fn find(conn: &mut Conn, id: DriveId) -> Result<Option<Drive>> {
+    Ok(load(conn, &[id]).await?.pop())
+}
+
+/// Locks a drive's pool, then the drive, until the transaction ends: no place is claimed meanwhile.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(conn: &mut Conn, id: DriveId) -> Result<Option<Drive>> {
+    let pool: Option<PoolId> = drives::table.find(id).select(drives::pool_id).first(conn).await.optional()?;
+    let Some(pool) = pool else { return Ok(None) };
+    pools::table.find(pool).for_no_key_update().select(pools::id).first::<PoolId>(conn).await?;
+    drives::table.find(id).for_no_key_update().select(drives::id).first::<DriveId>(conn).await?;
+    find(conn, id).await
+}
+
+/// The id of a drive by its id or code; archived ones are not found by their code.
+///
+/// # Errors
+/// The database's.
+pub async fn find_id(conn: &mut Conn, id_or_code: &str) -> Result<Option<DriveId>> {
+    if let Ok(id) = id_or_code.parse() {
+        return Ok(Some(id));
+    }
+    Ok(drives::table
+        .filter(drives::code.eq(id_or_code))
+        .filter(drives::archived_at.is_null())
+        .select(drives::id)
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// Drives that everybody sees: all that are not archived, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn on_show(conn: &mut Conn) -> Result<Vec<Drive>> {
+    let ids: Vec<DriveId> =
+        drives::table.filter(drives::archived_at.is_null()).select(drives::id).load(conn).await?;
+    load(conn, &ids).await
+}
+
+/// A page of all drives, newest first; of one series where one is given.
+///
+/// # Errors
+/// The database's.
+pub async fn list(conn: &mut Conn, series: Option<&str>, page: Page) -> Result<Vec<Drive>> {
+    let mut query = drives::table
+        .filter(drives::id.lt(DriveId(page.before)))
+        .order(drives::id.desc())
+        .limit(page.fetch())
+        .select(drives::id)
+        .into_boxed();
+    if let Some(series) = series {
+        query = query.filter(drives::series.eq(series));
+    }
+    let ids: Vec<DriveId> = query.load(conn).await?;
+    load(conn, &ids).await
+}
+
+/// Writes a new drive with its pool and dated parts.
+///
+/// # Errors
+/// `code_taken`
+pub async fn insert(conn: &mut Conn, drive: &Drive) -> Result<()> {
+    diesel::insert_into(pools::table)
+        .values((pools::id.eq(drive.pool), pools::kind.eq("drive"), pools::capacity.eq(drive.quota)))
+        .execute(conn)
+        .await?;
+    diesel::insert_into(drives::table)
+        .values((
+            drives::id.eq(drive.id),
+            drives::code.eq(&drive.code),
+            drives::series.eq(&drive.series),
+            drives::name_zh.eq(&drive.name_zh),
+            drives::name_en.eq(&drive.name_en),
+            drives::plan_id.eq(drive.plan.id),
+            drives::pool_id.eq(drive.pool),
+            drives::admission.eq(drive.admission),
+            drives::opens_at.eq(drive.opens_at),
+            drives::closes_at.eq(drive.closes_at),
+            drives::buy_within_hours.eq(drive.buy_within_hours),
+            drives::created_at.eq(drive.created_at),
+        ))
+        .execute(conn)
+        .await?;
+    insert_releases(conn, drive).await
+}
+
+async fn insert_releases(conn: &mut Conn, drive: &Drive) -> Result<()> {
+    if !drive.is_dated {
+        return Ok(());
+    }
+    let row = |release: &Release| {
+        (
+            drive_releases::drive_id.eq(drive.id),
+            drive_releases::at.eq(release.at),
+            drive_releases::quantity.eq(release.quantity),
+        )
+    };
+    let rows: Vec<_> = drive.releases.iter().map(row).collect();
+    diesel::insert_into(drive_releases::table).values(rows).execute(conn).await?;
+    Ok(())
+}
+
+/// Writes what can change of a drive that is locked with its pool: quota, pool and parts in one step.
+///
+/// # Errors
+/// The database's.
+pub async fn store(conn: &mut Conn, drive: &Drive) -> Result<()> {
+    diesel::update(pools::table.find(drive.pool)).set(pools::capacity.eq(drive.quota)).execute(conn).await?;
+    diesel::update(drives::table.find(drive.id))
+        .set((
+            drives::name_zh.eq(&drive.name_zh),
+            drives::name_en.eq(&drive.name_en),
+            drives::admission.eq(drive.admission),
+            drives::opens_at.eq(drive.opens_at),
+            drives::closes_at.eq(drive.closes_at),
+            drives::buy_within_hours.eq(drive.buy_within_hours),
+            drives::archived_at.eq(drive.archived_at),
+            drives::version.eq(drive.version),
+        ))
+        .execute(conn)
+        .await?;
+    diesel::delete(drive_releases::table.filter(drive_releases::drive_id.eq(drive.id))).execute(conn).await?;
+    insert_releases(conn, drive).await
 }

@@ -3,8 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::model::Drive;
-use crate::error::Code;
+use crate::error::{Code, Result};
+use crate::membership::check;
 use crate::types::stored::stored_enum;
+
+/// A pool's counters stay far from their limits.
+const LARGEST_QUOTA: i64 = 10_000_000;
+const MOST_RELEASES: usize = 100;
 
 stored_enum! {
     /// What a drive shows; it follows from clock and pool and is stored nowhere.
@@ -81,5 +86,54 @@ pub fn check_open(drive: &Drive, now: DateTime<Utc>) -> Result<(), Code> {
     }
 }
 
+/// Is this something that can be sold: a window that opens before it closes, a quota, and parts that lie in the window,
+/// each at a time of its own, and add up to the quota?
+///
+/// # Errors
+/// `invalid_field`
+pub fn check_offer(drive: &Drive) -> Result<()> {
+    if drive.opens_at >= drive.closes_at {
+        return Err(Code::InvalidField.at("closes_at", "expected a time after `opens_at`"));
+    }
+    check::within("quota", drive.quota, 1, LARGEST_QUOTA)?;
+    check::within("buy_within_hours", drive.buy_within_hours, 1, 24 * 366)?;
+    if drive.is_dated { check_releases(drive) } else { Ok(()) }
+}
+
+fn check_releases(drive: &Drive) -> Result<()> {
+    let wrong = |index: usize, field: &str, detail: &str| {
+        Err(Code::InvalidField.at(format!("releases[{index}].{field}"), detail))
+    };
+    if drive.releases.is_empty() || drive.releases.len() > MOST_RELEASES {
+        let detail = format!("expected 1 to {MOST_RELEASES} parts, or null: all of it at the opening");
+        return Err(Code::InvalidField.at("releases", detail));
+    }
+    let mut sum: i64 = 0;
+    let mut before: Option<DateTime<Utc>> = None;
+    for (index, release) in drive.releases.iter().enumerate() {
+        check::within(&format!("releases[{index}].quantity"), release.quantity, 1, LARGEST_QUOTA)?;
+        sum += release.quantity;
+        if release.at < drive.opens_at || release.at >= drive.closes_at {
+            return wrong(index, "at", "expected a time in the drive's window");
+        }
+        if before.is_some_and(|before| release.at <= before) {
+            return wrong(index, "at", "expected a time after that of the part before");
+        }
+        before = Some(release.at);
+    }
+    if sum != drive.quota {
+        return Err(Code::InvalidField.at("releases", format!("they add up to {sum}, not to the quota")));
+    }
+    Ok(())
+}
+
+/// A quota never falls below what is held or taken.
+///
+/// # Errors
+/// `quota_below_claims`
+pub fn check_quota(quota: i64, held: i64, taken: i64) -> Result<(), Code> {
+    if quota >= held + taken { Ok(()) } else { Err(Code::QuotaBelowClaims) }
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

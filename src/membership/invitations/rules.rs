@@ -49,6 +49,23 @@ pub fn normal_code(typed: &str) -> String {
         .collect()
 }
 
+/// Ten random letters: 2^50 codes, so that none is found by trying.
+pub const CODE_LENGTH: usize = 10;
+
+/// A new code from numbers below 32 (larger ones are taken modulo 32).
+pub fn code_from(random: [u8; CODE_LENGTH]) -> String {
+    let letter = |byte: u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('0', char::from);
+    random.into_iter().map(letter).collect()
+}
+
+/// `7Q4M2-X9PAB`: as people read and type it.
+pub fn shown_code(code: &str) -> String {
+    match code.split_at_checked(CODE_LENGTH / 2) {
+        Some((first, second)) if code.len() == CODE_LENGTH => format!("{first}-{second}"),
+        _ => code.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -107,5 +124,8 @@ mod tests {
         assert_eq!(normal_code(" 7q4m2-x9pol "), "7Q4M2X9P01");
         let all: String = ALPHABET.iter().map(|b| char::from(*b)).collect();
         assert_eq!(normal_code(&all), all);
+        assert_eq!(code_from([0, 1, 9, 10, 17, 18, 31, 32, 63, 255]), "019AHJZ0ZZ");
+        assert_eq!(shown_code("7Q4M2X9PAB"), "7Q4M2-X9PAB");
+        assert_eq!(normal_code(&shown_code("7Q4M2X9PAB")), "7Q4M2X9PAB");
     }
 }

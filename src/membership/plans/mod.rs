@@ -1,3 +1,7 @@
-//! What is sold of a tier: a term at a price.
+//! Plans: what is sold of a tier: a term at a price. Orders keep what they sold, so a change concerns later orders alone.
 
+pub mod dto;
 pub mod model;
+pub mod routes;
+pub mod rules;
+pub mod service;

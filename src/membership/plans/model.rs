@@ -6,8 +6,9 @@ use diesel_async::RunQueryDsl;
 use kindred_stripe::Method;
 
 use crate::db::Conn;
+use crate::db::page::Page;
 use crate::error::{AppError, Result};
-use crate::schema::{plans, tiers};
+use crate::schema::{drives, plans, tiers};
 use crate::types::id::{PlanId, TierId};
 use crate::types::period::Term;
 use crate::types::stored::stored_enum;
@@ -150,4 +151,131 @@ pub async fn load(conn: &mut Conn, ids: &[PlanId]) -> Result<Vec<Plan>> {
         .load(conn)
         .await?;
     rows.into_iter().map(Plan::try_from).collect()
+}
+
+/// A plan, archived or not.
+///
+/// # Errors
+/// The database's.
+pub async fn find(conn: &mut Conn, id: PlanId) -> Result<Option<Plan>> {
+    Ok(load(conn, &[id]).await?.pop())
+}
+
+/// Locks a plan that is to be changed until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(conn: &mut Conn, id: PlanId) -> Result<Option<Plan>> {
+    let locked: Option<PlanId> =
+        plans::table.find(id).for_no_key_update().select(plans::id).first(conn).await.optional()?;
+    match locked {
+        Some(id) => find(conn, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Keeps a plan that is to be sold from being changed or archived until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn find_for_use(conn: &mut Conn, id: PlanId) -> Result<Option<Plan>> {
+    let locked: Option<PlanId> =
+        plans::table.find(id).for_share().select(plans::id).first(conn).await.optional()?;
+    match locked {
+        Some(id) => find(conn, id).await,
+        None => Ok(None),
+    }
+}
+
+/// A page of all plans, newest first; of one tier where one is given.
+///
+/// # Errors
+/// The database's.
+pub async fn list(conn: &mut Conn, tier: Option<TierId>, page: Page) -> Result<Vec<Plan>> {
+    let mut query = plans::table
+        .inner_join(tiers::table)
+        .filter(plans::id.lt(PlanId(page.before)))
+        .order(plans::id.desc())
+        .limit(page.fetch())
+        .select(COLUMNS)
+        .into_boxed();
+    if let Some(tier) = tier {
+        query = query.filter(plans::tier_id.eq(tier));
+    }
+    let rows: Vec<PlanRow> = query.load(conn).await?;
+    rows.into_iter().map(Plan::try_from).collect()
+}
+
+/// All plans that are not archived, cheapest first.
+///
+/// # Errors
+/// The database's.
+pub async fn on_offer(conn: &mut Conn) -> Result<Vec<Plan>> {
+    let rows: Vec<PlanRow> = plans::table
+        .inner_join(tiers::table)
+        .filter(plans::archived_at.is_null())
+        .order((plans::price_minor, plans::id))
+        .select(COLUMNS)
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Plan::try_from).collect()
+}
+
+fn method_names(plan: &Plan) -> Vec<&'static str> {
+    plan.payment_methods.iter().map(|method| method.as_str()).collect()
+}
+
+/// # Errors
+/// `code_taken`
+pub async fn insert(conn: &mut Conn, plan: &Plan) -> Result<()> {
+    diesel::insert_into(plans::table)
+        .values((
+            plans::id.eq(plan.id),
+            plans::code.eq(&plan.code),
+            plans::tier_id.eq(plan.tier),
+            plans::term.eq(plan.term.to_string()),
+            plans::price_minor.eq(plan.price_minor),
+            plans::currency.eq(&plan.currency),
+            plans::renews.eq(plan.renews),
+            plans::payment_methods.eq(method_names(plan)),
+            plans::hold_minutes.eq(plan.hold_minutes),
+            plans::open_sale.eq(plan.open_sale),
+            plans::created_at.eq(plan.created_at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Writes what can change of a locked plan.
+///
+/// # Errors
+/// The database's.
+pub async fn store(conn: &mut Conn, plan: &Plan) -> Result<()> {
+    diesel::update(plans::table.find(plan.id))
+        .set((
+            plans::term.eq(plan.term.to_string()),
+            plans::price_minor.eq(plan.price_minor),
+            plans::renews.eq(plan.renews),
+            plans::payment_methods.eq(method_names(plan)),
+            plans::hold_minutes.eq(plan.hold_minutes),
+            plans::open_sale.eq(plan.open_sale),
+            plans::archived_at.eq(plan.archived_at),
+            plans::version.eq(plan.version),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Does a drive that is neither archived nor over sell it?
+///
+/// # Errors
+/// The database's.
+pub async fn is_in_drive(conn: &mut Conn, id: PlanId, now: DateTime<Utc>) -> Result<bool> {
+    let live = drives::table
+        .filter(drives::plan_id.eq(id))
+        .filter(drives::archived_at.is_null())
+        .filter(drives::closes_at.gt(now));
+    Ok(diesel::select(diesel::dsl::exists(live)).get_result(conn).await?)
 }

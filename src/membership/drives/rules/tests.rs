@@ -18,7 +18,7 @@ fn opening() -> DateTime<Utc> {
 }
 
 /// 500 places from the opening on, for five hours.
-fn drive() -> Drive {
+pub(crate) fn drive() -> Drive {
     let closes_at = opening() + TimeDelta::hours(5);
     Drive {
         id: DriveId::new(),
@@ -121,4 +121,48 @@ fn the_next_change_by_the_clock_is_the_nearest_edge() {
     assert_eq!(next_change_at(&drive, drive.opens_at - TICK), Some(drive.opens_at));
     assert_eq!(next_change_at(&drive, drive.opens_at), Some(drive.closes_at));
     assert_eq!(next_change_at(&drive, drive.closes_at), None);
+}
+
+fn wrong_field(drive: &Drive) -> String {
+    let error = check_offer(drive).unwrap_err();
+    assert_eq!(error.code, Code::InvalidField);
+    error.errors[0].field.clone()
+}
+
+#[test]
+fn what_cannot_be_sold_is_refused() {
+    assert!(check_offer(&drive()).is_ok());
+    assert_eq!(wrong_field(&Drive { closes_at: opening(), ..drive() }), "closes_at");
+    assert!(check_offer(&Drive { closes_at: opening() + TICK, ..drive() }).is_ok());
+    assert_eq!(wrong_field(&Drive { quota: 0, ..drive() }), "quota");
+    assert_eq!(wrong_field(&Drive { quota: LARGEST_QUOTA + 1, ..drive() }), "quota");
+    assert_eq!(wrong_field(&Drive { buy_within_hours: 0, ..drive() }), "buy_within_hours");
+}
+
+#[test]
+fn parts_lie_in_the_window_in_order_and_add_up() {
+    let dated = |parts: &[(TimeDelta, i64)]| Drive {
+        is_dated: true,
+        releases: parts
+            .iter()
+            .map(|(after, quantity)| Release { at: opening() + *after, quantity: *quantity })
+            .collect(),
+        ..drive()
+    };
+    let hour = TimeDelta::hours(1);
+    assert!(check_offer(&dated(&[(TimeDelta::zero(), 200), (hour, 300)])).is_ok());
+    assert!(check_offer(&dated(&[(hour * 5 - TICK, 500)])).is_ok());
+    assert_eq!(wrong_field(&dated(&[(hour * 5, 500)])), "releases[0].at");
+    assert_eq!(wrong_field(&dated(&[(-TICK, 500)])), "releases[0].at");
+    assert_eq!(wrong_field(&dated(&[(hour, 200), (hour, 300)])), "releases[1].at");
+    assert_eq!(wrong_field(&dated(&[(hour, 0), (hour * 2, 500)])), "releases[0].quantity");
+    assert_eq!(wrong_field(&dated(&[(hour, 200), (hour * 2, 299)])), "releases");
+    assert_eq!(wrong_field(&dated(&[(hour, 200), (hour * 2, 301)])), "releases");
+    assert_eq!(wrong_field(&dated(&[])), "releases");
+}
+
+#[test]
+fn a_quota_never_falls_below_the_claims() {
+    assert_eq!(check_quota(10, 4, 6), Ok(()));
+    assert_eq!(check_quota(9, 4, 6), Err(Code::QuotaBelowClaims));
 }

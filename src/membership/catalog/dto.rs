@@ -1,0 +1,154 @@
+//! Tiers, plans and drives as everybody sees them, in one language.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::membership::drives::model::{Admission, Drive};
+use crate::membership::drives::rules::{self, State};
+use crate::membership::plans::model::{Plan, Renews};
+use crate::membership::tiers::model::Tier;
+use crate::types::id::{DriveId, PlanId, TierId};
+use crate::types::locale::{Locale, Names};
+use crate::types::money::Money;
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Tier)]
+pub struct TierView {
+    pub id: TierId,
+    pub code: String,
+    /// In the language of Accept-Language.
+    pub name: String,
+    pub names: Names,
+    /// The higher the better.
+    pub rank: i32,
+    pub benefits: Vec<TierBenefitView>,
+    /// What it is sold as, the cheapest first.
+    pub plans: Vec<PlanView>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = TierBenefit)]
+pub struct TierBenefitView {
+    /// A stable word for programs.
+    pub kind: String,
+    pub name: String,
+    pub names: Names,
+    /// How often in a term; null: as often as one likes.
+    pub allowed: Option<i64>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Plan)]
+pub struct PlanView {
+    pub id: PlanId,
+    pub code: String,
+    /// `P1Y`, `P1M`, `P7D`, `lifetime` …
+    pub term: String,
+    pub price: Money,
+    pub renews: Renews,
+    pub payment_methods: Vec<&'static str>,
+    /// False: sold in drives alone.
+    pub open_sale: bool,
+}
+
+/// `remaining` is at most a second old.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Drive)]
+pub struct DriveView {
+    pub id: DriveId,
+    pub code: String,
+    /// Drives of one series give one place a person.
+    pub series: String,
+    /// In the language of Accept-Language.
+    pub name: String,
+    pub names: Names,
+    pub plan: DrivePlanView,
+    pub quota: i64,
+    /// Quota less what is held and taken.
+    pub remaining: i64,
+    /// Of what has been let out so far; 0 outside the window.
+    pub available_now: i64,
+    /// When the next part of the quota is let out.
+    pub next_release_at: Option<DateTime<Utc>>,
+    pub admission: Admission,
+    pub state: State,
+    pub opens_at: DateTime<Utc>,
+    /// Exclusive.
+    pub closes_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = DrivePlan)]
+pub struct DrivePlanView {
+    pub id: PlanId,
+    pub code: String,
+    /// The tier's code.
+    pub tier: String,
+    pub term: String,
+    pub price: Money,
+}
+
+impl TierView {
+    /// `plans` of all tiers; its own are taken.
+    pub fn new(tier: &Tier, plans: &[Plan], locale: Locale) -> Self {
+        Self {
+            id: tier.id,
+            code: tier.code.clone(),
+            name: tier.names.pick(locale).to_owned(),
+            names: tier.names.clone(),
+            rank: tier.rank,
+            benefits: tier
+                .benefits
+                .iter()
+                .map(|benefit| TierBenefitView {
+                    kind: benefit.kind.clone(),
+                    name: benefit.names.pick(locale).to_owned(),
+                    names: benefit.names.clone(),
+                    allowed: benefit.allowed,
+                })
+                .collect(),
+            plans: plans.iter().filter(|plan| plan.tier == tier.id).map(PlanView::from).collect(),
+        }
+    }
+}
+
+impl From<&Plan> for PlanView {
+    fn from(plan: &Plan) -> Self {
+        Self {
+            id: plan.id,
+            code: plan.code.clone(),
+            term: plan.term.to_string(),
+            price: Money::new(plan.price_minor, &plan.currency),
+            renews: plan.renews,
+            payment_methods: plan.payment_methods.iter().map(|method| method.as_str()).collect(),
+            open_sale: plan.open_sale,
+        }
+    }
+}
+
+impl DriveView {
+    pub fn new(drive: &Drive, locale: Locale, now: DateTime<Utc>) -> Self {
+        Self {
+            id: drive.id,
+            code: drive.code.clone(),
+            series: drive.series.clone(),
+            name: locale.pick(&drive.name_zh, &drive.name_en).clone(),
+            names: Names::new(&drive.name_zh, &drive.name_en),
+            plan: DrivePlanView {
+                id: drive.plan.id,
+                code: drive.plan.code.clone(),
+                tier: drive.plan.tier_code.clone(),
+                term: drive.plan.term.to_string(),
+                price: Money::new(drive.plan.price_minor, &drive.plan.currency),
+            },
+            quota: drive.quota,
+            remaining: rules::remaining(drive),
+            available_now: rules::available_now(drive, now),
+            next_release_at: rules::next_release_at(drive, now),
+            admission: drive.admission,
+            state: rules::state(drive, now),
+            opens_at: drive.opens_at,
+            closes_at: drive.closes_at,
+        }
+    }
+}

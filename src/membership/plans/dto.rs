@@ -1,0 +1,108 @@
+//! Plans over the wire, for operators.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::model::{Plan, Renews};
+use crate::types::id::{PlanId, TierId};
+use crate::types::money::Money;
+use crate::types::patch::Patch;
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPlan {
+    /// Small letters, digits, hyphens; never changes.
+    #[schema(example = "diehard-2013")]
+    pub code: String,
+    pub tier: TierId,
+    /// A period such as `P1Y`, `P1M`, `P7D`, or `lifetime`.
+    #[schema(example = "P1Y")]
+    pub term: String,
+    pub price: Money,
+    /// With `card`, card must be among the methods.
+    pub renews: Renews,
+    /// `card`, `wechat_pay`, `alipay`.
+    #[schema(example = json!(["wechat_pay"]))]
+    pub payment_methods: Vec<String>,
+    /// How long an unpaid order holds its place, from when its payment page is ready: 1 to 1380.
+    #[serde(default = "default_hold_minutes")]
+    #[schema(default = 15)]
+    pub hold_minutes: i32,
+    /// False: sold in drives alone.
+    #[serde(default)]
+    pub open_sale: bool,
+}
+
+fn default_hold_minutes() -> i32 {
+    15
+}
+
+/// What is absent stays. Orders that exist keep what they sold.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanChange {
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub term: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Money>)]
+    pub price: Patch<Money>,
+    #[serde(default)]
+    #[schema(value_type = Option<Renews>)]
+    pub renews: Patch<Renews>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub payment_methods: Patch<Vec<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    pub hold_minutes: Patch<i32>,
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    pub open_sale: Patch<bool>,
+}
+
+/// Which plans.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PlanFilter {
+    /// Of this tier alone.
+    pub tier: Option<TierId>,
+}
+
+/// A plan as operators see it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AdminPlan)]
+pub struct PlanView {
+    pub id: PlanId,
+    pub code: String,
+    pub tier: TierId,
+    pub term: String,
+    pub price: Money,
+    pub renews: Renews,
+    pub payment_methods: Vec<&'static str>,
+    pub hold_minutes: i32,
+    pub open_sale: bool,
+    pub created_at: DateTime<Utc>,
+    pub archived_at: Option<DateTime<Utc>>,
+    /// Also the ETag: send it back as If-Match.
+    pub version: i32,
+}
+
+impl From<Plan> for PlanView {
+    fn from(plan: Plan) -> Self {
+        Self {
+            id: plan.id,
+            code: plan.code,
+            tier: plan.tier,
+            term: plan.term.to_string(),
+            price: Money::new(plan.price_minor, &plan.currency),
+            renews: plan.renews,
+            payment_methods: plan.payment_methods.iter().map(|method| method.as_str()).collect(),
+            hold_minutes: plan.hold_minutes,
+            open_sale: plan.open_sale,
+            created_at: plan.created_at,
+            archived_at: plan.archived_at,
+            version: plan.version,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Operators' work on tiers.
+
+use serde_json::json;
+
+use super::dto::{NewTier, TierChange};
+use super::model::{self, Tier};
+use super::rules;
+use crate::app::App;
+use crate::audit::{self, Actor, Entry};
+use crate::db::{self, Conn};
+use crate::error::{Code, Result};
+use crate::http::precondition::IfMatch;
+use crate::membership::{catalog, check};
+use crate::types::id::TierId;
+
+/// # Errors
+/// `invalid_field`, `code_taken`
+pub async fn create(app: &App, actor: Actor, new: &NewTier) -> Result<Tier> {
+    let now = app.clock.now();
+    let tier = Tier {
+        id: TierId::new(),
+        code: check::slug("code", &new.code)?,
+        names: check::names("names", &new.names)?,
+        rank: new.rank,
+        benefits: rules::benefits(&new.benefits)?,
+        created_at: now,
+        archived_at: None,
+        version: 1,
+    };
+    db::transaction(&app.pool, async |conn| {
+        model::insert(conn, &tier).await?;
+        finish(conn, actor, "tier.create", &tier, app).await
+    })
+    .await?;
+    catalog::service::after_write(app).await;
+    Ok(tier)
+}
+
+/// # Errors
+/// `not_found`, `version_mismatch`, `invalid_field`
+pub async fn change(app: &App, actor: Actor, id: TierId, seen: IfMatch, change: TierChange) -> Result<Tier> {
+    let names = check::kept("names", change.names)?;
+    let names = names.map(|names| check::names("names", &names)).transpose()?;
+    let rank = check::kept("rank", change.rank)?;
+    let benefits = check::kept("benefits", change.benefits)?;
+    let benefits = benefits.map(|benefits| rules::benefits(&benefits)).transpose()?;
+    let tier = db::transaction(&app.pool, async |conn| {
+        let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
+        seen.check(before.version)?;
+        let tier = Tier {
+            names: names.clone().unwrap_or(before.names),
+            rank: rank.unwrap_or(before.rank),
+            benefits: benefits.clone().unwrap_or(before.benefits),
+            version: before.version + 1,
+            ..before
+        };
+        model::store(conn, &tier).await?;
+        finish(conn, actor, "tier.change", &tier, app).await?;
+        Ok(tier)
+    })
+    .await?;
+    catalog::service::after_write(app).await;
+    Ok(tier)
+}
+
+/// Takes a tier that no plan sells off the shelf; members keep it. Twice does no more than once.
+///
+/// # Errors
+/// `not_found`, `in_use`
+pub async fn archive(app: &App, actor: Actor, id: TierId) -> Result<Tier> {
+    let tier = db::transaction(&app.pool, async |conn| {
+        let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
+        if before.archived_at.is_some() {
+            return Ok(before);
+        }
+        if model::is_sold(conn, id).await? {
+            return Err(Code::InUse.because("Archive the plans of this tier first."));
+        }
+        let tier = Tier { archived_at: Some(app.clock.now()), version: before.version + 1, ..before };
+        model::store(conn, &tier).await?;
+        finish(conn, actor, "tier.archive", &tier, app).await?;
+        Ok(tier)
+    })
+    .await?;
+    catalog::service::after_write(app).await;
+    Ok(tier)
+}
+
+async fn finish(conn: &mut Conn, actor: Actor, action: &str, tier: &Tier, app: &App) -> Result<()> {
+    catalog::model::raise_version(conn).await?;
+    let entry = Entry {
+        actor,
+        action,
+        subject_kind: "tier",
+        subject_id: tier.id.to_string(),
+        reason: None,
+        detail: json!({ "code": tier.code, "version": tier.version }),
+    };
+    audit::record(conn, app.clock.now(), entry).await
+}
