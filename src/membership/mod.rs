@@ -19,5 +19,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     tiers::routes::configure(config);
     plans::routes::configure(config);
     chapters::routes::configure(config);
+    invitations::routes::configure(config);
+    applications::routes::configure(config);
     drives::routes::configure(config);
 }

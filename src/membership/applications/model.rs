@@ -63,12 +63,7 @@ pub async fn insert(conn: &mut Conn, application: &Application) -> Result<()> {
 /// # Errors
 /// The database's.
 pub async fn find(conn: &mut Conn, id: ApplicationId) -> Result<Option<Application>> {
-    Ok(drive_applications::table
-        .find(id)
-        .select(Application::as_select())
-        .first(conn)
-        .await
-        .optional()?)
+    Ok(drive_applications::table.find(id).select(Application::as_select()).first(conn).await.optional()?)
 }
 
 /// Which applications a list shows.
@@ -116,11 +111,7 @@ pub struct Decision {
 ///
 /// # Errors
 /// The database's.
-pub async fn decide(
-    conn: &mut Conn,
-    id: ApplicationId,
-    decision: &Decision,
-) -> Result<Option<Application>> {
+pub async fn decide(conn: &mut Conn, id: ApplicationId, decision: &Decision) -> Result<Option<Application>> {
     let waiting = drive_applications::table.find(id).filter(drive_applications::state.eq(State::Received));
     Ok(diesel::update(waiting)
         .set((

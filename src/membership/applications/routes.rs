@@ -45,9 +45,7 @@ async fn apply(
 ) -> Result<HttpResponse> {
     let application = service::apply(&app, caller.account, &path, &body).await?;
     let location = format!("/v1/me/applications/{}", application.id);
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, location))
-        .json(ApplicationView::from(application)))
+    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(ApplicationView::from(application)))
 }
 
 /// Your applications
@@ -58,11 +56,7 @@ async fn apply(
     responses((status = 200, body = List<ApplicationView>))
 )]
 #[get("/v1/me/applications")]
-async fn list_own(
-    app: web::Data<App>,
-    caller: Caller,
-    query: web::Query<PageQuery>,
-) -> Result<HttpResponse> {
+async fn list_own(app: web::Data<App>, caller: Caller, query: web::Query<PageQuery>) -> Result<HttpResponse> {
     let page = query.page()?;
     let wanted = Wanted { account: Some(caller.account), ..Wanted::default() };
     let rows = model::list(&mut *db::connect(&app.pool).await?, wanted, page).await?;

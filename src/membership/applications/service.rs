@@ -21,12 +21,7 @@ use crate::types::id::{AccountId, ApplicationId};
 ///
 /// # Errors
 /// `not_found`, `wrong_admission`, `closed`, `application_exists`, `invalid_field`
-pub async fn apply(
-    app: &App,
-    account: AccountId,
-    drive: &str,
-    new: &NewApplication,
-) -> Result<Application> {
+pub async fn apply(app: &App, account: AccountId, drive: &str, new: &NewApplication) -> Result<Application> {
     let now = app.clock.now();
     let answers = rules::answers(&new.answers)?;
     let application = db::transaction(&app.pool, async |conn| {
@@ -48,10 +43,8 @@ pub async fn apply(
             version: 1,
         };
         model::insert(conn, &application).await?;
-        let mail = Mail::ApplicationReceived {
-            drive_zh: drive.name_zh.clone(),
-            drive_en: drive.name_en.clone(),
-        };
+        let mail =
+            Mail::ApplicationReceived { drive_zh: drive.name_zh.clone(), drive_en: drive.name_en.clone() };
         queue_mail(conn, &application, "received", &mail, now).await?;
         Ok(application)
     })

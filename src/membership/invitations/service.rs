@@ -22,7 +22,12 @@ const MOST_USES: i64 = 1_000_000;
 ///
 /// # Errors
 /// `not_found`, `wrong_admission`, `closed`, `invalid_field`
-pub async fn create(app: &App, actor: Actor, drive: DriveId, new: &NewInvitations) -> Result<Vec<Invitation>> {
+pub async fn create(
+    app: &App,
+    actor: Actor,
+    drive: DriveId,
+    new: &NewInvitations,
+) -> Result<Vec<Invitation>> {
     let now = app.clock.now();
     let expires_at = new.expires_at.map(|at| check::ahead("expires_at", at, now)).transpose()?;
     let rows = asked_for(new)?;
