@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::checkout::{payments, refunds};
@@ -20,7 +21,7 @@ use crate::error::Result;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
-use crate::types::id::{MailId, MembershipId, OrderId, PaymentId, RefundId};
+use crate::types::id::{AccountId, MailId, MembershipId, OrderId, PaymentId, RefundId};
 
 pub use queue::{enqueue, enqueue_all};
 
@@ -54,6 +55,8 @@ pub enum Job {
     ExpireMembership { membership: MembershipId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, expired tokens, stale attempts.
     Purge {},
+    /// Mails a token that sets a new password; for nobody where the address isn't known.
+    SendPasswordReset { account: Option<AccountId>, request: Uuid },
     /// Makes the next key of the access tokens when the newest one is old.
     RotateSigningKeys {},
 }
@@ -101,7 +104,7 @@ impl Job {
             | Self::Reconcile {} => Lane::Stripe,
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
             Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
-            Self::RotateSigningKeys {} => Lane::Local,
+            Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => Lane::Local,
         }
     }
 
@@ -120,7 +123,7 @@ impl Job {
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} => 5,
-            Self::RotateSigningKeys {} => 5,
+            Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
         }
     }
 }
@@ -161,6 +164,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         }
         Job::Purge {} => schedule::purge(app).await,
         Job::RotateSigningKeys {} => people::tokens::keys::rotate(app).await,
+        Job::SendPasswordReset { account, request } => {
+            people::resets::service::send(app, account, request).await
+        }
     }
 }
 

@@ -14,7 +14,9 @@ use crate::db::{self, Conn};
 use crate::error::Result;
 use crate::messages::mails;
 use crate::ports::clock::machine_now;
-use crate::schema::{attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, shop_clock};
+use crate::schema::{
+    account_tokens, attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, shop_clock,
+};
 
 /// Name, job and period of everything periodic.
 fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
@@ -130,6 +132,9 @@ pub async fn purge(app: &App) -> Result<Outcome> {
     .execute(&mut conn)
     .await?;
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(now)))
+        .execute(&mut conn)
+        .await?;
+    diesel::delete(account_tokens::table.filter(account_tokens::expires_at.lt(week_ago)))
         .execute(&mut conn)
         .await?;
     diesel::delete(attempts::table.filter(attempts::window_started_at.lt(machine - TimeDelta::days(1))))

@@ -3,23 +3,30 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod attempts;
+pub mod audit_trail;
+pub mod one_time;
 pub mod operators;
 pub mod passwords;
+pub mod personal_data;
+pub mod resets;
 pub mod secrets;
 pub mod sessions;
+pub mod terms;
 pub mod tokens;
+pub mod verifications;
 
 use actix_web::web;
 
-/// Where passwords, addresses and one-time tokens are tried: these have a stricter limit by address of the caller.
-pub const CREDENTIAL_ROUTES: [&str; 5] = [
-    "/v1/accounts",
-    "/v1/sessions",
-    "/v1/sessions/refresh",
-    "/v1/password-resets",
-    "/v1/email-verifications",
-];
-
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.configure(tokens::configure).configure(sessions::routes::configure);
+    config
+        .configure(tokens::configure)
+        .configure(accounts::routes::configure)
+        .configure(verifications::routes::configure)
+        .configure(resets::routes::configure)
+        .configure(sessions::routes::configure)
+        .configure(personal_data::routes::configure)
+        .configure(operators::routes::configure)
+        .configure(api_keys::routes::configure)
+        .configure(terms::routes::configure)
+        .configure(audit_trail::routes::configure);
 }

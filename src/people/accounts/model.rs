@@ -261,3 +261,63 @@ pub async fn confirm_password(
     };
     if is_same { Ok(()) } else { Err(Code::InvalidCredentials.error()) }
 }
+
+/// What a person changes of the own account; none leaves a field.
+#[derive(Clone, Default, PartialEq, Eq, AsChangeset)]
+#[diesel(table_name = accounts)]
+pub struct ProfileChange {
+    pub name: Option<Option<String>>,
+    pub locale: Option<&'static str>,
+    pub marketing: Option<bool>,
+    /// The same address, written in another way.
+    pub email: Option<String>,
+    pub password_hash: Option<String>,
+}
+
+impl ProfileChange {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Writes a change that isn't empty.
+///
+/// # Errors
+/// The database's.
+pub async fn change(conn: &mut Conn, id: AccountId, change: &ProfileChange) -> Result<AccountRow> {
+    Ok(diesel::update(accounts::table.find(id))
+        .set((change, accounts::version.eq(accounts::version + 1)))
+        .returning(AccountRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
+/// Marks the account's address as verified; the first time stays.
+///
+/// # Errors
+/// The database's.
+pub async fn set_verified(conn: &mut Conn, id: AccountId, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(accounts::table.find(id).filter(accounts::email_verified_at.is_null()))
+        .set((accounts::email_verified_at.eq(now), accounts::version.eq(accounts::version + 1)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Puts a verified address in the place of the old one.
+///
+/// # Errors
+/// `email_taken`.
+pub async fn set_email(conn: &mut Conn, id: AccountId, email: &Email, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set((
+            accounts::email.eq(email.as_str()),
+            accounts::email_key.eq(email.key()),
+            accounts::person_key.eq(email.person_key()),
+            accounts::email_verified_at.eq(now),
+            accounts::version.eq(accounts::version + 1),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

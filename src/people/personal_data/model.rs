@@ -1,0 +1,154 @@
+//! Every row that tells of a person: read for the export, made anonymous by erasure. A test erases somebody and looks for
+//! traces in every table there is.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+
+use crate::db::Conn;
+use crate::error::Result;
+use crate::schema::{
+    account_tokens, accounts, drive_applications, drive_invitations, mails, orders, refresh_tokens,
+    series_places, sessions,
+};
+use crate::types::id::AccountId;
+
+/// The sections of the export. `$1` is the account. Whole rows, so that a new column is in it by itself; left out are
+/// hashes of secrets, and `account_id`, which is the same everywhere.
+const EXPORT: &str = "
+SELECT jsonb_build_object(
+  'account', (SELECT to_jsonb(t) - 'password_hash' FROM accounts t WHERE id = $1),
+  'sessions', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM sessions t WHERE account_id = $1),
+  'mailed_tokens', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'hash' ORDER BY created_at), '[]')
+    FROM account_tokens t WHERE account_id = $1),
+  'member_number', (SELECT to_jsonb(t) - 'account_id' FROM member_numbers t WHERE account_id = $1),
+  'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM memberships t WHERE account_id = $1),
+  'membership_terms', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM membership_terms t WHERE account_id = $1),
+  'drive_applications', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM drive_applications t WHERE account_id = $1),
+  'drive_invitations', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM drive_invitations t JOIN accounts a ON a.email_key = t.email_key WHERE a.id = $1),
+  'series_places', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM series_places t WHERE account_id = $1),
+  'orders', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM orders t WHERE account_id = $1),
+  'order_lines', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.order_id, t.position), '[]')
+    FROM order_lines t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'payments', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM payments t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'refunds', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM refunds t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'disputes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM disputes t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'mails', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'data' ORDER BY id), '[]')
+    FROM mails t WHERE account_id = $1),
+  'audit_log', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'prev_hash' - 'hash' ORDER BY seq), '[]')
+    FROM audit_log t WHERE actor_id = $1 OR subject_id = 'acc_' || replace($1::text, '-', ''))
+) AS data";
+
+#[derive(QueryableByName)]
+struct Exported {
+    #[diesel(sql_type = Jsonb)]
+    data: Value,
+}
+
+/// # Errors
+/// The database's.
+pub async fn export(conn: &mut Conn, account: AccountId) -> Result<Value> {
+    let row: Exported = diesel::sql_query(EXPORT).bind::<SqlUuid, _>(account).get_result(conn).await?;
+    Ok(row.data)
+}
+
+/// The account's orders that wait for payment.
+///
+/// # Errors
+/// The database's.
+pub async fn pending_orders(conn: &mut Conn, account: AccountId) -> Result<Vec<crate::types::id::OrderId>> {
+    Ok(orders::table
+        .filter(orders::account_id.eq(account))
+        .filter(orders::state.eq("pending_payment"))
+        .order(orders::id)
+        .select(orders::id)
+        .load(conn)
+        .await?)
+}
+
+/// Takes away whatever tells who an account was. What the shop must keep (orders, ledgers, the member number) stays, and
+/// belongs to nobody who could be named.
+///
+/// # Errors
+/// The database's.
+pub async fn anonymise(
+    conn: &mut Conn,
+    account: AccountId,
+    email_key: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    forget_account(conn, account, now).await?;
+    forget_access(conn, account).await?;
+    // Stands where the address stood: unlike every address, and different for everybody.
+    let nobody = format!("erased:{}", account.0);
+    diesel::update(orders::table.filter(orders::account_id.eq(account)))
+        .set(orders::email.eq(""))
+        .execute(conn)
+        .await?;
+    diesel::update(mails::table.filter(mails::account_id.eq(account)))
+        .set(mails::to_address.eq(""))
+        .execute(conn)
+        .await?;
+    diesel::update(series_places::table.filter(series_places::account_id.eq(account)))
+        .set(series_places::person_key.eq(&nobody))
+        .execute(conn)
+        .await?;
+    diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
+        .set(drive_applications::answers.eq(json!({})))
+        .execute(conn)
+        .await?;
+    // A place that was reserved for the address stays reserved, for nobody.
+    diesel::update(drive_invitations::table.filter(drive_invitations::email_key.eq(email_key)))
+        .set(drive_invitations::email_key.eq(&nobody))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn forget_account(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(accounts::table.find(account))
+        .set((
+            accounts::email.eq(None::<String>),
+            accounts::email_key.eq(None::<String>),
+            accounts::person_key.eq(None::<String>),
+            accounts::password_hash.eq(None::<String>),
+            accounts::name.eq(None::<String>),
+            accounts::marketing.eq(false),
+            accounts::roles.eq(Vec::<String>::new()),
+            accounts::invite_code.eq(None::<String>),
+            accounts::email_verified_at.eq(None::<DateTime<Utc>>),
+            accounts::erased_at.eq(now),
+            accounts::version.eq(accounts::version + 1),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Tokens go; ended sessions stay without what they tell of devices.
+async fn forget_access(conn: &mut Conn, account: AccountId) -> Result<()> {
+    let own = sessions::table.filter(sessions::account_id.eq(account)).select(sessions::id);
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(own)))
+        .execute(conn)
+        .await?;
+    diesel::update(sessions::table.filter(sessions::account_id.eq(account)))
+        .set(sessions::user_agent.eq(""))
+        .execute(conn)
+        .await?;
+    diesel::delete(account_tokens::table.filter(account_tokens::account_id.eq(account)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

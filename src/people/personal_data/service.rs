@@ -1,0 +1,111 @@
+//! Export and erasure.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::model;
+use crate::app::App;
+use crate::audit::{self, Actor, Entry};
+use crate::checkout::orders;
+use crate::db::{self, Conn};
+use crate::error::{Code, Result};
+use crate::membership::memberships;
+use crate::people::operators::rules::{Role, roles_from_stored};
+use crate::people::passwords::Password;
+use crate::people::sessions::model::{EndReason, Which};
+use crate::people::{accounts, attempts, operators, sessions};
+use crate::types::id::{AccountId, SessionId};
+
+/// Everything held about an account.
+///
+/// # Errors
+/// `unauthenticated` when the account is gone.
+pub async fn export(app: &App, account: AccountId) -> Result<Value> {
+    let mut conn = db::connect(&app.pool).await?;
+    accounts::model::load(&mut conn, account).await?;
+    model::export(&mut conn, account).await
+}
+
+/// What an account still has to lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forfeit {
+    /// Refuse while an order is pending or a term runs.
+    Nothing,
+    /// Give both up.
+    Everything,
+}
+
+/// Erases an account. Its orders, ledgers and member number stay, anonymous.
+///
+/// # Errors
+/// `wrong_password`; `order_pending`, `membership_running` unless they are given up; `payment_in_progress` while a
+/// payment of such an order is on its way; `last_owner`.
+pub async fn erase(app: &App, account: AccountId, password: &Password, forfeit: Forfeit) -> Result<()> {
+    sessions::service::ask_password(app, account, password).await?;
+    if forfeit == Forfeit::Everything {
+        give_up_orders(app, account).await?;
+    }
+    let now = app.clock.now();
+    let ended = db::transaction(&app.pool, async |conn| erase_on(conn, account, forfeit, now).await).await?;
+    app.tokens.note_ended(&ended, now);
+    Ok(())
+}
+
+/// Cancels what waits for payment, as the buyer could: claims go back, the payment page closes.
+async fn give_up_orders(app: &App, account: AccountId) -> Result<()> {
+    let pending = model::pending_orders(&mut *db::connect(&app.pool).await?, account).await?;
+    for order in pending {
+        match orders::service::cancel(app, account, order, &format!("erasure:{order}")).await {
+            // It was paid or has run out meanwhile: nothing is left to give up.
+            Err(error) if error.code == Code::OrderNotPending => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+async fn erase_on(
+    conn: &mut Conn,
+    account: AccountId,
+    forfeit: Forfeit,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>> {
+    // With the account's row locked, no order can be placed for it any more.
+    operators::model::lock_with_owners(conn, account).await?;
+    let row = accounts::model::load(conn, account).await?;
+    if roles_from_stored(&row.roles).contains(&Role::Owner) {
+        operators::model::refuse_last_owner(conn, account).await?;
+    }
+    if !model::pending_orders(conn, account).await?.is_empty() {
+        return Err(Code::OrderPending.error());
+    }
+    match forfeit {
+        Forfeit::Nothing if has_running_term(conn, account, now).await? => {
+            return Err(Code::MembershipRunning.error());
+        }
+        Forfeit::Nothing => {}
+        Forfeit::Everything => {
+            memberships::service::revoke(conn, account, now).await?;
+        }
+    }
+    let ended = sessions::model::end(conn, account, Which::All, EndReason::Erased, now).await?;
+    let email_key = row.email_key.as_deref();
+    attempts::clear(conn, &sessions::service::attempts_key(email_key.unwrap_or_default())).await?;
+    model::anonymise(conn, account, email_key, now).await?;
+    let entry = Entry {
+        actor: Actor::Account(account),
+        action: "account.erase",
+        subject_kind: "account",
+        subject_id: account.to_string(),
+        reason: None,
+        detail: json!({ "forfeit": forfeit == Forfeit::Everything }),
+    };
+    audit::record(conn, now, entry).await?;
+    Ok(ended)
+}
+
+/// A frozen membership has its time still to come.
+async fn has_running_term(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<bool> {
+    let open = memberships::model::open_of(conn, &[account]).await?;
+    Ok(open.iter().any(|row| row.frozen_at.is_some() || row.ends_at.is_none_or(|end| end > now)))
+}
