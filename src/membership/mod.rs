@@ -9,6 +9,7 @@ pub mod drives;
 pub mod invitations;
 pub mod memberships;
 pub mod plans;
+pub mod seed;
 pub mod tiers;
 
 use actix_web::web;
@@ -21,5 +22,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     chapters::routes::configure(config);
     invitations::routes::configure(config);
     applications::routes::configure(config);
+    memberships::routes::configure(config);
+    memberships::admin_routes::configure(config);
     drives::routes::configure(config);
 }

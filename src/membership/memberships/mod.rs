@@ -1,5 +1,11 @@
-//! What an account holds: its membership, the terms that make it up, its number.
+//! What an account holds: its membership, the terms that make it up, its number, its card.
 
+pub mod admin_routes;
+pub mod card;
+pub mod dto;
 pub mod model;
+pub mod operators;
+pub mod routes;
 pub mod rules;
 pub mod service;
+pub mod views;

@@ -126,6 +126,19 @@ pub async fn terms_of(conn: &mut Conn, membership: MembershipId) -> Result<Vec<T
         .await?)
 }
 
+/// All terms of a membership, those that were ended before their time too, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn all_terms_of(conn: &mut Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
+    Ok(membership_terms::table
+        .filter(membership_terms::membership_id.eq(membership))
+        .order((membership_terms::starts_at, membership_terms::id))
+        .select(TermRow::as_select())
+        .load(conn)
+        .await?)
+}
+
 /// The term that a line was fulfilled with.
 ///
 /// # Errors

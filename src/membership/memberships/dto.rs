@@ -1,0 +1,257 @@
+//! Memberships over the wire.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::model::{Source, TermRow};
+use super::rules::{self, GRACE, Life, gives_access, life, standing_at};
+use super::views::Member;
+use crate::error::{AppError, Result};
+use crate::membership::plans::model::Renews;
+use crate::types::id::{AccountId, LineId, MembershipId, PlanId, TermId, TierId};
+use crate::types::locale::{Locale, Names};
+use crate::types::money::Money;
+
+/// The caller's membership: the open one, or the last one it had.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Membership)]
+pub struct MembershipView {
+    pub id: MembershipId,
+    pub state: Life,
+    /// The tier's code.
+    pub tier: String,
+    pub tier_name: String,
+    pub tier_names: Names,
+    /// The plan's code.
+    pub plan: Option<String>,
+    pub number: Option<String>,
+    /// The chapter's code.
+    pub chapter: String,
+    pub starts_at: DateTime<Utc>,
+    /// Exclusive; null: for life.
+    pub ends_at: Option<DateTime<Utc>>,
+    pub renews: Renews,
+    /// Earned, not bought; none yet.
+    pub level: Option<String>,
+    /// What the tier gives; empty while the membership gives no access.
+    pub benefits: Vec<BenefitView>,
+    pub worth: WorthView,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MembershipBenefit)]
+pub struct BenefitView {
+    pub kind: String,
+    pub name: String,
+    pub names: Names,
+    /// How often in a term; null: as often as one likes.
+    pub allowed: Option<i64>,
+    pub used: i64,
+    pub left: Option<i64>,
+    /// Exclusive; null: for life.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Of the terms that aren't over: what was paid for them, and how much of that is used up.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Worth)]
+pub struct WorthView {
+    pub paid: Money,
+    pub used: Money,
+}
+
+impl MembershipView {
+    /// # Errors
+    /// When the worth doesn't fit, which no sale allows.
+    pub fn new(
+        member: Member,
+        terms: &[TermRow],
+        locale: Locale,
+        currency: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let row = member.row;
+        let state = life(&row, now, GRACE);
+        let worth = rules::worth(terms, standing_at(&row, now)).map_err(AppError::internal)?;
+        let benefit = |benefit: crate::membership::tiers::model::Benefit| BenefitView {
+            kind: benefit.kind,
+            name: benefit.names.pick(locale).to_owned(),
+            names: benefit.names,
+            allowed: benefit.allowed,
+            used: 0,
+            left: benefit.allowed,
+            until: row.ends_at,
+        };
+        let benefits = if gives_access(state) { member.benefits } else { Vec::new() };
+        Ok(Self {
+            id: row.id,
+            state,
+            tier: member.tier_code,
+            tier_name: member.tier_names.pick(locale).to_owned(),
+            tier_names: member.tier_names,
+            renews: member.plan.as_ref().map_or(Renews::Never, |(_, renews)| *renews),
+            plan: member.plan.map(|(code, _)| code),
+            number: member.number,
+            chapter: member.chapter_code,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            level: None,
+            benefits: benefits.into_iter().map(benefit).collect(),
+            worth: WorthView {
+                paid: Money::new(worth.paid_minor, currency),
+                used: Money::new(worth.used_minor, currency),
+            },
+        })
+    }
+}
+
+/// A member's number, and nothing personal.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = NumberCheck)]
+pub struct NumberView {
+    pub number: String,
+    /// Does the membership open doors now?
+    pub valid: bool,
+    /// The code of the member's tier, or of the last one.
+    pub tier: Option<String>,
+    /// When the number was given.
+    pub since: DateTime<Utc>,
+}
+
+/// Which members.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MemberFilter {
+    pub state: Option<Life>,
+    pub tier: Option<TierId>,
+    pub account: Option<AccountId>,
+    pub number: Option<String>,
+}
+
+/// A membership as operators see it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AdminMember)]
+pub struct MemberView {
+    pub id: MembershipId,
+    pub account: AccountId,
+    /// Null after erasure.
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub number: Option<String>,
+    pub state: Life,
+    pub tier: String,
+    pub plan: Option<String>,
+    pub chapter: String,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub frozen_at: Option<DateTime<Utc>>,
+    /// `operator`, `dispute:dsp_…`
+    pub frozen_causes: Vec<String>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub version: i32,
+}
+
+/// With its terms.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AdminMemberDetail)]
+pub struct MemberDetailView {
+    #[serde(flatten)]
+    pub member: MemberView,
+    pub worth: WorthView,
+    pub terms: Vec<TermView>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AdminTerm)]
+pub struct TermView {
+    pub id: TermId,
+    pub source: Source,
+    pub line: Option<LineId>,
+    pub plan: Option<PlanId>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Money paid for it and credit used.
+    pub value: Money,
+    /// Ended before its time, by a refund or with a revoked membership.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl MemberView {
+    pub fn new(member: Member, now: DateTime<Utc>) -> Self {
+        let row = member.row;
+        Self {
+            state: life(&row, now, GRACE),
+            id: row.id,
+            account: row.account_id,
+            name: member.name,
+            email: member.email,
+            number: member.number,
+            tier: member.tier_code,
+            plan: member.plan.map(|(code, _)| code),
+            chapter: member.chapter_code,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            frozen_at: row.frozen_at,
+            frozen_causes: row.frozen_causes,
+            closed_at: row.closed_at,
+            version: row.version,
+        }
+    }
+}
+
+impl MemberDetailView {
+    /// # Errors
+    /// When the worth doesn't fit, which no sale allows.
+    pub fn new(member: Member, terms: &[TermRow], currency: &str, now: DateTime<Utc>) -> Result<Self> {
+        let at = standing_at(&member.row, now);
+        let worth = rules::worth(terms, at).map_err(AppError::internal)?;
+        Ok(Self {
+            worth: WorthView {
+                paid: Money::new(worth.paid_minor, currency),
+                used: Money::new(worth.used_minor, currency),
+            },
+            terms: terms.iter().map(|term| TermView::new(term, currency)).collect(),
+            member: MemberView::new(member, now),
+        })
+    }
+}
+
+impl TermView {
+    fn new(term: &TermRow, currency: &str) -> Self {
+        Self {
+            id: term.id,
+            source: term.source,
+            line: term.line_id,
+            plan: term.plan_id,
+            starts_at: term.starts_at,
+            ends_at: term.ends_at,
+            value: Money::new(term.value_minor, currency),
+            ended_at: term.ended_at,
+        }
+    }
+}
+
+/// Why, for the audit log.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reasoned {
+    #[schema(example = "She moved abroad for half a year.")]
+    pub reason: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRequest {
+    /// Whose term is given, without payment.
+    pub plan: PlanId,
+    pub reason: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendRequest {
+    /// A period such as `P1Y`, `P1M`, `P7D`, or `lifetime`, added at the end.
+    #[schema(example = "P1M")]
+    pub term: String,
+    pub reason: String,
+}

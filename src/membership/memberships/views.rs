@@ -1,0 +1,168 @@
+//! Queries for reading: a membership with what its tier, plan, chapter and number are called.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use super::model::{MembershipRow, Stored};
+use super::rules::{GRACE, Life};
+use crate::db::Conn;
+use crate::db::page::Page;
+use crate::error::{AppError, Result};
+use crate::membership::plans::model::Renews;
+use crate::membership::tiers::model::Benefit;
+use crate::schema::{accounts, chapters, member_numbers, memberships, plans, tiers};
+use crate::types::id::{AccountId, MembershipId, TierId};
+use crate::types::locale::Names;
+
+/// A membership as it is shown.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub row: MembershipRow,
+    pub tier_code: String,
+    pub tier_names: Names,
+    pub benefits: Vec<Benefit>,
+    /// Code and renewal of the plan.
+    pub plan: Option<(String, Renews)>,
+    pub chapter_code: String,
+    pub number: Option<String>,
+    /// The account's; none after erasure.
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+#[derive(Queryable)]
+struct MemberRow {
+    row: MembershipRow,
+    tier_code: String,
+    tier_zh: String,
+    tier_en: String,
+    benefits: Value,
+    plan: Option<(String, Renews)>,
+    chapter_code: String,
+    number: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+impl TryFrom<MemberRow> for Member {
+    type Error = AppError;
+
+    /// Fails on a row that another program wrote.
+    fn try_from(row: MemberRow) -> Result<Self> {
+        Ok(Self {
+            row: row.row,
+            tier_code: row.tier_code,
+            tier_names: Names { zh: row.tier_zh, en: row.tier_en },
+            benefits: serde_json::from_value(row.benefits).map_err(AppError::internal)?,
+            plan: row.plan,
+            chapter_code: row.chapter_code,
+            number: row.number,
+            name: row.name,
+            email: row.email,
+        })
+    }
+}
+
+macro_rules! members {
+    () => {
+        memberships::table
+            .inner_join(tiers::table)
+            .left_join(plans::table)
+            .inner_join(chapters::table)
+            .inner_join(accounts::table)
+            .left_join(member_numbers::table.on(member_numbers::account_id.eq(memberships::account_id)))
+            .select((
+                MembershipRow::as_select(),
+                tiers::code,
+                tiers::name_zh,
+                tiers::name_en,
+                tiers::benefits,
+                (plans::code, plans::renews).nullable(),
+                chapters::code,
+                member_numbers::number.nullable(),
+                accounts::name,
+                accounts::email,
+            ))
+    };
+}
+
+/// The account's membership: the open one, or else the last one it had.
+///
+/// # Errors
+/// The database's.
+pub async fn of_account(conn: &mut Conn, account: AccountId) -> Result<Option<Member>> {
+    let rows: Vec<MemberRow> = members!()
+        .filter(memberships::account_id.eq(account))
+        .order(memberships::id.desc())
+        .load(conn)
+        .await?;
+    let open = rows.iter().position(|row| row.row.is_open()).unwrap_or(0);
+    rows.into_iter().nth(open).map(Member::try_from).transpose()
+}
+
+/// # Errors
+/// The database's.
+pub async fn find(conn: &mut Conn, id: MembershipId) -> Result<Option<Member>> {
+    let row: Option<MemberRow> = members!().filter(memberships::id.eq(id)).first(conn).await.optional()?;
+    row.map(Member::try_from).transpose()
+}
+
+/// Which memberships a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub life: Option<Life>,
+    pub tier: Option<TierId>,
+    pub account: Option<AccountId>,
+    pub number: Option<String>,
+}
+
+/// A page of memberships, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(conn: &mut Conn, wanted: &Wanted, now: DateTime<Utc>, page: Page) -> Result<Vec<Member>> {
+    let mut query = members!()
+        .filter(memberships::id.lt(MembershipId(page.before)))
+        .order(memberships::id.desc())
+        .limit(page.fetch())
+        .into_boxed();
+    if let Some(tier) = wanted.tier {
+        query = query.filter(memberships::tier_id.eq(tier));
+    }
+    if let Some(account) = wanted.account {
+        query = query.filter(memberships::account_id.eq(account));
+    }
+    if let Some(number) = &wanted.number {
+        query = query.filter(member_numbers::number.nullable().eq(number.clone()));
+    }
+    // As `rules::life` says it.
+    let is_active = memberships::state.eq(Stored::Active);
+    let ends_at = memberships::ends_at;
+    query = match wanted.life {
+        None => query,
+        Some(Life::Active) => query.filter(is_active.and(ends_at.is_null().or(ends_at.gt(now)))),
+        Some(Life::Grace) => query.filter(is_active.and(ends_at.le(now)).and(ends_at.gt(now - GRACE))),
+        Some(Life::Expired) => {
+            query.filter(memberships::state.eq(Stored::Expired).or(is_active.and(ends_at.le(now - GRACE))))
+        }
+        Some(Life::Frozen) => query.filter(memberships::state.eq(Stored::Frozen)),
+        Some(Life::Revoked) => query.filter(memberships::state.eq(Stored::Revoked)),
+    };
+    let rows: Vec<MemberRow> = query.load(conn).await?;
+    rows.into_iter().map(Member::try_from).collect()
+}
+
+/// Whose number it is, and since when.
+///
+/// # Errors
+/// The database's.
+pub async fn by_number(conn: &mut Conn, number: &str) -> Result<Option<(AccountId, DateTime<Utc>)>> {
+    Ok(member_numbers::table
+        .find(number)
+        .select((member_numbers::account_id, member_numbers::given_at))
+        .first(conn)
+        .await
+        .optional()?)
+}
