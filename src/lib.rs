@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod check;
 pub mod checkout;
 pub mod config;
 pub mod db;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kindred::app::Application;
 use kindred::config::Settings;
-use kindred::db::private;
+use kindred::db::attached::attach;
 use kindred::people::operators::command::{self, OperatorCommand};
 use kindred::ports::clock::Clock;
 
@@ -30,6 +30,13 @@ enum Command {
     /// Makes operators.
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Recomputes every invariant from the rows, in one snapshot; fails where one is broken. It changes nothing and may
+    /// run at any time.
+    Check {
+        /// Prints the report as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[tokio::main]
@@ -37,7 +44,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     init_logs();
     match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
@@ -50,7 +57,7 @@ fn init_logs() {
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let settings = Settings::load(arguments.config.as_deref())?;
     match arguments.command {
         Command::Serve => {
@@ -64,34 +71,36 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             application.run().await?;
         }
         Command::Operator(operator) => {
-            let (url, cluster) = database(&settings).await?;
-            let said = run_operator(operator, &url).await;
-            if let Some(cluster) = cluster {
-                cluster.stop().await;
-            }
+            let database = attach(&settings).await?;
+            let said = run_operator(operator, database.url()).await;
+            database.leave().await;
             writeln!(std::io::stdout(), "{}", said?)?;
         }
         Command::Migrate => {
-            let url = settings.database_url.as_ref().ok_or("DATABASE_URL is not set")?;
-            kindred::db::migrate(secrecy::ExposeSecret::expose_secret(url)).await?;
+            let database = attach(&settings).await?;
+            let done = kindred::db::migrate(database.url()).await;
+            database.leave().await;
+            done?;
         }
+        Command::Check { json } => return check(&settings, json).await,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(settings: &Settings, json: bool) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let database = attach(settings).await?;
+    let report = match database.connect().await {
+        Ok(mut conn) => kindred::check::run(&mut conn, &Clock::real()).await,
+        Err(error) => Err(error),
+    };
+    database.leave().await;
+    let report = report?;
+    let text = if json { serde_json::to_string(&report)? } else { report.to_string() };
+    writeln!(std::io::stdout(), "{text}")?;
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn run_operator(operator: OperatorCommand, url: &str) -> Result<String, Box<dyn std::error::Error>> {
     kindred::db::migrate(url).await?;
     Ok(command::run(operator, &kindred::db::pool(url, 2)?).await?)
-}
-
-/// The database's URL: the one that is set, or that of the private PostgreSQL, which is attached to or started, and to be
-/// stopped by who called this.
-async fn database(
-    settings: &Settings,
-) -> Result<(String, Option<private::Cluster>), Box<dyn std::error::Error>> {
-    if let Some(url) = &settings.database_url {
-        return Ok((secrecy::ExposeSecret::expose_secret(url).to_owned(), None));
-    }
-    let cluster = private::open(&settings.data_dir, private::Options::default()).await?;
-    Ok((cluster.url(), Some(cluster)))
 }

@@ -4,6 +4,7 @@
 //! (chapters, `audit_head`). A `model.rs` takes a connection and never the pool; only `service.rs` and jobs call
 //! [`transaction`].
 
+pub mod attached;
 pub mod batch;
 pub mod idempotency;
 pub mod page;

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod check;
 mod dependencies;
 mod private_postgres;
 mod sessions;

@@ -1,0 +1,134 @@
+//! Memberships against their terms and the lines that paid for them; member numbers without gaps.
+
+use super::super::Invariant;
+
+pub const ALL: &[Invariant] = &[
+    Invariant {
+        name: "one_open_membership",
+        says: "an account has one membership that is active or frozen",
+        prefix: "mem",
+        sql: "SELECT id, 'another one of its account is open too' FROM (
+                  SELECT id, count(*) OVER (PARTITION BY account_id) AS n FROM memberships
+                  WHERE state IN ('active', 'frozen')) open
+              WHERE n > 1",
+    },
+    Invariant {
+        name: "lines_have_terms",
+        says: "a membership line that was paid made one term of its plan for its buyer, another one made none",
+        prefix: "line",
+        sql: "SELECT l.id, CASE WHEN t.id IS NULL THEN 'paid, no term'
+                                WHEN o.paid_at IS NULL THEN format('its order is %s', o.state)
+                                ELSE 'a term of another account, plan or source' END
+              FROM order_lines l JOIN orders o ON o.id = l.order_id
+              LEFT JOIN membership_terms t ON t.line_id = l.id
+              WHERE (l.kind = 'plan' AND o.paid_at IS NOT NULL) <> (t.id IS NOT NULL)
+                 OR t.account_id <> o.account_id OR t.plan_id IS DISTINCT FROM l.plan_id AND t.id IS NOT NULL
+                 OR t.source <> 'order'",
+    },
+    Invariant {
+        name: "terms_have_lines",
+        says: "a term that was bought has one line, another one has none and no value",
+        prefix: "term",
+        sql: "SELECT id, format('%s, %s, value %s', source, CASE WHEN line_id IS NULL THEN 'no line' ELSE 'a line' END, value_minor)
+              FROM (SELECT id, source, line_id, value_minor, count(line_id) OVER (PARTITION BY line_id) AS n
+                    FROM membership_terms) t
+              WHERE (source = 'order') <> (line_id IS NOT NULL) OR n > 1 OR (source <> 'order' AND value_minor <> 0)",
+    },
+    Invariant {
+        name: "refunded_terms_end",
+        says: "a membership line that was refunded in full has no term that runs on",
+        prefix: "line",
+        // A term that was over when its money went back stays as it was.
+        sql: "SELECT l.id, 'its term runs on'
+              FROM order_lines l JOIN membership_terms t ON t.line_id = l.id
+              JOIN memberships m ON m.id = t.membership_id
+              JOIN (SELECT x.line_id, sum(x.amount_minor) AS amount, max(f.ended_at) AS at
+                    FROM refund_lines x JOIN refunds f ON f.id = x.refund_id
+                    WHERE f.state = 'succeeded' GROUP BY x.line_id) r ON r.line_id = l.id
+              WHERE l.total_minor > 0 AND r.amount = l.total_minor AND t.ended_at IS NULL
+                AND m.state IN ('active', 'frozen') AND (t.ends_at IS NULL OR t.ends_at > r.at)",
+    },
+    Invariant {
+        name: "terms_in_membership",
+        says: "a term is of its membership's account and tier, and starts within it",
+        prefix: "term",
+        sql: "SELECT t.id, CASE WHEN t.account_id <> m.account_id THEN 'another account'
+                                WHEN t.tier_id <> m.tier_id THEN 'another tier' ELSE 'starts before it' END
+              FROM membership_terms t JOIN memberships m ON m.id = t.membership_id
+              WHERE t.account_id <> m.account_id OR t.tier_id <> m.tier_id OR t.starts_at < m.starts_at",
+    },
+    Invariant {
+        name: "terms_in_order",
+        says: "of the terms of a membership that weren't ended, each starts when the one before is over",
+        prefix: "term",
+        sql: "SELECT id, 'starts before the one before it ends' FROM (
+                  SELECT id, starts_at, lag(coalesce(ends_at, 'infinity')) OVER
+                      (PARTITION BY membership_id ORDER BY starts_at, id) AS free_from
+                  FROM membership_terms WHERE ended_at IS NULL) t
+              WHERE starts_at < free_from",
+    },
+    Invariant {
+        name: "membership_ends",
+        says: "an open membership ends with the last of its terms, and no term of a closed one runs on",
+        prefix: "mem",
+        sql: "SELECT m.id, CASE WHEN t.membership_id IS NULL THEN m.state || ', without a term'
+                                ELSE format('%s, ends %s, its last term %s', m.state, coalesce(m.ends_at, 'infinity'),
+                                            t.ends_at) END
+              FROM memberships m LEFT JOIN (
+                  SELECT membership_id, max(coalesce(ends_at, 'infinity')) AS ends_at
+                  FROM membership_terms WHERE ended_at IS NULL GROUP BY membership_id) t ON t.membership_id = m.id
+              WHERE CASE WHEN m.state IN ('active', 'frozen')
+                    THEN t.ends_at IS DISTINCT FROM coalesce(m.ends_at, 'infinity')
+                    ELSE coalesce(t.ends_at > m.closed_at, false) END",
+    },
+    Invariant {
+        name: "term_values",
+        says: "a bought term is worth what was paid for its line, over the seconds to its end",
+        prefix: "term",
+        // Frozen time that is given back makes a term longer, but its value is spread over the seconds that were paid.
+        sql: "SELECT t.id, format('value %s over %s s; its line %s, refunded %s, seconds %s', t.value_minor,
+                                  t.value_seconds, l.total_minor, l.refunded_minor,
+                                  floor(extract(epoch FROM t.ends_at - t.value_from)))
+              FROM membership_terms t LEFT JOIN order_lines l ON l.id = t.line_id LEFT JOIN orders o ON o.id = l.order_id
+              WHERE (t.value_seconds IS NULL) <> (t.ends_at IS NULL)
+                 OR t.value_seconds > greatest(1, floor(extract(epoch FROM t.ends_at - t.value_from)))
+                 OR t.value_from < t.starts_at
+                 OR t.value_minor > l.total_minor
+                 OR t.value_minor < l.total_minor - l.refunded_minor - o.points_minor",
+    },
+    Invariant {
+        name: "member_numbers",
+        says: "a member number is one account's alone and is made of its chapter's sequence, which is below the next one",
+        prefix: "",
+        sql: "SELECT n.number, CASE WHEN n.same_number > 1 THEN 'given twice'
+                                    WHEN n.same_account > 1 THEN 'its account has another one'
+                                    WHEN n.same_sequence > 1 THEN 'its sequence was given twice'
+                                    WHEN n.sequence >= c.next_sequence THEN format('the next is %s', c.next_sequence)
+                                    ELSE format('its sequence is %s', n.sequence) END
+              FROM (SELECT number, chapter_id, sequence, count(*) OVER (PARTITION BY number) AS same_number,
+                           count(*) OVER (PARTITION BY account_id) AS same_account,
+                           count(*) OVER (PARTITION BY chapter_id, sequence) AS same_sequence
+                    FROM member_numbers) n JOIN chapters c ON c.id = n.chapter_id
+              WHERE n.same_number > 1 OR n.same_account > 1 OR n.same_sequence > 1 OR n.sequence >= c.next_sequence
+                 OR n.number NOT LIKE '%' || lpad(n.sequence::text, greatest(4, length(n.sequence::text)), '0')",
+    },
+    Invariant {
+        name: "member_number_gaps",
+        says: "every sequence of a chapter below the next one was given to somebody",
+        prefix: "",
+        sql: "SELECT c.prefix || lpad(s::text, greatest(4, length(s::text)), '0'), 'nobody has it'
+              FROM chapters c CROSS JOIN LATERAL generate_series(1, c.next_sequence - 1) AS s
+              LEFT JOIN member_numbers n ON n.chapter_id = c.id AND n.sequence = s
+              WHERE n.number IS NULL",
+    },
+    Invariant {
+        name: "members_have_numbers",
+        says: "who ever had a membership has a member number, and nobody else",
+        prefix: "acc",
+        sql: "SELECT coalesce(m.account_id, n.account_id),
+                     CASE WHEN n.number IS NULL THEN 'no number' ELSE n.number || ', never a member' END
+              FROM (SELECT DISTINCT account_id FROM memberships) m
+              FULL JOIN member_numbers n ON n.account_id = m.account_id
+              WHERE m.account_id IS NULL OR n.account_id IS NULL",
+    },
+];

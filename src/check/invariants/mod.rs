@@ -1,0 +1,34 @@
+//! The invariants, a table a subject. Each statement reads whole tables and joins them once, so that the time it takes
+//! grows with the rows and not with their square.
+//!
+//! What a statement may count on is only that each business step is one transaction. Where two steps may lie between (a
+//! refund that Stripe hasn't answered yet), both states are allowed.
+
+mod claims;
+mod jobs;
+mod mails;
+mod memberships;
+mod orders;
+mod payments;
+mod places;
+mod refunds;
+
+use super::Invariant;
+
+pub use jobs::DEAD as DEAD_JOBS;
+
+/// All of them, in the order of the report.
+pub fn all() -> impl Iterator<Item = &'static Invariant> {
+    [
+        claims::ALL,
+        places::ALL,
+        orders::ALL,
+        payments::ALL,
+        refunds::ALL,
+        memberships::ALL,
+        mails::ALL,
+        jobs::ALL,
+    ]
+    .into_iter()
+    .flatten()
+}

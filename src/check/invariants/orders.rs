@@ -1,0 +1,55 @@
+//! Orders against their lines, and against the keys under which they were asked for.
+
+use super::super::Invariant;
+
+pub const ALL: &[Invariant] = &[
+    Invariant {
+        name: "order_totals",
+        says: "total = subtotal - discount + shipping, due = total - points - credit",
+        prefix: "ord",
+        sql: "SELECT id, format('total %s, due %s', total_minor, due_minor) FROM orders
+              WHERE total_minor <> subtotal_minor - discount_minor + shipping_minor
+                 OR due_minor <> total_minor - points_minor - credit_minor OR due_minor < 0",
+    },
+    Invariant {
+        name: "order_lines",
+        says: "an order's subtotal and discount are the sums of its lines, a line's total its price less its discount, \
+               and the order says whether one of them is a membership",
+        prefix: "ord",
+        sql: "SELECT o.id, CASE WHEN l.order_id IS NULL THEN 'no lines' ELSE
+                     format('subtotal %s, discount %s; its lines %s, %s, %s', o.subtotal_minor, o.discount_minor,
+                            l.subtotal, l.discount, l.total) END
+              FROM orders o LEFT JOIN (
+                  SELECT order_id, sum(unit_price_minor * quantity) AS subtotal, sum(discount_minor) AS discount,
+                         sum(total_minor) AS total, bool_or(kind = 'plan') AS has_membership,
+                         bool_and(total_minor = unit_price_minor * quantity - discount_minor) AS adds_up
+                  FROM order_lines GROUP BY order_id) l ON l.order_id = o.id
+              WHERE l.order_id IS NULL OR l.subtotal <> o.subtotal_minor OR l.discount <> o.discount_minor
+                 OR l.has_membership <> o.has_membership OR NOT l.adds_up",
+    },
+    Invariant {
+        name: "one_pending_membership_order",
+        says: "an account has one pending order of a membership",
+        prefix: "ord",
+        sql: "SELECT id, 'another one of its account is pending too' FROM (
+                  SELECT id, count(*) OVER (PARTITION BY account_id) AS n FROM orders
+                  WHERE has_membership AND state = 'pending_payment') pending
+              WHERE n > 1",
+    },
+    Invariant {
+        name: "lines_fulfilled",
+        says: "the lines of an order that was paid are fulfilled, those of another one aren't",
+        prefix: "line",
+        sql: "SELECT l.id, format('its order is %s', o.state) FROM order_lines l JOIN orders o ON o.id = l.order_id
+              WHERE (o.paid_at IS NOT NULL) <> (l.fulfilled_at IS NOT NULL)",
+    },
+    Invariant {
+        name: "idempotency_keys",
+        says: "an order was placed under one key of its account, and the key leads to it",
+        prefix: "ord",
+        // Keys are kept for 72 hours; an hour is left for the job that removes them.
+        sql: "SELECT o.id, 'no key leads to it' FROM orders o
+              WHERE o.created_at > (SELECT now FROM clock) - interval '71 hours'
+                AND NOT EXISTS (SELECT FROM idempotency_keys k WHERE k.resource = o.id AND k.account_id = o.account_id)",
+    },
+];

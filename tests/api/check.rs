@@ -1,0 +1,171 @@
+//! `kindred check`: it holds on a shop in which everything has happened, and each way to break an invariant breaks that
+//! check and no other.
+
+mod breakages;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use breakages::{BREAKAGES, Named};
+use chrono::{DateTime, Utc};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use kindred::audit::{self, Actor, Entry};
+use kindred::check::{self, Check};
+use kindred::db::{self, Conn};
+use kindred::ports::clock::Clock;
+
+use crate::support::database::TestDatabase;
+
+const SHOP: &str = include_str!("check/shop.sql");
+
+fn shop_time() -> DateTime<Utc> {
+    "2026-11-22T00:00:00Z".parse().unwrap()
+}
+
+/// A database with the shop of `check/shop.sql` and three rows of the audit log.
+async fn shop() -> (TestDatabase, Conn) {
+    let database = TestDatabase::create().await;
+    let mut conn = db::establish(database.url()).await.unwrap();
+    conn.batch_execute(SHOP).await.unwrap();
+    for action in ["drive.create", "refund.create", "refund.create"] {
+        let entry = Entry {
+            actor: Actor::System,
+            action,
+            subject_kind: "order",
+            subject_id: "ord_1".to_owned(),
+            reason: Some("因为"),
+            detail: serde_json::json!({"b": 1, "amount": {"currency": "CNY", "amount": 5_000}, "rate": 0.1}),
+        };
+        audit::record(&mut conn, shop_time(), entry).await.unwrap();
+    }
+    (database, conn)
+}
+
+fn failed(checks: &[Check]) -> Vec<&'static str> {
+    checks.iter().filter(|check| !check.ok).map(|check| check.name).collect()
+}
+
+/// The checks that fail after `breakage`, which is rolled back.
+async fn after(conn: &mut Conn, breakage: &str) -> Vec<Check> {
+    conn.batch_execute(&format!("BEGIN; {breakage}"))
+        .await
+        .unwrap_or_else(|error| panic!("{breakage}: {error}"));
+    let checks = check::recompute(conn, shop_time()).await.unwrap();
+    conn.batch_execute("ROLLBACK").await.unwrap();
+    checks
+}
+
+#[tokio::test]
+async fn a_new_database_and_a_shop_at_work_pass() {
+    let database = TestDatabase::create().await;
+    let mut conn = db::establish(database.url()).await.unwrap();
+    let report = check::run(&mut conn, &Clock::real()).await.unwrap();
+    assert!(report.ok, "{report}");
+    let (_database, mut conn) = shop().await;
+    assert_eq!(failed(&after(&mut conn, "").await), [""; 0], "{:#?}", after(&mut conn, "").await);
+    let report = check::run(&mut conn, &Clock::real()).await.unwrap();
+    assert!(report.ok, "{report}");
+    assert!(report.checks.iter().all(|check| check.rows == 0 && !check.detail.is_empty()));
+}
+
+#[tokio::test]
+async fn each_breakage_fails_its_checks_and_no_other() {
+    let (_database, mut conn) = shop().await;
+    let mut broken = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for breakage in BREAKAGES {
+        let checks = after(&mut conn, breakage.sql).await;
+        let mut expected = breakage.fails.to_vec();
+        expected.sort_unstable();
+        let mut found = failed(&checks);
+        found.sort_unstable();
+        if found != expected {
+            wrong.push(format!("{}\n  breaks {found:?}, not {expected:?}", breakage.sql));
+            continue;
+        }
+        let check = checks.iter().find(|check| check.name == breakage.fails[0]).unwrap();
+        let named = match breakage.names {
+            Named::Id(prefix, name) => ext(&mut conn, prefix, name).await,
+            Named::Word(word) => word.to_owned(),
+        };
+        if check.rows == 0 || !check.detail.contains(&named) {
+            wrong.push(format!("{}\n  doesn't name {named}: {check:?}", breakage.sql));
+        }
+        broken.extend(found);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let known: BTreeSet<_> = after(&mut conn, "").await.iter().map(|check| check.name).collect();
+    assert_eq!(broken, known, "a check that nothing breaks proves nothing");
+}
+
+#[tokio::test]
+async fn at_most_ten_offenders_are_named() {
+    let (_database, mut conn) = shop().await;
+    let checks = after(&mut conn, "DELETE FROM idempotency_keys").await;
+    let check = checks.iter().find(|check| check.name == "idempotency_keys").unwrap();
+    assert_eq!((check.rows, check.detail.matches("ord_").count()), (16, 10));
+    assert!(check.detail.ends_with(", …"));
+}
+
+/// Orders are placed, paid, cancelled in transactions while checks run: none ever sees half of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_holds_at_any_moment_under_load() {
+    let (database, mut conn) = shop().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let buyers: Vec<_> = (0..3)
+        .map(|buyer| {
+            let (url, stop) = (database.url().to_owned(), Arc::clone(&stop));
+            tokio::spawn(async move { buy_until(&url, buyer, &stop).await })
+        })
+        .collect();
+    for _ in 0..25 {
+        let report = check::run(&mut conn, &Clock::real()).await.unwrap();
+        assert!(report.ok, "{report}");
+    }
+    stop.store(true, Ordering::Release);
+    for buyer in buyers {
+        assert!(buyer.await.unwrap() > 0, "a buyer did nothing: the test showed nothing");
+    }
+}
+
+async fn buy_until(url: &str, buyer: u32, stop: &AtomicBool) -> u32 {
+    let mut conn = db::establish(url).await.unwrap();
+    let mut steps = 0;
+    // The pool has room for 50.
+    for round in 0..12 {
+        let name = format!("buyer {buyer} {round}");
+        let end = if round % 2 == 0 {
+            "SELECT close($n, 'cancelled')"
+        } else {
+            "SELECT capture($n || ' payment 1'), settle($n)"
+        };
+        for step in
+            ["SELECT place($n, 'regular plan', 'regular drive', NULL, 20000)", "SELECT ready($n)", end]
+        {
+            if stop.load(Ordering::Acquire) {
+                return steps;
+            }
+            let close_page = "SELECT job('close_checkout', 'payment', ext('pay', $n || ' payment 1'))";
+            let sql = format!("BEGIN; {step}; {close_page}; COMMIT").replace("$n", &format!("'{name}'"));
+            conn.batch_execute(&sql).await.unwrap();
+            steps += 1;
+        }
+    }
+    steps
+}
+
+async fn ext(conn: &mut Conn, prefix: &str, name: &str) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        ext: String,
+    }
+    let row: Row = diesel::sql_query("SELECT ext($1, $2) AS ext")
+        .bind::<diesel::sql_types::Text, _>(prefix)
+        .bind::<diesel::sql_types::Text, _>(name)
+        .get_result(conn)
+        .await
+        .unwrap();
+    row.ext
+}

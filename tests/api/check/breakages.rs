@@ -1,0 +1,313 @@
+//! Each way to break an invariant, as SQL on the shop of `shop.sql`, with the checks that it breaks.
+
+/// What the offender's report must name: the prefix and the name of its id, or a word.
+pub enum Named {
+    Id(&'static str, &'static str),
+    Word(&'static str),
+}
+
+use Named::{Id, Word};
+
+pub struct Breakage {
+    /// Exactly these fail; the first one names the offender.
+    pub fails: &'static [&'static str],
+    pub names: Named,
+    pub sql: &'static str,
+}
+
+const fn breaks(fails: &'static [&'static str], names: Named, sql: &'static str) -> Breakage {
+    Breakage { fails, names, sql }
+}
+
+pub const BREAKAGES: &[Breakage] = &[
+    // Claims.
+    breaks(&["pools_held"], Id("pool", "regular drive pool"), "UPDATE pools SET held = held + 1 WHERE id = u('regular drive pool')"),
+    breaks(&["pools_taken"], Id("pool", "invitation pool"), "UPDATE pools SET taken = taken - 1 WHERE id = u('invitation pool')"),
+    breaks(
+        &["pools_within_capacity"],
+        Id("pool", "invitation pool"),
+        "ALTER TABLE pools DROP CONSTRAINT pools_within_capacity;
+         UPDATE pools SET capacity = 1 WHERE id = u('invitation pool')",
+    ),
+    breaks(&["pools_owned"], Id("pool", "stray"), "INSERT INTO pools (id, kind, capacity) VALUES (u('stray'), 'drive', 1)"),
+    breaks(&["pools_owned"], Id("pool", "invitation pool"), "UPDATE pools SET kind = 'drive' WHERE id = u('invitation pool')"),
+    breaks(&["drive_releases"], Id("drv", "regular drive"), "DELETE FROM drive_releases WHERE quantity = 20"),
+    breaks(&["claims_follow_orders"], Id("clm", "eve claim regular drive"), "SELECT move_claims('eve', 'held', 'taken')"),
+    breaks(
+        &["claims_follow_orders"],
+        Id("clm", "ada claim regular drive"),
+        "UPDATE claims SET state = 'held', ended_at = NULL WHERE order_id = u('ada order');
+         UPDATE pools SET held = held + 1, taken = taken - 1 WHERE id = u('regular drive pool')",
+    ),
+    breaks(
+        &["claims_follow_orders"],
+        Id("clm", "ida claim regular drive"),
+        "UPDATE claims SET state = 'held', ended_at = NULL WHERE order_id = u('ida order');
+         UPDATE pools SET held = held + 1 WHERE id = u('regular drive pool')",
+    ),
+    breaks(
+        &["claims_follow_orders", "lines_have_claims"],
+        Id("clm", "oda claim regular drive"),
+        "UPDATE refund_lines SET restock = false WHERE line_id = u('oda line')",
+    ),
+    breaks(&["claims_ended"], Id("clm", "hal claim regular drive"), "UPDATE claims SET ended_at = NULL WHERE order_id = u('hal order')"),
+    breaks(
+        &["claims_have_lines"],
+        Id("clm", "eve claim regular drive"),
+        "UPDATE claims SET quantity = 2 WHERE order_id = u('eve order');
+         UPDATE pools SET held = held + 1 WHERE id = u('regular drive pool')",
+    ),
+    breaks(
+        &["claims_have_lines"],
+        Id("clm", "eve claim regular drive"),
+        "UPDATE claims SET order_id = u('gus order') WHERE order_id = u('eve order')",
+    ),
+    breaks(
+        &["claims_have_lines", "lines_have_claims"],
+        Id("clm", "eve claim regular drive"),
+        "UPDATE claims SET pool_id = u('diehard drive pool') WHERE order_id = u('eve order');
+         UPDATE pools SET held = held - 1 WHERE id = u('regular drive pool');
+         UPDATE pools SET held = held + 1 WHERE id = u('diehard drive pool')",
+    ),
+    breaks(
+        &["lines_have_claims"],
+        Id("line", "finn line"),
+        "DELETE FROM claims WHERE order_id = u('finn order') AND pool_id = u('invitation pool');
+         UPDATE pools SET held = held - 1 WHERE id = u('invitation pool')",
+    ),
+    // Places.
+    breaks(
+        &["places_follow_orders"],
+        Id("ord", "hal order"),
+        "UPDATE series_places SET released_at = NULL WHERE order_id = u('hal order')",
+    ),
+    breaks(
+        &["places_follow_orders"],
+        Id("ord", "eve order"),
+        "UPDATE series_places SET account_id = u('ida') WHERE order_id = u('eve order')",
+    ),
+    breaks(
+        &["orders_have_places"],
+        Id("ord", "eve order"),
+        "UPDATE series_places SET released_at = t(3) WHERE order_id = u('eve order')",
+    ),
+    breaks(
+        &["one_place_a_person"],
+        Id("ord", "eve order"),
+        "DROP INDEX series_places_person;
+         UPDATE series_places SET person_key = 'ada@shop.test' WHERE order_id = u('eve order')",
+    ),
+    breaks(
+        &["one_place_a_person"],
+        Id("ord", "eve order"),
+        "DROP INDEX series_places_account;
+         UPDATE orders SET account_id = u('ada') WHERE id = u('eve order');
+         UPDATE series_places SET account_id = u('ada') WHERE order_id = u('eve order');
+         UPDATE idempotency_keys SET account_id = u('ada') WHERE key = 'eve'",
+    ),
+    // Orders.
+    breaks(
+        &["order_totals"],
+        Id("ord", "eve order"),
+        "ALTER TABLE orders DROP CONSTRAINT orders_total; UPDATE orders SET shipping_minor = 1 WHERE id = u('eve order')",
+    ),
+    breaks(
+        &["order_totals"],
+        Id("ord", "eve order"),
+        "ALTER TABLE orders DROP CONSTRAINT orders_due; UPDATE orders SET points_minor = 1 WHERE id = u('eve order')",
+    ),
+    breaks(
+        &["order_lines"],
+        Id("ord", "eve order"),
+        "UPDATE order_lines SET unit_price_minor = unit_price_minor + 1 WHERE id = u('eve line')",
+    ),
+    breaks(&["order_lines"], Id("ord", "cleo order"), "UPDATE orders SET has_membership = false WHERE id = u('cleo order')"),
+    breaks(&["order_lines"], Id("ord", "cleo order"), "DELETE FROM order_lines WHERE id = u('cleo line')"),
+    breaks(
+        &["one_pending_membership_order"],
+        Id("ord", "eve order"),
+        "DROP INDEX orders_one_pending_membership;
+         UPDATE orders SET account_id = u('cleo') WHERE id = u('eve order');
+         UPDATE series_places SET account_id = u('cleo') WHERE order_id = u('eve order');
+         UPDATE idempotency_keys SET account_id = u('cleo') WHERE key = 'eve'",
+    ),
+    breaks(&["lines_fulfilled"], Id("line", "ada line"), "UPDATE order_lines SET fulfilled_at = NULL WHERE id = u('ada line')"),
+    breaks(&["idempotency_keys"], Id("ord", "eve order"), "DELETE FROM idempotency_keys WHERE key = 'eve'"),
+    // Payments.
+    breaks(
+        &["orders_are_paid"],
+        Id("ord", "ada order"),
+        "UPDATE payments SET captured_minor = 19999 WHERE id = u('ada payment 1');
+         UPDATE payments SET captured_minor = 20001 WHERE id = u('lea payment 1')",
+    ),
+    breaks(&["orders_are_paid"], Id("ord", "cleo order"), "DELETE FROM payments WHERE order_id = u('cleo order')"),
+    breaks(
+        &["orders_are_paid", "captured_is_due"],
+        Id("ord", "gus order"),
+        "SELECT capture('gus payment 1')",
+    ),
+    breaks(
+        &["captured_is_due", "orders_are_paid", "payment_amounts"],
+        Word("captured 260000"),
+        "UPDATE payments SET captured_minor = 0, captured_at = NULL WHERE id = u('ada payment 1')",
+    ),
+    breaks(
+        &["payment_amounts"],
+        Id("pay", "eve payment 1"),
+        "UPDATE payments SET amount_minor = 1 WHERE id = u('eve payment 1')",
+    ),
+    breaks(
+        &["payment_amounts"],
+        Id("pay", "ada payment 1"),
+        "UPDATE payments SET state = 'expired' WHERE id = u('ada payment 1')",
+    ),
+    breaks(
+        &["one_live_payment"],
+        Id("ord", "gus order"),
+        "DROP INDEX payments_one_live; UPDATE payments SET state = 'preparing' WHERE id = u('gus payment 1')",
+    ),
+    breaks(&["payment_attempts"], Id("ord", "gus order"), "UPDATE payments SET attempt = 3 WHERE id = u('gus payment 2')"),
+    // Refunds.
+    breaks(&["sent_back_captures"], Id("pay", "jan payment 1"), "UPDATE refunds SET amount_minor = 19999 WHERE id = u('jan refund')"),
+    breaks(&["sent_back_captures"], Id("pay", "kit payment 1"), "DELETE FROM refunds WHERE id = u('kit refund')"),
+    breaks(
+        &["refunds_within_captured"],
+        Id("pay", "jan payment 1"),
+        "INSERT INTO refunds (id, order_id, payment_id, cause, amount_minor, currency, reason, state, created_at)
+         VALUES (u('again'), u('jan order'), u('jan payment 1'), 'again', 1, 'CNY', 'test', 'pending', t(7))",
+    ),
+    breaks(
+        &["refunds_within_captured"],
+        Id("pay", "jan payment 1"),
+        "UPDATE refunds SET order_id = u('kit order') WHERE id = u('jan refund')",
+    ),
+    breaks(&["order_refunds"], Id("ord", "mia order"), "UPDATE orders SET refunded_minor = 6000 WHERE id = u('mia order')"),
+    breaks(&["order_refunds"], Id("ord", "mia order"), "UPDATE orders SET state = 'paid' WHERE id = u('mia order')"),
+    breaks(
+        &["order_refunds", "lines_refunded"],
+        Id("ord", "mia order"),
+        "UPDATE refunds SET state = 'failed' WHERE id = u('mia refund')",
+    ),
+    breaks(
+        &["refund_lines"],
+        Id("ref", "mia refund"),
+        "UPDATE refund_lines SET amount_minor = 4000 WHERE refund_id = u('mia refund');
+         UPDATE order_lines SET refunded_minor = 4000 WHERE id = u('mia line')",
+    ),
+    breaks(
+        &["refund_lines"],
+        Id("ref", "mia refund"),
+        "UPDATE refund_lines SET line_id = u('ada line') WHERE refund_id = u('mia refund');
+         UPDATE order_lines SET refunded_minor = 0 WHERE id = u('mia line');
+         UPDATE order_lines SET refunded_minor = 5000 WHERE id = u('ada line')",
+    ),
+    breaks(&["lines_refunded"], Id("line", "mia line"), "UPDATE order_lines SET refunded_minor = 4999 WHERE id = u('mia line')"),
+    // Memberships.
+    breaks(
+        &["one_open_membership"],
+        Id("mem", "second"),
+        "DROP INDEX memberships_one_open;
+         INSERT INTO memberships (id, account_id, tier_id, chapter_id, state, starts_at)
+             SELECT u('second'), account_id, tier_id, chapter_id, 'active', starts_at
+             FROM memberships WHERE id = u('ada membership');
+         INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, anchor_at, starts_at, value_minor,
+                                       value_from, created_at)
+             SELECT u('second'), id, account_id, 'grant', tier_id, t(4), t(4), 0, t(4), t(4)
+             FROM memberships WHERE id = u('second')",
+    ),
+    breaks(
+        &["lines_have_terms"],
+        Id("line", "ada line"),
+        "UPDATE membership_terms SET source = 'grant', line_id = NULL, value_minor = 0 WHERE id = u('ada term')",
+    ),
+    breaks(
+        &["lines_have_terms"],
+        Id("line", "eve line"),
+        "UPDATE membership_terms SET line_id = u('eve line') WHERE id = u('ada term')",
+    ),
+    breaks(&["terms_have_lines"], Id("term", "pia term 2"), "UPDATE membership_terms SET value_minor = 1 WHERE id = u('pia term 2')"),
+    breaks(
+        &["refunded_terms_end"],
+        Id("line", "nat line"),
+        "UPDATE membership_terms SET ended_at = NULL WHERE id = u('nat term');
+         UPDATE memberships SET state = 'active', closed_at = NULL, ends_at = t(4) + interval '1 year'
+             WHERE id = u('nat membership')",
+    ),
+    breaks(&["terms_in_membership"], Id("term", "pia term 2"), "UPDATE membership_terms SET account_id = u('bob') WHERE id = u('pia term 2')"),
+    breaks(&["terms_in_membership"], Id("term", "pia term 2"), "UPDATE membership_terms SET tier_id = u('diehard tier') WHERE id = u('pia term 2')"),
+    breaks(&["terms_in_membership"], Id("term", "ada term"), "UPDATE memberships SET starts_at = t(5) WHERE id = u('ada membership')"),
+    breaks(
+        &["terms_in_order"],
+        Id("term", "pia term 2"),
+        "UPDATE membership_terms SET starts_at = starts_at - interval '1 minute' WHERE id = u('pia term 2')",
+    ),
+    breaks(
+        &["membership_ends"],
+        Id("mem", "ada membership"),
+        "UPDATE memberships SET ends_at = ends_at - interval '1 day' WHERE id = u('ada membership')",
+    ),
+    breaks(
+        &["membership_ends"],
+        Id("mem", "ada membership"),
+        "UPDATE memberships SET state = 'revoked', closed_at = t(5) WHERE id = u('ada membership')",
+    ),
+    breaks(&["membership_ends"], Id("mem", "bob membership"), "UPDATE membership_terms SET ended_at = t(5) WHERE id = u('bob term')"),
+    breaks(&["term_values"], Id("term", "ada term"), "UPDATE membership_terms SET value_minor = 20001 WHERE id = u('ada term')"),
+    breaks(&["term_values"], Id("term", "ada term"), "UPDATE membership_terms SET value_minor = 19999 WHERE id = u('ada term')"),
+    breaks(&["term_values"], Id("term", "ada term"), "UPDATE membership_terms SET value_seconds = value_seconds + 1 WHERE id = u('ada term')"),
+    breaks(&["term_values"], Id("term", "bob term"), "UPDATE membership_terms SET value_seconds = 1 WHERE id = u('bob term')"),
+    // Numbers.
+    breaks(&["member_numbers"], Word("KD0001"), "UPDATE chapters SET next_sequence = 1"),
+    breaks(
+        &["member_numbers", "welcome_mails"],
+        Word("KD9999"),
+        "UPDATE member_numbers SET number = 'KD9999' WHERE account_id = u('ada')",
+    ),
+    breaks(
+        &["member_numbers", "member_number_gaps"],
+        Word("its sequence was given twice"),
+        "ALTER TABLE member_numbers DROP CONSTRAINT member_numbers_chapter_id_sequence_key;
+         UPDATE member_numbers SET sequence = 1 WHERE number = 'KD0002'",
+    ),
+    breaks(&["member_number_gaps"], Word("KD0009"), "UPDATE chapters SET next_sequence = next_sequence + 1"),
+    breaks(
+        &["members_have_numbers", "member_number_gaps"],
+        Id("acc", "ada"),
+        "DELETE FROM member_numbers WHERE account_id = u('ada')",
+    ),
+    breaks(
+        &["members_have_numbers"],
+        Id("acc", "eve"),
+        "UPDATE chapters SET next_sequence = next_sequence + 1;
+         INSERT INTO member_numbers SELECT 'KD0009', u('eve'), id, 9, t(5) FROM chapters",
+    ),
+    // Mails.
+    breaks(&["receipts"], Id("ord", "ada order"), "DELETE FROM mails WHERE cause = 'receipt:' || ext('ord', 'ada order')"),
+    breaks(&["receipts"], Id("ord", "ada order"), "SELECT mail('receipt', 'again', 'ada', '{\"order_number\": \"N-ada\"}')"),
+    breaks(&["receipts"], Id("ord", "eve order"), "SELECT mail('receipt', 'early', 'eve', '{\"order_number\": \"N-eve\"}')"),
+    breaks(&["welcome_mails"], Word("KD0001"), "DELETE FROM mails WHERE kind = 'welcome' AND account_id = u('ada')"),
+    breaks(
+        &["mail_causes"],
+        Id("mail", "verify:quin"),
+        "ALTER TABLE mails DROP CONSTRAINT mails_cause; UPDATE mails SET cause = 'verify:rob' WHERE cause = 'verify:quin'",
+    ),
+    // Work that is owed.
+    breaks(&["owed_payment_pages"], Id("pay", "eve payment 1"), "UPDATE jobs SET state = 'done' WHERE payload ->> 'payment' = ext('pay', 'eve payment 1')"),
+    breaks(&["owed_ends_of_holds"], Id("ord", "finn order"), "DELETE FROM jobs WHERE kind = 'end_hold'"),
+    breaks(&["owed_free_orders"], Id("ord", "cleo order"), "DELETE FROM jobs WHERE kind = 'settle_free'"),
+    breaks(&["owed_ends_of_pages"], Id("pay", "ida payment 1"), "DELETE FROM jobs WHERE kind = 'close_checkout'"),
+    breaks(&["owed_refunds"], Id("ref", "jan refund"), "DELETE FROM jobs WHERE kind = 'send_refund'"),
+    breaks(&["owed_events"], Word("evt_parked"), "DELETE FROM jobs WHERE kind = 'apply_event'"),
+    breaks(&["owed_mails"], Id("mail", "verify:quin"), "DELETE FROM jobs WHERE kind = 'send_mail'"),
+    breaks(&["owed_expiries"], Id("mem", "ada membership"), "DELETE FROM jobs WHERE kind = 'expire_membership'"),
+    breaks(
+        &["jobs_dead"],
+        Id("ref", "jan refund"),
+        "UPDATE jobs SET state = 'dead', lease = NULL WHERE kind = 'send_refund' AND state = 'running'",
+    ),
+    // The audit log.
+    breaks(&["audit_chain"], Word("2 (was edited)"), "ALTER TABLE audit_log DISABLE TRIGGER USER; UPDATE audit_log SET reason = 'x' WHERE seq = 2"),
+    breaks(&["audit_chain"], Word("3 (follows 1)"), "ALTER TABLE audit_log DISABLE TRIGGER USER; DELETE FROM audit_log WHERE seq = 2"),
+    breaks(&["audit_chain"], Word("the last row is 2"), "ALTER TABLE audit_log DISABLE TRIGGER USER; DELETE FROM audit_log WHERE seq = 3"),
+    breaks(&["audit_chain"], Word("head"), "DELETE FROM audit_head"),
+];

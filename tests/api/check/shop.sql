@@ -1,0 +1,206 @@
+-- A shop in which something of everything has happened and every invariant holds. Ids are made of names, by u('name').
+
+CREATE FUNCTION u(name text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT md5(name)::uuid $$;
+CREATE FUNCTION ext(prefix text, name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT prefix || '_' || md5(name) $$;
+
+-- Everything happens within the last hour before 22 November 2026.
+CREATE FUNCTION t(minutes integer) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS
+    $$ SELECT timestamptz '2026-11-21 23:00Z' + minutes * interval '1 minute' $$;
+
+CREATE FUNCTION job(kind text, field text, id text, state text DEFAULT 'queued', run_at timestamptz DEFAULT t(0))
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO jobs (id, lane, kind, payload, state, run_at, created_at, lease, finished_at) VALUES
+        (gen_random_uuid(), 'local', kind, jsonb_build_object(field, id), state, run_at, t(0),
+         CASE WHEN state = 'running' THEN gen_random_uuid() END, CASE WHEN state IN ('done', 'dead') THEN t(1) END)
+$$;
+
+CREATE FUNCTION mail(kind text, cause text, account text, data jsonb, state text DEFAULT 'sent')
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO mails (id, cause, account_id, to_address, kind, locale, data, state, created_at, sent_at) VALUES
+        (u(cause), cause, u(account), account || '@shop.test', kind, 'en', data, state, t(2),
+         CASE WHEN state = 'sent' THEN t(3) END);
+    PERFORM job('send_mail', 'mail', ext('mail', cause), CASE WHEN state = 'sent' THEN 'done' ELSE 'queued' END);
+END $$;
+
+CREATE FUNCTION account(name text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO accounts (id, email, email_key, person_key, locale, created_at) VALUES
+        (u(name), name || '@shop.test', name || '@shop.test', name || '@shop.test', 'en', t(0))
+$$;
+
+-- An order `name` of the account `name`, with one line, its claims, place, first payment and key.
+CREATE FUNCTION place(name text, plan text, drive text, invitation text, price bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM account(name);
+    INSERT INTO orders (id, number, account_id, state, currency, subtotal_minor, total_minor, due_minor, explanation,
+                        email, locale, consents, success_url, cancel_url, hold_minutes, has_membership, created_at)
+        VALUES (u(name || ' order'), 'N-' || name, u(name), 'pending_payment', 'CNY', price, price, price, '[]',
+                name || '@shop.test', 'en', '{}', 'http://shop.test', 'http://shop.test', 15, true, t(1));
+    INSERT INTO order_lines (id, order_id, position, kind, plan_id, drive_id, invitation_id, title, quantity,
+                             unit_price_minor, total_minor)
+        VALUES (u(name || ' line'), u(name || ' order'), 0, 'plan', u(plan), u(drive), u(invitation), 'A membership', 1,
+                price, price);
+    INSERT INTO claims (id, pool_id, order_id, line_id, quantity, state, created_at)
+        SELECT u(name || ' claim ' || p), u(p || ' pool'), u(name || ' order'), u(name || ' line'), 1, 'held', t(1)
+        FROM unnest(ARRAY[drive, invitation]) AS p WHERE p IS NOT NULL;
+    UPDATE pools SET held = held + 1 WHERE id IN (u(drive || ' pool'), u(invitation || ' pool'));
+    INSERT INTO series_places (id, series, account_id, person_key, order_id)
+        SELECT u(name || ' place'), d.series, u(name), name || '@shop.test', u(name || ' order')
+        FROM drives d WHERE d.id = u(drive);
+    INSERT INTO payments (id, order_id, attempt, state, amount_minor, currency, methods, created_at)
+        VALUES (u(name || ' payment 1'), u(name || ' order'), 1, CASE price WHEN 0 THEN 'not_needed' ELSE 'preparing' END,
+                price, 'CNY', '{wechat_pay}', t(1));
+    INSERT INTO idempotency_keys (account_id, route, key, body_hash, status, resource, created_at)
+        VALUES (u(name), 'place_order', name, '\x', 201, u(name || ' order'), t(1));
+    PERFORM CASE price WHEN 0 THEN job('settle_free', 'order', ext('ord', name || ' order'))
+                       ELSE job('open_checkout', 'payment', ext('pay', name || ' payment 1')) END;
+END $$;
+
+-- The page of the payment is ready, and the clock of the hold runs.
+CREATE FUNCTION ready(name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE payments SET state = 'ready', url = 'http://stripe.test', expires_at = t(16) WHERE id = u(name || ' payment 1');
+    UPDATE jobs SET state = 'done', finished_at = t(1) WHERE payload = jsonb_build_object('payment', ext('pay', name || ' payment 1'));
+    PERFORM job('end_hold', 'order', ext('ord', name || ' order'), 'queued', t(16));
+END $$;
+
+CREATE FUNCTION move_claims(name text, from_state text, to_state text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE pools SET held = held - CASE WHEN from_state = 'held' THEN 1 ELSE 0 END,
+                     taken = taken - CASE WHEN from_state = 'taken' THEN 1 ELSE 0 END
+                                   + CASE WHEN to_state = 'taken' THEN 1 ELSE 0 END
+        WHERE id IN (SELECT pool_id FROM claims WHERE order_id = u(name || ' order') AND state = from_state);
+    UPDATE claims SET state = to_state, ended_at = t(2) WHERE order_id = u(name || ' order') AND state = from_state;
+END $$;
+
+-- The order ends without a payment.
+CREATE FUNCTION close(name text, into_state text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM move_claims(name, 'held', 'released');
+    UPDATE series_places SET released_at = t(2) WHERE order_id = u(name || ' order');
+    UPDATE orders SET state = into_state, closed_at = t(2) WHERE id = u(name || ' order');
+    UPDATE payments SET state = 'expired', ended_at = t(2) WHERE order_id = u(name || ' order') AND into_state = 'expired';
+    UPDATE jobs SET state = 'done', finished_at = t(2) WHERE payload = jsonb_build_object('order', ext('ord', name || ' order'));
+END $$;
+
+CREATE FUNCTION capture(payment text) RETURNS void LANGUAGE sql AS $$
+    UPDATE payments SET state = 'succeeded', captured_minor = amount_minor, captured_at = t(4), ended_at = t(4)
+        WHERE id = u(payment)
+$$;
+
+-- The order is paid and fulfilled: a membership of a year from now on (or for life), its number, the mails.
+CREATE FUNCTION settle(name text, ends timestamptz DEFAULT t(4) + interval '1 year') RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    sequence bigint;
+    number text;
+BEGIN
+    PERFORM move_claims(name, 'held', 'taken');
+    UPDATE orders SET state = 'paid', paid_at = t(4), closed_at = NULL WHERE id = u(name || ' order');
+    UPDATE order_lines SET fulfilled_at = t(4) WHERE order_id = u(name || ' order');
+    UPDATE jobs SET state = 'done', finished_at = t(4) WHERE payload = jsonb_build_object('order', ext('ord', name || ' order'));
+    INSERT INTO memberships (id, account_id, tier_id, plan_id, chapter_id, state, starts_at, ends_at)
+        SELECT u(name || ' membership'), u(name), p.tier_id, p.id, '00000000-0000-7000-8000-000000000001', 'active', t(4), ends
+        FROM order_lines l JOIN plans p ON p.id = l.plan_id WHERE l.id = u(name || ' line');
+    INSERT INTO membership_terms (id, membership_id, account_id, source, line_id, tier_id, plan_id, anchor_at, starts_at,
+                                  ends_at, value_minor, value_from, value_seconds, created_at)
+        SELECT u(name || ' term'), m.id, m.account_id, 'order', l.id, m.tier_id, m.plan_id, t(4), t(4), ends, l.total_minor,
+               t(4), extract(epoch FROM ends - t(4)), t(4)
+        FROM memberships m JOIN order_lines l ON l.id = u(name || ' line') WHERE m.id = u(name || ' membership');
+    UPDATE chapters SET next_sequence = next_sequence + 1 WHERE is_default RETURNING next_sequence - 1 INTO sequence;
+    number := 'KD' || lpad(sequence::text, 4, '0');
+    INSERT INTO member_numbers VALUES (number, u(name), '00000000-0000-7000-8000-000000000001', sequence, t(4));
+    PERFORM mail('receipt', 'receipt:' || ext('ord', name || ' order'), name, jsonb_build_object('order_number', 'N-' || name));
+    PERFORM mail('welcome', 'welcome:' || ext('mem', name || ' membership'), name, jsonb_build_object('number', number));
+    IF ends IS NOT NULL THEN
+        PERFORM job('expire_membership', 'membership', ext('mem', name || ' membership'), 'queued', ends + interval '7 days');
+    END IF;
+END $$;
+
+CREATE FUNCTION refund(name text, payment text, amount bigint, in_state text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO refunds (id, order_id, payment_id, cause, amount_minor, currency, reason, state, created_at, ended_at)
+        VALUES (u(name || ' refund'), u(name || ' order'), u(payment), 'test:' || name, amount, 'CNY', 'test', in_state, t(5),
+                CASE WHEN in_state IN ('succeeded', 'failed') THEN t(6) END);
+    PERFORM job('send_refund', 'refund', ext('ref', name || ' refund'), CASE in_state WHEN 'queued' THEN 'running' ELSE 'done' END);
+END $$;
+
+-- Part of the price, or all of it, goes back by lines.
+CREATE FUNCTION refund_line(name text, amount bigint, in_state text, restock boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM refund(name, name || ' payment 1', amount, in_state);
+    INSERT INTO refund_lines VALUES (u(name || ' refund'), u(name || ' line'), amount, restock);
+    UPDATE order_lines SET refunded_minor = amount WHERE id = u(name || ' line');
+    UPDATE orders SET refunded_minor = amount, state = CASE WHEN amount = due_minor THEN 'refunded' ELSE 'partly_refunded' END
+        WHERE id = u(name || ' order');
+END $$;
+
+INSERT INTO tiers (id, code, name_zh, name_en, rank, created_at) VALUES
+    (u('regular tier'), 'regular', '普通会员', 'Regular', 1, t(0)), (u('diehard tier'), 'diehard', '铁杆会员', 'Diehard', 2, t(0));
+INSERT INTO plans (id, code, tier_id, term, price_minor, currency, renews, payment_methods, created_at) VALUES
+    (u('regular plan'), 'regular', u('regular tier'), 'P1Y', 20000, 'CNY', 'never', '{wechat_pay}', t(0)),
+    (u('diehard plan'), 'diehard', u('diehard tier'), 'lifetime', 120000, 'CNY', 'never', '{wechat_pay}', t(0));
+INSERT INTO pools (id, kind, capacity) VALUES
+    (u('regular drive pool'), 'drive', 50), (u('diehard drive pool'), 'drive', 5), (u('invitation pool'), 'invitation', 3);
+INSERT INTO drives (id, code, series, name_zh, name_en, plan_id, pool_id, admission, opens_at, closes_at, created_at) VALUES
+    (u('regular drive'), 'regular', 'luoji-2013', '普通', 'Regular', u('regular plan'), u('regular drive pool'), 'open', t(0), t(60), t(0)),
+    (u('diehard drive'), 'diehard', 'luoji-2013', '铁杆', 'Diehard', u('diehard plan'), u('diehard drive pool'), 'invitation', t(0), t(60), t(0));
+INSERT INTO drive_releases VALUES (u('regular drive'), t(0), 30), (u('regular drive'), t(30), 20);
+INSERT INTO drive_invitations (id, drive_id, code, pool_id, created_at) VALUES
+    (u('invitation'), u('diehard drive'), 'INVITED', u('invitation pool'), t(0));
+
+-- Paid: a year, and for life on an invitation.
+SELECT place('ada', 'regular plan', 'regular drive', NULL, 20000), ready('ada'), capture('ada payment 1'), settle('ada');
+SELECT place('bob', 'diehard plan', 'diehard drive', 'invitation', 120000), ready('bob'), capture('bob payment 1'), settle('bob', NULL);
+-- Without a drive, and for nothing: waiting, and settled.
+SELECT place('cleo', 'regular plan', NULL, NULL, 0);
+SELECT place('dan', 'regular plan', NULL, NULL, 0), settle('dan');
+-- Waiting: for the page, for the money, for the page of a second attempt.
+SELECT place('eve', 'regular plan', 'regular drive', NULL, 20000);
+SELECT place('finn', 'diehard plan', 'diehard drive', 'invitation', 120000), ready('finn');
+SELECT place('gus', 'regular plan', 'regular drive', NULL, 20000);
+UPDATE payments SET state = 'failed', ended_at = t(2) WHERE id = u('gus payment 1');
+INSERT INTO payments (id, order_id, attempt, state, amount_minor, currency, methods, created_at) VALUES
+    (u('gus payment 2'), u('gus order'), 2, 'preparing', 20000, 'CNY', '{card}', t(3));
+SELECT job('open_checkout', 'payment', ext('pay', 'gus payment 2'), 'running');
+-- Ended without money: expired, cancelled with its page still open.
+SELECT place('hal', 'regular plan', 'regular drive', NULL, 20000), ready('hal'), close('hal', 'expired');
+SELECT place('ida', 'regular plan', 'regular drive', NULL, 20000), ready('ida'), close('ida', 'cancelled'),
+       job('close_checkout', 'payment', ext('pay', 'ida payment 1'));
+-- Paid too late: sent back (one refund queued, one refused by Stripe), and honoured.
+SELECT place('jan', 'regular plan', 'regular drive', NULL, 20000), ready('jan'), close('jan', 'expired'), capture('jan payment 1'),
+       refund('jan', 'jan payment 1', 20000, 'queued');
+SELECT place('kit', 'regular plan', 'regular drive', NULL, 20000), ready('kit'), close('kit', 'expired'), capture('kit payment 1'),
+       refund('kit', 'kit payment 1', 20000, 'failed');
+UPDATE payments SET sent_back = true WHERE id IN (u('jan payment 1'), u('kit payment 1'));
+SELECT place('lea', 'regular plan', 'regular drive', NULL, 20000), ready('lea'), close('lea', 'expired');
+INSERT INTO claims (id, pool_id, order_id, line_id, quantity, state, created_at) VALUES
+    (u('lea claim again'), u('regular drive pool'), u('lea order'), u('lea line'), 1, 'taken', t(4));
+UPDATE pools SET taken = taken + 1 WHERE id = u('regular drive pool');
+UPDATE series_places SET released_at = NULL WHERE order_id = u('lea order');
+SELECT capture('lea payment 1'), settle('lea');
+-- Refunded: in part, in full with the place kept, in full with the place back on sale.
+SELECT place('mia', 'regular plan', 'regular drive', NULL, 20000), ready('mia'), capture('mia payment 1'), settle('mia'),
+       refund_line('mia', 5000, 'pending', false);
+SELECT place('nat', 'regular plan', 'regular drive', NULL, 20000), ready('nat'), capture('nat payment 1'), settle('nat'),
+       refund_line('nat', 20000, 'succeeded', false);
+SELECT place('oda', 'regular plan', 'regular drive', NULL, 20000), ready('oda'), capture('oda payment 1'), settle('oda'),
+       refund_line('oda', 20000, 'succeeded', true), move_claims('oda', 'taken', 'released');
+UPDATE series_places SET released_at = t(5) WHERE order_id = u('oda order');
+UPDATE membership_terms SET ended_at = t(5) WHERE id IN (u('nat term'), u('oda term'));
+UPDATE memberships SET state = 'expired', closed_at = t(5), ends_at = t(5) WHERE id IN (u('nat membership'), u('oda membership'));
+-- A membership of two terms, the second one given by an operator; frozen once, and the time was given back.
+SELECT place('pia', 'regular plan', 'regular drive', NULL, 20000), ready('pia'), capture('pia payment 1'), settle('pia');
+UPDATE membership_terms SET ends_at = ends_at + interval '9 minutes' WHERE id = u('pia term');
+INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, plan_id, anchor_at, starts_at, ends_at,
+                              value_minor, value_from, value_seconds, created_at)
+    SELECT u('pia term 2'), membership_id, account_id, 'extension', tier_id, NULL, ends_at, ends_at, ends_at + interval '1 day',
+           0, ends_at, 86400, t(20)
+    FROM membership_terms WHERE id = u('pia term');
+UPDATE memberships m SET ends_at = t.ends_at FROM membership_terms t
+    WHERE t.id = u('pia term 2') AND m.id = u('pia membership');
+-- Events of Stripe; mails on their way; a dead job that leaves nothing undone.
+INSERT INTO stripe_events (id, kind, payload, state, received_at) VALUES
+    ('evt_received', 'checkout.session.completed', '{}', 'received', t(5)), ('evt_parked', 'refund.updated', '{}', 'parked', t(5)),
+    ('evt_applied', 'checkout.session.completed', '{}', 'applied', t(5)), ('evt_unreadable', 'x', '{', 'unreadable', t(5));
+SELECT job('apply_event', 'event', 'evt_received'), job('apply_event', 'event', 'evt_parked'), job('purge', 'none', '', 'dead'),
+       mail('verify_email', 'verify:quin', 'ada', '{}', 'queued'), mail('verify_email', 'verify:rob', 'ada', '{}', 'dead');
