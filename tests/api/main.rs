@@ -9,8 +9,10 @@
 
 mod support;
 
+mod accounts;
 mod check;
 mod dependencies;
+mod operators;
 mod private_postgres;
 mod sessions;
 mod settings_page;

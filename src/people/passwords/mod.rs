@@ -195,6 +195,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobodys_hash_costs_as_much_as_somebodys() {
+        let settings = PasswordSettings { memory_kib: 16, iterations: 3, ..cheap() };
+        let hasher = Hasher::new(&settings).unwrap();
+        let real = hasher.hash(&Password::new("correct horse")).await.unwrap();
+        let cost = |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(cost(&hasher.dummy), cost(&real));
+        assert_eq!(hasher.dummy.len(), real.len());
+    }
+
+    #[tokio::test]
     async fn another_cost_makes_a_new_hash_where_that_is_wanted() {
         let password = Password::new("correct horse");
         let old = Hasher::new(&cheap()).unwrap().hash(&password).await.unwrap();

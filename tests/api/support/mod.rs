@@ -54,16 +54,22 @@ impl TestApp {
     /// With settings by name, which win over the tests' defaults.
     pub async fn spawn_with(values: &[(&str, &str)]) -> Self {
         let database = Arc::new(database::TestDatabase::create().await);
-        Self::spawn_on(database, values).await
+        Self::spawn_on(database, settings(values)).await
+    }
+
+    /// With settings that have no name outside.
+    pub async fn spawn_tuned(tune: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = settings(&[]);
+        tune(&mut settings);
+        Self::spawn_on(Arc::new(database::TestDatabase::create().await), settings).await
     }
 
     /// A second instance on the same database, with a clock of its own.
     pub async fn sibling(&self, values: &[(&str, &str)]) -> Self {
-        Self::spawn_on(Arc::clone(&self.database), values).await
+        Self::spawn_on(Arc::clone(&self.database), settings(values)).await
     }
 
-    async fn spawn_on(database: Arc<database::TestDatabase>, values: &[(&str, &str)]) -> Self {
-        let mut settings = settings(values);
+    async fn spawn_on(database: Arc<database::TestDatabase>, mut settings: Settings) -> Self {
         settings.database_url = Some(database.url().into());
         let application = Application::build(settings, Clock::real()).await.unwrap();
         let url = format!("http://{}", application.address);
