@@ -220,17 +220,14 @@ pub async fn recover(conn: &mut Conn) -> Result<usize> {
     Ok(count)
 }
 
-/// The earliest time at which a queued job is due; jobs that run now count as due now.
+/// The earliest time at which a job that isn't finished is due; it has passed for those that run now.
 ///
 /// # Errors
 /// The database's.
-pub async fn next_due(conn: &mut Conn, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
-    let running = diesel::dsl::exists(jobs::table.filter(jobs::state.eq("running")));
-    if diesel::select(running).get_result::<bool>(conn).await? {
-        return Ok(Some(now));
-    }
+pub async fn next_due(conn: &mut Conn) -> Result<Option<DateTime<Utc>>> {
+    // One statement: between two, a job could go from queued to running and be seen by neither.
     Ok(jobs::table
-        .filter(jobs::state.eq("queued"))
+        .filter(jobs::state.eq_any(["queued", "running"]))
         .select(diesel::dsl::min(jobs::run_at))
         .first::<Option<DateTime<Utc>>>(conn)
         .await?)

@@ -159,7 +159,7 @@ pub async fn advance_clock(app: &App, by: TimeDelta) -> Result<DateTime<Utc>> {
     loop {
         let mut conn = db::connect(&app.pool).await?;
         let now = app.clock.now();
-        let next = queue::next_due(&mut conn, now).await?.filter(|at| *at <= target);
+        let next = queue::next_due(&mut conn).await?.filter(|at| *at <= target);
         let Some(at) = next else { break };
         raise_clock(app, &mut conn, (at - now).max(TimeDelta::zero())).await?;
         drop(conn);

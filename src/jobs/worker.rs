@@ -144,7 +144,7 @@ pub async fn drain(app: &App, limit: Duration) -> Result<()> {
         }
         let mut conn = db::connect(&app.pool).await?;
         let now = app.clock.now();
-        let due = queue::next_due(&mut conn, now).await?.is_some_and(|at| at <= now);
+        let due = queue::next_due(&mut conn).await?.is_some_and(|at| at <= now);
         drop(conn);
         if !due {
             return Ok(());

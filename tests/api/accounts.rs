@@ -1,6 +1,7 @@
 //! Accounts: sign-up, verification, profile, change of address, reset, export, erasure.
 
 use chrono::TimeDelta;
+use diesel::QueryDsl;
 use diesel::sql_types::{Array, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures::future::join_all;
@@ -19,7 +20,7 @@ async fn sign_up(app: &TestApp, body: &Value) -> Answer {
 async fn mailed(app: &TestApp, address: &str) -> (Option<String>, usize) {
     app.drain().await;
     let mails = app.app.postbox.inbox().unwrap().to(address);
-    let token = mails.first().and_then(|mail| {
+    let token = mails.as_slice().first().and_then(|mail| {
         let start = mail.text.find("token=")? + "token=".len();
         mail.text[start..].split_whitespace().next().map(str::to_owned)
     });
@@ -144,8 +145,6 @@ async fn bad_bodies_are_named_and_make_no_account() {
     drop(conn);
     app.finish().await;
 }
-
-use diesel::QueryDsl;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verification_mail_expires_and_can_be_had_again_a_few_times() {
