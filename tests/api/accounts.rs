@@ -44,7 +44,8 @@ async fn a_person_signs_up_and_verifies_the_address() {
     let app = TestApp::spawn().await;
     let body = json!({ "email": " Zhang.San@Example.org", "password": PASSWORD, "name": " 张三 ",
                        "marketing": true, "invite_code": "zy0047" });
-    let answer = app.post("/v1/accounts").header("Accept-Language", "fr, en-GB;q=0.8").json(&body).send().await;
+    let answer =
+        app.post("/v1/accounts").header("Accept-Language", "fr, en-GB;q=0.8").json(&body).send().await;
     assert_eq!(answer.header("location"), "/v1/me");
     let account = answer.ok(201);
     assert!(account["id"].as_str().unwrap().starts_with("acc_"));
@@ -111,7 +112,8 @@ async fn weak_passwords_are_refused_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_bodies_are_named_and_make_no_account() {
     let app = TestApp::spawn().await;
-    let raw = async |text: &str| app.post("/v1/accounts").raw("application/json", text.to_owned()).send().await;
+    let raw =
+        async |text: &str| app.post("/v1/accounts").raw("application/json", text.to_owned()).send().await;
     raw("{").await.refused(400, "malformed_json");
     raw("").await.refused(400, "malformed_json");
     app.post("/v1/accounts").raw("text/plain", "{}").send().await.refused(415, "unsupported_media_type");
@@ -220,7 +222,10 @@ async fn a_new_address_is_verified_before_it_takes_the_old_ones_place() {
     ask("new@example.org", "not the right one").await.refused(403, "wrong_password");
     ask("Taken@example.org", PASSWORD).await.refused(409, "email_taken");
     let account = ask("new@example.org", PASSWORD).await.ok(200);
-    assert_eq!((&account["email"], &account["pending_email"]), (&json!("old@example.org"), &json!("new@example.org")));
+    assert_eq!(
+        (&account["email"], &account["pending_email"]),
+        (&json!("old@example.org"), &json!("new@example.org"))
+    );
     let token = mailed(&app, "new@example.org").await.0.unwrap();
     app.sign_in("old@example.org").await;
     verify(&app, &token).await.ok(204);

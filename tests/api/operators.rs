@@ -59,7 +59,11 @@ async fn each_route_is_open_to_its_roles_and_closed_to_all_others() {
         for (role, operator) in &operators {
             let answer = request(&app, method, &path, &body).bearer(&operator.token).send().await;
             if *role <= lowest {
-                assert!(![401, 403, 500].contains(&answer.status), "{method} {path} {role:?}: {}", answer.text);
+                assert!(
+                    ![401, 403, 500].contains(&answer.status),
+                    "{method} {path} {role:?}: {}",
+                    answer.text
+                );
             } else {
                 answer.refused(403, "forbidden");
             }
@@ -170,7 +174,8 @@ async fn an_operator_signs_somebody_out_everywhere() {
 async fn an_api_key_has_its_roles_until_it_expires_or_is_revoked() {
     let app = TestApp::spawn().await;
     let owner = app.operator(Role::Owner).await;
-    let make = async |body: Value| app.post("/v1/admin/api-keys").bearer(&owner.token).json(&body).send().await;
+    let make =
+        async |body: Value| app.post("/v1/admin/api-keys").bearer(&owner.token).json(&body).send().await;
     make(json!({ "name": "x", "roles": [] })).await.refused(422, "invalid_field");
     make(json!({ "name": "", "roles": ["owner"] })).await.refused(422, "invalid_field");
     make(json!({ "name": "x", "roles": ["owner"], "expires_at": "2020-01-01T00:00:00Z" }))
@@ -197,7 +202,8 @@ async fn an_api_key_has_its_roles_until_it_expires_or_is_revoked() {
     let until = app.app.clock.now() + TimeDelta::minutes(5);
     let short = make(json!({ "name": "short", "roles": ["owner"], "expires_at": until })).await.ok(201);
     let key = short["key"].as_str().unwrap();
-    let second = app.post("/v1/admin/api-keys").bearer(key).json(&json!({ "name": "child", "roles": ["analyst"] }));
+    let second =
+        app.post("/v1/admin/api-keys").bearer(key).json(&json!({ "name": "child", "roles": ["analyst"] }));
     assert_eq!(second.send().await.ok(201)["created_by"], json!(owner.id));
     app.advance(TimeDelta::minutes(5)).await;
     app.get("/v1/admin/accounts").bearer(key).send().await.refused(401, "unauthenticated");
@@ -220,7 +226,8 @@ async fn terms_are_published_version_by_version() {
     assert_eq!(app.get("/v1/terms").send().await.ok(200)["version"], "2026-02");
     let all = app.get("/v1/admin/terms").bearer(&manager.token).send().await.ok(200);
     assert_eq!(all["data"].as_array().unwrap().len(), 2);
-    let log = app.get("/v1/admin/audit?action=terms.publish&limit=1").bearer(&manager.token).send().await.ok(200);
+    let log =
+        app.get("/v1/admin/audit?action=terms.publish&limit=1").bearer(&manager.token).send().await.ok(200);
     assert_eq!(log["data"][0]["subject"], "2026-02");
     let cursor = log["next_cursor"].as_str().unwrap();
     let query = format!("/v1/admin/audit?action=terms.publish&limit=1&cursor={cursor}");

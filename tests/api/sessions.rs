@@ -89,7 +89,9 @@ async fn past_the_limit_the_right_password_is_refused_too_for_known_and_unknown_
     // A right one forgets the wrong ones.
     app.sign_in("zhang@example.org").await;
     for _ in 0..10 {
-        try_password(&app, "zhang@example.org", "not the right one").await.refused(401, "invalid_credentials");
+        try_password(&app, "zhang@example.org", "not the right one")
+            .await
+            .refused(401, "invalid_credentials");
     }
     try_password(&app, "nobody@example.org", "not the right one").await;
     let locked = try_password(&app, "Zhang@Example.org", PASSWORD).await;
