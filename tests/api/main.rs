@@ -16,6 +16,7 @@ mod operators;
 mod private_postgres;
 mod sessions;
 mod settings_page;
+mod checkout;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod http;
 pub mod people;
+pub mod shop;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,24 +55,28 @@ impl TestApp {
     /// With settings by name, which win over the tests' defaults.
     pub async fn spawn_with(values: &[(&str, &str)]) -> Self {
         let database = Arc::new(database::TestDatabase::create().await);
-        Self::spawn_on(database, settings(values)).await
+        Self::spawn_on(database, settings(values), Clock::real()).await
     }
 
     /// With settings that have no name outside.
     pub async fn spawn_tuned(tune: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings(&[]);
         tune(&mut settings);
-        Self::spawn_on(Arc::new(database::TestDatabase::create().await), settings).await
+        Self::spawn_on(Arc::new(database::TestDatabase::create().await), settings, Clock::real()).await
     }
 
     /// A second instance on the same database, with a clock of its own.
     pub async fn sibling(&self, values: &[(&str, &str)]) -> Self {
-        Self::spawn_on(Arc::clone(&self.database), settings(values)).await
+        Self::spawn_on(Arc::clone(&self.database), settings(values), Clock::real()).await
     }
 
-    async fn spawn_on(database: Arc<database::TestDatabase>, mut settings: Settings) -> Self {
+    pub async fn spawn_on(
+        database: Arc<database::TestDatabase>,
+        mut settings: Settings,
+        clock: Clock,
+    ) -> Self {
         settings.database_url = Some(database.url().into());
-        let application = Application::build(settings, Clock::real()).await.unwrap();
+        let application = Application::build(settings, clock).await.unwrap();
         let url = format!("http://{}", application.address);
         let (app, stop) = (Arc::clone(&application.app), application.stop_handle());
         let served = tokio::spawn(async move { application.run().await.unwrap() });
