@@ -13,6 +13,7 @@ mod accounts;
 mod check;
 mod dependencies;
 mod operators;
+mod payment_faults;
 mod private_postgres;
 mod sessions;
 mod settings_page;

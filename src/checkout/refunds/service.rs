@@ -75,7 +75,10 @@ pub async fn request(app: &App, actor: Actor, new: &NewRefund) -> Result<RefundI
             ended_at: None,
             requested_by: actor.kind().to_owned(),
         };
-        model::insert(conn, &row, &of_lines).await?;
+        if !model::insert(conn, &row, &of_lines).await? {
+            // The key was used for another order.
+            return Err(Code::IdempotencyKeyReused.error());
+        }
         book(conn, now, &order, &lines, &parts, new.restock).await?;
         jobs::enqueue(conn, &Job::SendRefund { refund }, now, now).await?;
         queue_mail(conn, now, &order, &row).await?;

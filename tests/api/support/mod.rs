@@ -117,9 +117,21 @@ impl TestApp {
         worker::drain(&self.app, Duration::from_secs(30)).await.unwrap();
     }
 
+    /// Why jobs failed that wait to be tried again or are dead.
+    pub async fn job_errors(&self) -> Vec<(String, Option<String>)> {
+        use diesel::prelude::*;
+        use diesel_async::RunQueryDsl;
+        use kindred::schema::jobs;
+        let failed = jobs::table.filter(jobs::last_error.is_not_null()).select((jobs::kind, jobs::last_error));
+        failed.load(&mut self.conn().await).await.unwrap()
+    }
+
     /// Stops the application and lets it finish.
     pub async fn finish(self) {
         self.drain().await;
+        let report = kindred::check::run(&mut self.conn().await, &self.app.clock).await.unwrap();
+        let broken: Vec<_> = report.checks.iter().filter(|check| !check.ok).collect();
+        assert!(report.ok, "{broken:?}");
         self.stop.stop().await;
         self.served.await.unwrap();
     }
