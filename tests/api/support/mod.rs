@@ -129,7 +129,7 @@ impl TestApp {
     /// Stops the application and lets it finish.
     pub async fn finish(self) {
         self.drain().await;
-        let report = kindred::check::run(&mut self.conn().await, &self.app.clock).await.unwrap();
+        let report = kindred::check::run(&mut *self.conn().await, &self.app.clock).await.unwrap();
         let broken: Vec<_> = report.checks.iter().filter(|check| !check.ok).collect();
         assert!(report.ok, "{broken:?}");
         self.stop.stop().await;
