@@ -11,7 +11,8 @@ async fn a_person_joins_and_becomes_member_number_one() {
     let shop = Shop::open().await;
     let sale = shop.drive(DriveSeed::default()).await;
     let person = shop.app.member("first@member.test").await;
-    let quote = shop.app.post("/v1/quotes").bearer(&person.token).json(&order_body(sale)).send().await.ok(200);
+    let quote =
+        shop.app.post("/v1/quotes").bearer(&person.token).json(&order_body(sale)).send().await.ok(200);
     assert_eq!(quote["totals"]["due"], json!({ "amount": 20_000, "currency": "CNY" }));
     assert_eq!(quote["explanation"][0]["reason"], "drive_price");
     let answer = shop.order(&person, sale, "k1").send().await;
@@ -44,11 +45,18 @@ async fn a_repeat_answers_the_same_order_and_another_body_is_refused() {
     other["success_url"] = json!("http://shop.test/elsewhere");
     let answer = shop.app.post("/v1/orders").bearer(&person.token).key("same").json(&other).send().await;
     answer.refused(422, "idempotency_key_reused");
-    shop.app.post("/v1/orders").bearer(&person.token).json(&other).send().await.refused(400, "idempotency_key_missing");
+    shop.app
+        .post("/v1/orders")
+        .bearer(&person.token)
+        .json(&other)
+        .send()
+        .await
+        .refused(400, "idempotency_key_missing");
     // Twins that come at once join.
     let person = shop.app.member("twin@b.test").await;
     let twins = futures::future::join_all((0..8).map(|_| shop.order(&person, sale, "twin").send())).await;
-    let ids: std::collections::HashSet<_> = twins.into_iter().map(|twin| twin.ok(201)["id"].to_string()).collect();
+    let ids: std::collections::HashSet<_> =
+        twins.into_iter().map(|twin| twin.ok(201)["id"].to_string()).collect();
     assert_eq!(ids.len(), 1);
     assert_eq!(shop.pool(sale).await, (5_000, 2, 0));
     shop.finish().await;
@@ -80,11 +88,18 @@ async fn one_place_a_person_over_the_series_also_at_once_and_by_a_second_address
     let shop = Shop::open().await;
     let regular = shop.drive(DriveSeed::default()).await;
     let diehard = shop
-        .drive(DriveSeed { code: "luoji-2013-diehard", tier: "diehard", price_minor: 120_000, quota: 500, ..DriveSeed::default() })
+        .drive(DriveSeed {
+            code: "luoji-2013-diehard",
+            tier: "diehard",
+            price_minor: 120_000,
+            quota: 500,
+            ..DriveSeed::default()
+        })
         .await;
     let person = shop.app.member("zhang.san@gmail.com").await;
     let alias = shop.app.member("zhangsan+2@gmail.com").await;
-    let wanted = [(&person, regular, "1"), (&person, diehard, "2"), (&alias, regular, "3"), (&alias, diehard, "4")];
+    let wanted =
+        [(&person, regular, "1"), (&person, diehard, "2"), (&alias, regular, "3"), (&alias, diehard, "4")];
     let answers = futures::future::join_all(wanted.iter().map(|(person, sale, key)| {
         shop.app.post("/v1/orders").bearer(&person.token).key(key).json(&order_body(*sale)).send()
     }))
@@ -105,7 +120,10 @@ async fn a_declined_card_leaves_the_hold_and_the_buyer_pays_on_the_same_page() {
     assert_eq!(shop.on_page(&order, &[("action", "fail"), ("method", "card")]).await, 200);
     shop.settle().await;
     let pending = shop.show(&person, &order).await;
-    assert_eq!((&pending["state"], &pending["payment"]["state"]), (&json!("pending_payment"), &json!("ready")));
+    assert_eq!(
+        (&pending["state"], &pending["payment"]["state"]),
+        (&json!("pending_payment"), &json!("ready"))
+    );
     shop.pay(&order).await;
     assert_eq!(shop.settled(&person, &order).await["state"], "fulfilled");
     shop.finish().await;
@@ -209,7 +227,10 @@ async fn delayed_money_keeps_the_hold_until_it_comes_or_fails() {
     shop.advance(TimeDelta::minutes(11)).await;
     let other = shop.app.sign_in("other@b.test").await;
     let failed = shop.show(&other, &order).await;
-    assert_eq!((&failed["state"], &failed["payment"]["state"]), (&json!("pending_payment"), &json!("failed")));
+    assert_eq!(
+        (&failed["state"], &failed["payment"]["state"]),
+        (&json!("pending_payment"), &json!("failed"))
+    );
     // The place is still held for another attempt, and goes back when none comes.
     assert_eq!(shop.pool(sale).await, (2, 1, 1));
     shop.advance(TimeDelta::minutes(20)).await;
@@ -286,7 +307,10 @@ async fn a_cancelled_order_gives_its_place_back_and_money_that_slips_through_too
     shop.app.post(&path).bearer(&stranger.token).key("c").send().await.refused(404, "not_found");
     let cancelled = shop.app.post(&path).bearer(&person.token).key("c").send().await.ok(200);
     assert_eq!(cancelled["state"], "cancelled");
-    assert_eq!(shop.app.post(&path).bearer(&person.token).key("c").send().await.ok(200)["state"], "cancelled");
+    assert_eq!(
+        shop.app.post(&path).bearer(&person.token).key("c").send().await.ok(200)["state"],
+        "cancelled"
+    );
     shop.app.post(&path).bearer(&person.token).key("d").send().await.refused(409, "order_not_pending");
     assert_eq!(shop.pool(sale).await, (1, 0, 0));
     shop.settle().await;
@@ -299,7 +323,10 @@ async fn a_cancelled_order_gives_its_place_back_and_money_that_slips_through_too
     shop.app.post(&path).bearer(&person.token).key("e").send().await.ok(200);
     shop.settle().await;
     let order = shop.show(&person, &order).await;
-    assert_eq!((&order["state"], &order["refunds"][0]["reason"]), (&json!("cancelled"), &json!("order_closed")));
+    assert_eq!(
+        (&order["state"], &order["refunds"][0]["reason"]),
+        (&json!("cancelled"), &json!("order_closed"))
+    );
     assert_eq!(shop.pool(sale).await, (1, 0, 0));
     shop.finish().await;
 }

@@ -11,13 +11,13 @@ mod support;
 
 mod accounts;
 mod check;
+mod checkout;
 mod dependencies;
 mod operators;
 mod payment_faults;
 mod private_postgres;
 mod sessions;
 mod settings_page;
-mod checkout;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;

@@ -19,7 +19,8 @@ async fn place(shop: &Shop, faults: &[Fault]) -> (Person, Value) {
     for fault in faults {
         shop.simulator().inject(fault.clone());
     }
-    let order = shop.app.post("/v1/orders").bearer(&person.token).key("k").json(&order_body(sale)).send().await;
+    let order =
+        shop.app.post("/v1/orders").bearer(&person.token).key("k").json(&order_body(sale)).send().await;
     (person, order.ok(201))
 }
 
@@ -64,7 +65,10 @@ async fn a_refusal_fails_the_attempt_and_the_place_goes_back_in_the_end() {
     let (person, order) = place(&shop, &[Fault::status("create_checkout", 400)]).await;
     shop.settle().await;
     let failed = shop.show(&person, &order).await;
-    assert_eq!((&failed["state"], &failed["payment"]["state"]), (&json!("pending_payment"), &json!("failed")));
+    assert_eq!(
+        (&failed["state"], &failed["payment"]["state"]),
+        (&json!("pending_payment"), &json!("failed"))
+    );
     let path = format!("/v1/orders/{}/payments?wait=payment", order["id"].as_str().unwrap());
     let again = shop.app.post(&path).bearer(&person.token).key("2").json(&json!({})).send().await.ok(201);
     shop.pay(&again).await;
@@ -91,7 +95,8 @@ async fn while_stripe_cannot_be_asked_the_hold_stays() {
 async fn events_twice_late_and_out_of_order_make_no_difference() {
     let shop = Shop::open().await;
     let sale = shop.drive(DriveSeed::default()).await;
-    for (index, fault) in [FaultKind::Duplicate, FaultKind::Reorder, FaultKind::TwoV1].into_iter().enumerate() {
+    for (index, fault) in [FaultKind::Duplicate, FaultKind::Reorder, FaultKind::TwoV1].into_iter().enumerate()
+    {
         shop.simulator().inject(Fault::new("*", fault));
         shop.join(&format!("p{index}@b.test"), sale).await;
     }
@@ -140,7 +145,8 @@ async fn forged_and_stale_events_are_refused_and_leave_nothing() {
     }
     shop.settle().await;
     let mut conn = shop.app.conn().await;
-    let states: Vec<String> = stripe_events::table.select(stripe_events::state).load(&mut conn).await.unwrap();
+    let states: Vec<String> =
+        stripe_events::table.select(stripe_events::state).load(&mut conn).await.unwrap();
     assert_eq!(states, ["ignored"]);
     let too_large = vec![b'x'; 1024 * 1024 + 1];
     let answer = shop.app.post("/v1/stripe/webhooks").raw("application/json", too_large).send().await;
@@ -152,12 +158,12 @@ async fn forged_and_stale_events_are_refused_and_leave_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_about_something_not_known_yet_is_parked_and_then_let_go() {
     let shop = Shop::open().await;
-    let payload = json!({ "id": "evt_parked", "object": "event", "type": "checkout.session.completed", "created": 1,
+    let payload =
+        json!({ "id": "evt_parked", "object": "event", "type": "checkout.session.completed", "created": 1,
         "data": { "object": { "id": "cs_2", "object": "checkout.session",
             "metadata": { "order_id": "ord_x", "payment_id": kindred::types::id::PaymentId::new() } } } })
-    .to_string();
-    let signature =
-        webhook::sign(payload.as_bytes(), WEBHOOK_SECRET, shop.app.app.clock.now().timestamp());
+        .to_string();
+    let signature = webhook::sign(payload.as_bytes(), WEBHOOK_SECRET, shop.app.app.clock.now().timestamp());
     let request = shop.app.post("/v1/stripe/webhooks").raw("application/json", payload);
     request.header("Stripe-Signature", &signature).send().await.ok(200);
     shop.settle().await;
@@ -178,14 +184,16 @@ async fn refunds_in_full_by_amount_and_never_more_than_was_captured() {
     let (person, order) = shop.join("a@b.test", sale).await;
     let manager = shop.app.operator(Role::Manager).await;
     let path = format!("/v1/admin/orders/{}/refunds", order["id"].as_str().unwrap());
-    let refund = |key: &str, body: Value| {
-        shop.app.post(&path).bearer(&manager.token).key(key).json(&body).send()
-    };
+    let refund =
+        |key: &str, body: Value| shop.app.post(&path).bearer(&manager.token).key(key).json(&body).send();
     let money = |amount: i64| json!({ "amount": amount, "currency": "CNY" });
-    let stranger = shop.app.post(&path).bearer(&person.token).key("x").json(&json!({ "reason": "r" })).send().await;
+    let stranger =
+        shop.app.post(&path).bearer(&person.token).key("x").json(&json!({ "reason": "r" })).send().await;
     stranger.refused(403, "forbidden");
     refund("0", json!({ "reason": " " })).await.refused(422, "invalid_field");
-    refund("1", json!({ "reason": "r", "amount": money(20_001) })).await.refused(409, "refund_exceeds_captured");
+    refund("1", json!({ "reason": "r", "amount": money(20_001) }))
+        .await
+        .refused(409, "refund_exceeds_captured");
     // Many at once: together never more than what was captured.
     let keys = ["a", "b", "c", "d", "e"];
     let asked = keys.map(|key| refund(key, json!({ "reason": "r", "amount": money(6_000) })));
@@ -193,11 +201,17 @@ async fn refunds_in_full_by_amount_and_never_more_than_was_captured() {
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 3);
     shop.settle().await;
     let partly = shop.show(&person, &order).await;
-    assert_eq!((&partly["state"], &partly["refunded"]["amount"]), (&json!("partly_refunded"), &json!(18_000)));
+    assert_eq!(
+        (&partly["state"], &partly["refunded"]["amount"]),
+        (&json!("partly_refunded"), &json!(18_000))
+    );
     assert!(shop.membership(&person).await.is_some());
     let rest = refund("rest", json!({ "reason": "goodwill", "restock": true })).await.ok(201);
     assert_eq!(rest["amount"], money(2_000));
-    assert_eq!(refund("rest", json!({ "reason": "goodwill", "restock": true })).await.ok(201)["id"], rest["id"]);
+    assert_eq!(
+        refund("rest", json!({ "reason": "goodwill", "restock": true })).await.ok(201)["id"],
+        rest["id"]
+    );
     shop.settle().await;
     let refunded = shop.show(&person, &order).await;
     assert_eq!(refunded["state"], "refunded");
@@ -222,7 +236,9 @@ async fn a_refund_that_stripe_answers_badly_is_paid_once() {
     let sale = shop.drive(DriveSeed { methods: vec!["card"], ..DriveSeed::default() }).await;
     let manager = shop.app.operator(Role::Manager).await;
     for (index, fault) in
-        [Fault::status("create_refund", 500), Fault::new("create_refund", FaultKind::AnswerLost)].iter().enumerate()
+        [Fault::status("create_refund", 500), Fault::new("create_refund", FaultKind::AnswerLost)]
+            .iter()
+            .enumerate()
     {
         let (person, order) = shop.join(&format!("p{index}@b.test"), sale).await;
         shop.simulator().inject(fault.clone().times(4));
@@ -275,7 +291,8 @@ async fn a_dispute_freezes_and_its_end_resumes_or_revokes() {
         let (person, order) = shop.join(email, sale).await;
         let book = shop.simulator().book();
         let order_id = order["id"].as_str().unwrap();
-        let paid = book.payments.iter().find(|payment| payment.order_id.as_deref() == Some(order_id)).unwrap();
+        let paid =
+            book.payments.iter().find(|payment| payment.order_id.as_deref() == Some(order_id)).unwrap();
         let dispute = shop.simulator().open_dispute(&paid.payment_intent, "fraudulent").unwrap();
         shop.settle().await;
         assert_eq!(shop.membership(&person).await.unwrap()["state"], "frozen");
@@ -304,7 +321,10 @@ async fn an_amount_that_is_not_the_orders_goes_back() {
     shop.pay(&order).await;
     shop.settle().await;
     let order = shop.show(&person, &order).await;
-    assert_eq!((&order["state"], &order["refunds"][0]["reason"]), (&json!("cancelled"), &json!("amount_differs")));
+    assert_eq!(
+        (&order["state"], &order["refunds"][0]["reason"]),
+        (&json!("cancelled"), &json!("amount_differs"))
+    );
     assert_eq!(order["refunds"][0]["amount"]["amount"], 20_000);
     assert_eq!(shop.pool(sale).await, (5_000, 0, 0));
     shop.finish().await;
@@ -335,7 +355,8 @@ async fn a_plan_that_renews_by_card_has_a_customer_and_saves_the_card() {
     let sale = shop.drive(DriveSeed { methods: vec!["card"], renews: "card", ..DriveSeed::default() }).await;
     let (person, _) = shop.join("a@b.test", sale).await;
     let calls = shop.simulator().requests();
-    let created = calls.iter().find(|call| call.p.ends_with("/checkout/sessions") && call.m == "POST").unwrap();
+    let created =
+        calls.iter().find(|call| call.p.ends_with("/checkout/sessions") && call.m == "POST").unwrap();
     assert!(created.b.contains("customer=cus_") && created.b.contains("setup_future_usage"), "{}", created.b);
     let customer: Option<String> = kindred::schema::accounts::table
         .find(person.id)

@@ -122,7 +122,8 @@ impl TestApp {
         use diesel::prelude::*;
         use diesel_async::RunQueryDsl;
         use kindred::schema::jobs;
-        let failed = jobs::table.filter(jobs::last_error.is_not_null()).select((jobs::kind, jobs::last_error));
+        let failed =
+            jobs::table.filter(jobs::last_error.is_not_null()).select((jobs::kind, jobs::last_error));
         failed.load(&mut self.conn().await).await.unwrap()
     }
 

@@ -146,7 +146,8 @@ impl Shop {
         let url = order["payment"]["url"].as_str().expect("a payment page").to_owned();
         let form: HashMap<_, _> = fields.iter().copied().collect();
         let body = serde_urlencoded(&form);
-        let sent = self.app.client.post(url).header("Content-Type", "application/x-www-form-urlencoded").body(body);
+        let sent =
+            self.app.client.post(url).header("Content-Type", "application/x-www-form-urlencoded").body(body);
         sent.timeout(Duration::from_secs(20)).send().await.unwrap().status().as_u16()
     }
 
@@ -192,8 +193,13 @@ fn serde_urlencoded(form: &HashMap<&str, &str>) -> String {
 }
 
 async fn insert_drive(conn: &mut Conn, seed: &DriveSeed, now: DateTime<Utc>) -> Sale {
-    let known: Option<TierId> =
-        tiers::table.filter(tiers::code.eq(seed.tier)).select(tiers::id).first(conn).await.optional().unwrap();
+    let known: Option<TierId> = tiers::table
+        .filter(tiers::code.eq(seed.tier))
+        .select(tiers::id)
+        .first(conn)
+        .await
+        .optional()
+        .unwrap();
     let tier = known.unwrap_or_default();
     if known.is_none() {
         let rank = if seed.tier == "regular" { 10 } else { 20 };
