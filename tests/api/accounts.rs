@@ -297,18 +297,23 @@ async fn a_reset_unlocks_a_locked_account() {
     app.finish().await;
 }
 
-/// A membership that runs for a year, for an account.
+/// A membership for life, with the first number, for an account.
 async fn give_membership(app: &TestApp, account: kindred::types::id::AccountId) {
     let sql = format!(
         "INSERT INTO tiers (id, code, name_zh, name_en, rank, created_at)
              VALUES ('00000000-0000-7000-8000-00000000000a', 'regular', '普通会员', 'Regular', 1, '2026-01-01Z');
-         INSERT INTO memberships (id, account_id, tier_id, chapter_id, state, starts_at, ends_at)
-             VALUES ('00000000-0000-7000-8000-00000000000b', '{account}', '00000000-0000-7000-8000-00000000000a',
-                     '00000000-0000-7000-8000-000000000001', 'active', '{now}', '{end}');
-         INSERT INTO member_numbers VALUES ('KD0001', '{account}', '00000000-0000-7000-8000-000000000001', 1, '{now}')",
+         INSERT INTO memberships (id, account_id, tier_id, chapter_id, state, starts_at)
+             SELECT '00000000-0000-7000-8000-00000000000b', '{account}', t.id, c.id, 'active', '{now}'
+             FROM tiers t, chapters c;
+         INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, anchor_at, starts_at, value_minor,
+                                       value_from, created_at)
+             SELECT '00000000-0000-7000-8000-00000000000c', id, account_id, 'grant', tier_id, starts_at, starts_at, 0,
+                    starts_at, starts_at
+             FROM memberships;
+         UPDATE chapters SET next_sequence = 2;
+         INSERT INTO member_numbers SELECT 'KD0001', '{account}', id, 1, '{now}' FROM chapters",
         account = account.0,
         now = app.app.clock.now().to_rfc3339(),
-        end = (app.app.clock.now() + TimeDelta::days(365)).to_rfc3339(),
     );
     app.conn().await.batch_execute(&sql).await.unwrap();
 }

@@ -42,22 +42,22 @@ owed! {
     "owed_payment_pages",
         "a payment that is being prepared has a job that opens its page",
         "pay", "open_checkout", "payment", "'pay_' || replace(w.id::text, '-', '')",
-        "SELECT p.id, p.state FROM payments p JOIN orders o ON o.id = p.order_id
-         WHERE p.state = 'preparing' AND o.state = 'pending_payment'";
+        "SELECT id, state FROM payments WHERE state = 'preparing'";
     "owed_ends_of_holds",
-        "a pending order whose payment is ready or in process has a job that ends its hold",
+        "a pending order whose page is ready, or whose attempt failed, has a job that ends its hold",
         "ord", "end_hold", "order", "'ord_' || replace(w.id::text, '-', '')",
-        "SELECT o.id, 'payment ' || p.state FROM orders o JOIN payments p ON p.order_id = o.id
-         WHERE p.state IN ('ready', 'processing') AND o.state = 'pending_payment'";
+        "SELECT o.id, 'its last payment is ' || p.state FROM orders o
+         JOIN (SELECT DISTINCT ON (order_id) order_id, state FROM payments ORDER BY order_id, attempt DESC) p
+             ON p.order_id = o.id
+         WHERE o.state = 'pending_payment' AND p.state IN ('ready', 'failed', 'expired', 'succeeded')";
+    "owed_ends_of_processing",
+        "a payment on its way has a job that waits no longer than its time",
+        "pay", "end_processing", "payment", "'pay_' || replace(w.id::text, '-', '')",
+        "SELECT id, state FROM payments WHERE state = 'processing'";
     "owed_free_orders",
         "a pending order with nothing to pay has a job that settles it",
         "ord", "settle_free", "order", "'ord_' || replace(w.id::text, '-', '')",
         "SELECT id, 'nothing is due' FROM orders WHERE state = 'pending_payment' AND due_minor = 0";
-    "owed_ends_of_pages",
-        "a payment whose page may be open though its order ended has a job that closes it",
-        "pay", "close_checkout", "payment", "'pay_' || replace(w.id::text, '-', '')",
-        "SELECT p.id, format('%s, its order is %s', p.state, o.state) FROM payments p JOIN orders o ON o.id = p.order_id
-         WHERE p.state IN ('ready', 'processing') AND o.state <> 'pending_payment'";
     "owed_refunds",
         "a refund that Stripe hasn't been told of has a job that does",
         "ref", "send_refund", "refund", "'ref_' || replace(w.id::text, '-', '')",
@@ -74,4 +74,36 @@ owed! {
         "an active membership that ends has a job that closes it",
         "mem", "expire_membership", "membership", "'mem_' || replace(w.id::text, '-', '')",
         "SELECT id, format('ends %s', ends_at) FROM memberships WHERE state = 'active' AND ends_at IS NOT NULL";
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::jobs::{Job, queue};
+    use crate::types::id::{MailId, MembershipId, OrderId, PaymentId, RefundId};
+
+    /// The statements look for kinds and payloads by these names.
+    #[test]
+    fn the_jobs_that_are_owed_are_called_so() {
+        let (payment, order) = (PaymentId::new(), OrderId::new());
+        let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
+        for (job, kind, field, id) in [
+            (Job::OpenCheckout { payment }, "open_checkout", "payment", payment.to_string()),
+            (Job::EndHold { order }, "end_hold", "order", order.to_string()),
+            (Job::EndProcessing { payment }, "end_processing", "payment", payment.to_string()),
+            (Job::SettleFree { order }, "settle_free", "order", order.to_string()),
+            (Job::SendRefund { refund }, "send_refund", "refund", refund.to_string()),
+            (Job::ApplyEvent { event: "evt_1".to_owned() }, "apply_event", "event", "evt_1".to_owned()),
+            (Job::SendMail { mail }, "send_mail", "mail", mail.to_string()),
+            (Job::ExpireMembership { membership }, "expire_membership", "membership", membership.to_string()),
+        ] {
+            let (stored_kind, payload) = queue::to_columns(&job).unwrap();
+            assert_eq!(stored_kind, kind);
+            assert_eq!(payload, serde_json::json!({ field: id }));
+            let owed = super::ALL.iter().any(|owed| {
+                owed.sql.contains(&format!("kind = '{kind}'")) && owed.sql.contains(&format!("->> '{field}'"))
+            });
+            assert!(owed, "{kind}");
+        }
+        assert_eq!(super::ALL.len(), 8);
+    }
 }

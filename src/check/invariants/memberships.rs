@@ -85,31 +85,50 @@ pub const ALL: &[Invariant] = &[
         name: "term_values",
         says: "a bought term is worth what was paid for its line, over the seconds to its end",
         prefix: "term",
-        // Frozen time that is given back makes a term longer, but its value is spread over the seconds that were paid.
+        // The value is spread over the seconds that were bought. A term is longer than they are only where frozen time
+        // was given back: an operator resumed the membership, or a dispute ended.
         sql: "SELECT t.id, format('value %s over %s s; its line %s, refunded %s, seconds %s', t.value_minor,
                                   t.value_seconds, l.total_minor, l.refunded_minor,
                                   floor(extract(epoch FROM t.ends_at - t.value_from)))
               FROM membership_terms t LEFT JOIN order_lines l ON l.id = t.line_id LEFT JOIN orders o ON o.id = l.order_id
+              LEFT JOIN (SELECT DISTINCT subject_id AS membership_id FROM audit_log
+                         WHERE action = 'membership.resume') g
+                  ON g.membership_id = 'mem_' || replace(t.membership_id::text, '-', '')
+              LEFT JOIN (SELECT DISTINCT o.account_id FROM disputes d JOIN orders o ON o.id = d.order_id
+                         WHERE d.state IN ('won', 'warning_closed')) d ON d.account_id = t.account_id
               WHERE (t.value_seconds IS NULL) <> (t.ends_at IS NULL)
                  OR t.value_seconds > greatest(1, floor(extract(epoch FROM t.ends_at - t.value_from)))
+                 OR (t.value_seconds < greatest(1, floor(extract(epoch FROM t.ends_at - t.value_from)))
+                     AND g.membership_id IS NULL AND d.account_id IS NULL)
                  OR t.value_from < t.starts_at
                  OR t.value_minor > l.total_minor
                  OR t.value_minor < l.total_minor - l.refunded_minor - o.points_minor",
     },
     Invariant {
+        name: "freezes_have_causes",
+        says: "a membership is frozen by an operator, by its member, or for an open dispute of its account",
+        prefix: "mem",
+        sql: "SELECT f.id, f.cause FROM (SELECT id, account_id, unnest(frozen_causes) AS cause FROM memberships) f
+              LEFT JOIN (SELECT 'dispute:dsp_' || replace(d.id::text, '-', '') AS cause, o.account_id
+                         FROM disputes d JOIN orders o ON o.id = d.order_id WHERE d.state = 'open') d
+                  ON d.cause = f.cause AND d.account_id = f.account_id
+              WHERE f.cause NOT IN ('operator', 'member') AND d.cause IS NULL",
+    },
+    Invariant {
         name: "member_numbers",
         says: "a member number is one account's alone and is made of its chapter's sequence, which is below the next one",
         prefix: "",
-        sql: "SELECT n.number, CASE WHEN n.same_number > 1 THEN 'given twice'
-                                    WHEN n.same_account > 1 THEN 'its account has another one'
-                                    WHEN n.same_sequence > 1 THEN 'its sequence was given twice'
-                                    WHEN n.sequence >= c.next_sequence THEN format('the next is %s', c.next_sequence)
-                                    ELSE format('its sequence is %s', n.sequence) END
-              FROM (SELECT number, chapter_id, sequence, count(*) OVER (PARTITION BY number) AS same_number,
-                           count(*) OVER (PARTITION BY account_id) AS same_account,
-                           count(*) OVER (PARTITION BY chapter_id, sequence) AS same_sequence
-                    FROM member_numbers) n JOIN chapters c ON c.id = n.chapter_id
-              WHERE n.same_number > 1 OR n.same_account > 1 OR n.same_sequence > 1 OR n.sequence >= c.next_sequence
+        sql: "SELECT number, 'given twice' FROM member_numbers GROUP BY number HAVING count(*) > 1
+              UNION ALL
+              SELECT min(number), 'its account has another one' FROM member_numbers
+              GROUP BY account_id HAVING count(*) > 1
+              UNION ALL
+              SELECT min(number), 'its sequence was given twice' FROM member_numbers
+              GROUP BY chapter_id, sequence HAVING count(*) > 1
+              UNION ALL
+              SELECT n.number, format('its sequence is %s, the next is %s', n.sequence, c.next_sequence)
+              FROM member_numbers n JOIN chapters c ON c.id = n.chapter_id
+              WHERE n.sequence >= c.next_sequence
                  OR n.number NOT LIKE '%' || lpad(n.sequence::text, greatest(4, length(n.sequence::text)), '0')",
     },
     Invariant {

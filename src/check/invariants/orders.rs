@@ -44,12 +44,33 @@ pub const ALL: &[Invariant] = &[
               WHERE (o.paid_at IS NOT NULL) <> (l.fulfilled_at IS NOT NULL)",
     },
     Invariant {
-        name: "idempotency_keys",
-        says: "an order was placed under one key of its account, and the key leads to it",
+        name: "orders_have_keys",
+        says: "an order was placed under one idempotency key of its account",
         prefix: "ord",
         // Keys are kept for 72 hours; an hour is left for the job that removes them.
-        sql: "SELECT o.id, 'no key leads to it' FROM orders o
-              WHERE o.created_at > (SELECT now FROM clock) - interval '71 hours'
-                AND NOT EXISTS (SELECT FROM idempotency_keys k WHERE k.resource = o.id AND k.account_id = o.account_id)",
+        sql: "SELECT o.id, format('%s keys', coalesce(k.n, 0))
+              FROM orders o LEFT JOIN (SELECT resource, account_id, count(*) AS n FROM idempotency_keys
+                                       WHERE route = 'POST /v1/orders' GROUP BY resource, account_id) k
+                  ON k.resource = o.id AND k.account_id = o.account_id
+              WHERE o.created_at > (SELECT now FROM clock) - interval '71 hours' AND coalesce(k.n, 0) <> 1",
+    },
+    Invariant {
+        name: "keys_have_orders",
+        says: "an idempotency key of an order's route leads to an order of its account",
+        prefix: "",
+        sql: "SELECT k.resource, k.route FROM idempotency_keys k
+              WHERE k.route LIKE 'POST /v1/orders%'
+                AND NOT EXISTS (SELECT FROM orders o WHERE o.id = k.resource AND o.account_id = k.account_id)",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::checkout::orders::service::{CANCEL_ROUTE, ROUTE};
+
+    #[test]
+    fn keys_are_looked_for_under_the_routes_that_write_them() {
+        assert_eq!(ROUTE, "POST /v1/orders");
+        assert!(CANCEL_ROUTE.starts_with(ROUTE));
+    }
+}

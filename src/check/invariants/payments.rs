@@ -36,22 +36,24 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "payment_amounts",
-        says: "a payment asks for what its order's due is; it succeeded when something was captured, and isn't needed \
-               when nothing is due",
+        says: "a payment asks for what its order's due is; it succeeded when something was captured, and none is under \
+               way where nothing is due",
         prefix: "pay",
         sql: "SELECT p.id, format('%s of %s %s, captured %s; due %s %s', p.state, p.amount_minor, p.currency,
                                   p.captured_minor, o.due_minor, o.currency)
               FROM payments p JOIN orders o ON o.id = p.order_id
               WHERE p.amount_minor <> o.due_minor OR p.currency <> o.currency
-                 OR (p.state = 'not_needed') <> (p.amount_minor = 0)
+                 OR (p.amount_minor = 0 AND p.state NOT IN ('not_needed', 'expired'))
+                 OR (p.amount_minor > 0 AND p.state = 'not_needed')
                  OR (p.state = 'succeeded') <> (p.captured_minor > 0)",
     },
     Invariant {
-        name: "one_live_payment",
-        says: "an order has one payment at most that is under way",
+        name: "live_payments",
+        says: "a payment is under way for a pending order alone, and one at a time",
         prefix: "ord",
-        sql: "SELECT order_id, format('%s payments', count(*)) FROM payments
-              WHERE state IN ('preparing', 'ready', 'processing') GROUP BY order_id HAVING count(*) > 1",
+        sql: "SELECT o.id, format('%s, %s payments', o.state, count(*)) FROM payments p JOIN orders o ON o.id = p.order_id
+              WHERE p.state IN ('preparing', 'ready', 'processing') GROUP BY o.id
+              HAVING count(*) > 1 OR o.state <> 'pending_payment'",
     },
     Invariant {
         name: "payment_attempts",

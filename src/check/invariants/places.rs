@@ -33,18 +33,22 @@ pub const ALL: &[Invariant] = &[
         says: "an account, and a normalised address, has one place in a series",
         prefix: "ord",
         // Addresses stay out of the report; the orders' ids lead to them.
-        sql: "SELECT order_id, 'the same person again in ' || series FROM (
-                  SELECT order_id, series, count(*) OVER (PARTITION BY series, account_id) AS by_account,
-                         count(*) OVER (PARTITION BY series, person_key) AS by_address
-                  FROM series_places WHERE released_at IS NULL) places
-              WHERE by_account > 1 OR by_address > 1
-              UNION
-              SELECT order_id, 'the same person again in ' || series FROM (
-                  SELECT o.id AS order_id, d.series,
-                         sum(l.quantity) OVER (PARTITION BY d.series, o.account_id) AS quantity
-                  FROM order_lines l JOIN drives d ON d.id = l.drive_id JOIN orders o ON o.id = l.order_id
-                  WHERE o.state IN ('pending_payment', 'paid', 'fulfilled', 'partly_refunded')
-                    AND NOT EXISTS (SELECT FROM refund_lines r WHERE r.line_id = l.id AND r.restock)) lines
-              WHERE quantity > 1",
+        sql: "SELECT p.order_id, 'the same account again in ' || p.series FROM series_places p
+              JOIN (SELECT series, account_id FROM series_places WHERE released_at IS NULL
+                    GROUP BY series, account_id HAVING count(*) > 1) d
+                  ON d.series = p.series AND d.account_id = p.account_id
+              WHERE p.released_at IS NULL
+              UNION ALL
+              SELECT p.order_id, 'the same address again in ' || p.series FROM series_places p
+              JOIN (SELECT series, person_key FROM series_places WHERE released_at IS NULL
+                    GROUP BY series, person_key HAVING count(*) > 1) d
+                  ON d.series = p.series AND d.person_key = p.person_key
+              WHERE p.released_at IS NULL
+              UNION ALL
+              SELECT min(o.id::text)::uuid, format('%s places in %s by the lines of its account', sum(l.quantity), d.series)
+              FROM order_lines l JOIN drives d ON d.id = l.drive_id JOIN orders o ON o.id = l.order_id
+              WHERE o.state IN ('pending_payment', 'paid', 'fulfilled', 'partly_refunded')
+                AND NOT EXISTS (SELECT FROM refund_lines r WHERE r.line_id = l.id AND r.restock)
+              GROUP BY d.series, o.account_id HAVING sum(l.quantity) > 1",
     },
 ];

@@ -132,7 +132,24 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE idempotency_keys SET account_id = u('cleo') WHERE key = 'eve'",
     ),
     breaks(&["lines_fulfilled"], Id("line", "ada line"), "UPDATE order_lines SET fulfilled_at = NULL WHERE id = u('ada line')"),
-    breaks(&["idempotency_keys"], Id("ord", "eve order"), "DELETE FROM idempotency_keys WHERE key = 'eve'"),
+    breaks(&["orders_have_keys"], Id("ord", "eve order"), "DELETE FROM idempotency_keys WHERE key = 'eve'"),
+    breaks(
+        &["orders_have_keys"],
+        Id("ord", "eve order"),
+        "INSERT INTO idempotency_keys SELECT account_id, route, 'again', body_hash, status, resource, created_at
+         FROM idempotency_keys WHERE key = 'eve'",
+    ),
+    breaks(
+        &["orders_have_keys"],
+        Id("ord", "eve order"),
+        "UPDATE idempotency_keys SET resource = u('abe order'), account_id = u('abe') WHERE key = 'eve'",
+    ),
+    breaks(
+        &["keys_have_orders"],
+        Word("POST /v1/orders/{id}/cancel"),
+        "INSERT INTO idempotency_keys SELECT u('bob'), 'POST /v1/orders/{id}/cancel', key, body_hash, status, resource, created_at
+         FROM idempotency_keys WHERE key = 'eve'",
+    ),
     // Payments.
     breaks(
         &["orders_are_paid"],
@@ -148,7 +165,7 @@ pub const BREAKAGES: &[Breakage] = &[
     ),
     breaks(
         &["captured_is_due", "orders_are_paid", "payment_amounts"],
-        Word("captured 260000"),
+        Word("CNY (captured"),
         "UPDATE payments SET captured_minor = 0, captured_at = NULL WHERE id = u('ada payment 1')",
     ),
     breaks(
@@ -162,9 +179,14 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE payments SET state = 'expired' WHERE id = u('ada payment 1')",
     ),
     breaks(
-        &["one_live_payment"],
+        &["live_payments"],
         Id("ord", "gus order"),
         "DROP INDEX payments_one_live; UPDATE payments SET state = 'preparing' WHERE id = u('gus payment 1')",
+    ),
+    breaks(
+        &["live_payments"],
+        Id("ord", "hal order"),
+        "UPDATE payments SET state = 'ready' WHERE id = u('hal payment 1')",
     ),
     breaks(&["payment_attempts"], Id("ord", "gus order"), "UPDATE payments SET attempt = 3 WHERE id = u('gus payment 2')"),
     // Refunds.
@@ -256,10 +278,12 @@ pub const BREAKAGES: &[Breakage] = &[
     breaks(&["term_values"], Id("term", "ada term"), "UPDATE membership_terms SET value_minor = 19999 WHERE id = u('ada term')"),
     breaks(&["term_values"], Id("term", "ada term"), "UPDATE membership_terms SET value_seconds = value_seconds + 1 WHERE id = u('ada term')"),
     breaks(&["term_values"], Id("term", "bob term"), "UPDATE membership_terms SET value_seconds = 1 WHERE id = u('bob term')"),
+    breaks(&["term_values"], Id("term", "ada term"), "UPDATE membership_terms SET value_seconds = value_seconds - 1 WHERE id = u('ada term')"),
+    breaks(&["freezes_have_causes"], Id("mem", "una membership"), "UPDATE disputes SET state = 'lost', closed_at = t(7)"),
     // Numbers.
     breaks(&["member_numbers"], Word("KD0001"), "UPDATE chapters SET next_sequence = 1"),
     breaks(
-        &["member_numbers", "welcome_mails"],
+        &["member_numbers"],
         Word("KD9999"),
         "UPDATE member_numbers SET number = 'KD9999' WHERE account_id = u('ada')",
     ),
@@ -269,7 +293,7 @@ pub const BREAKAGES: &[Breakage] = &[
         "ALTER TABLE member_numbers DROP CONSTRAINT member_numbers_chapter_id_sequence_key;
          UPDATE member_numbers SET sequence = 1 WHERE number = 'KD0002'",
     ),
-    breaks(&["member_number_gaps"], Word("KD0009"), "UPDATE chapters SET next_sequence = next_sequence + 1"),
+    breaks(&["member_number_gaps"], Word("KD0011"), "UPDATE chapters SET next_sequence = next_sequence + 1"),
     breaks(
         &["members_have_numbers", "member_number_gaps"],
         Id("acc", "ada"),
@@ -279,13 +303,14 @@ pub const BREAKAGES: &[Breakage] = &[
         &["members_have_numbers"],
         Id("acc", "eve"),
         "UPDATE chapters SET next_sequence = next_sequence + 1;
-         INSERT INTO member_numbers SELECT 'KD0009', u('eve'), id, 9, t(5) FROM chapters",
+         INSERT INTO member_numbers SELECT 'KD0011', u('eve'), id, 11, t(5) FROM chapters",
     ),
     // Mails.
-    breaks(&["receipts"], Id("ord", "ada order"), "DELETE FROM mails WHERE cause = 'receipt:' || ext('ord', 'ada order')"),
-    breaks(&["receipts"], Id("ord", "ada order"), "SELECT mail('receipt', 'again', 'ada', '{\"order_number\": \"N-ada\"}')"),
-    breaks(&["receipts"], Id("ord", "eve order"), "SELECT mail('receipt', 'early', 'eve', '{\"order_number\": \"N-eve\"}')"),
-    breaks(&["welcome_mails"], Word("KD0001"), "DELETE FROM mails WHERE kind = 'welcome' AND account_id = u('ada')"),
+    breaks(&["receipts"], Word("N-ada"), "DELETE FROM mails WHERE cause = 'receipt:' || ext('ord', 'ada order')"),
+    breaks(&["receipts"], Word("again"), "SELECT mail('receipt', 'again', 'ada', '{}')"),
+    breaks(&["receipts"], Id("ord", "eve order"), "SELECT mail('receipt', 'receipt:' || ext('ord', 'eve order'), 'eve', '{}')"),
+    breaks(&["welcome_mails"], Id("line", "ada line"), "DELETE FROM mails WHERE cause = 'welcome:' || ext('line', 'ada line')"),
+    breaks(&["welcome_mails"], Word("again"), "SELECT mail('welcome', 'welcome:again', 'ada', '{}')"),
     breaks(
         &["mail_causes"],
         Id("mail", "verify:quin"),
@@ -295,7 +320,12 @@ pub const BREAKAGES: &[Breakage] = &[
     breaks(&["owed_payment_pages"], Id("pay", "eve payment 1"), "UPDATE jobs SET state = 'done' WHERE payload ->> 'payment' = ext('pay', 'eve payment 1')"),
     breaks(&["owed_ends_of_holds"], Id("ord", "finn order"), "DELETE FROM jobs WHERE kind = 'end_hold'"),
     breaks(&["owed_free_orders"], Id("ord", "cleo order"), "DELETE FROM jobs WHERE kind = 'settle_free'"),
-    breaks(&["owed_ends_of_pages"], Id("pay", "ida payment 1"), "DELETE FROM jobs WHERE kind = 'close_checkout'"),
+    breaks(
+        &["owed_ends_of_holds"],
+        Id("ord", "ike order"),
+        "DELETE FROM jobs WHERE payload = jsonb_build_object('order', ext('ord', 'ike order'))",
+    ),
+    breaks(&["owed_ends_of_processing"], Id("pay", "joy payment 1"), "DELETE FROM jobs WHERE kind = 'end_processing'"),
     breaks(&["owed_refunds"], Id("ref", "jan refund"), "DELETE FROM jobs WHERE kind = 'send_refund'"),
     breaks(&["owed_events"], Word("evt_parked"), "DELETE FROM jobs WHERE kind = 'apply_event'"),
     breaks(&["owed_mails"], Id("mail", "verify:quin"), "DELETE FROM jobs WHERE kind = 'send_mail'"),

@@ -51,7 +51,7 @@ BEGIN
         VALUES (u(name || ' payment 1'), u(name || ' order'), 1, CASE price WHEN 0 THEN 'not_needed' ELSE 'preparing' END,
                 price, 'CNY', '{wechat_pay}', t(1));
     INSERT INTO idempotency_keys (account_id, route, key, body_hash, status, resource, created_at)
-        VALUES (u(name), 'place_order', name, '\x', 201, u(name || ' order'), t(1));
+        VALUES (u(name), 'POST /v1/orders', name, '\x', 201, u(name || ' order'), t(1));
     PERFORM CASE price WHEN 0 THEN job('settle_free', 'order', ext('ord', name || ' order'))
                        ELSE job('open_checkout', 'payment', ext('pay', name || ' payment 1')) END;
 END $$;
@@ -79,7 +79,7 @@ BEGIN
     PERFORM move_claims(name, 'held', 'released');
     UPDATE series_places SET released_at = t(2) WHERE order_id = u(name || ' order');
     UPDATE orders SET state = into_state, closed_at = t(2) WHERE id = u(name || ' order');
-    UPDATE payments SET state = 'expired', ended_at = t(2) WHERE order_id = u(name || ' order') AND into_state = 'expired';
+    UPDATE payments SET state = 'expired', ended_at = t(2) WHERE order_id = u(name || ' order');
     UPDATE jobs SET state = 'done', finished_at = t(2) WHERE payload = jsonb_build_object('order', ext('ord', name || ' order'));
 END $$;
 
@@ -95,7 +95,7 @@ DECLARE
     number text;
 BEGIN
     PERFORM move_claims(name, 'held', 'taken');
-    UPDATE orders SET state = 'paid', paid_at = t(4), closed_at = NULL WHERE id = u(name || ' order');
+    UPDATE orders SET state = 'fulfilled', paid_at = t(4), closed_at = NULL WHERE id = u(name || ' order');
     UPDATE order_lines SET fulfilled_at = t(4) WHERE order_id = u(name || ' order');
     UPDATE jobs SET state = 'done', finished_at = t(4) WHERE payload = jsonb_build_object('order', ext('ord', name || ' order'));
     INSERT INTO memberships (id, account_id, tier_id, plan_id, chapter_id, state, starts_at, ends_at)
@@ -110,7 +110,7 @@ BEGIN
     number := 'KD' || lpad(sequence::text, 4, '0');
     INSERT INTO member_numbers VALUES (number, u(name), '00000000-0000-7000-8000-000000000001', sequence, t(4));
     PERFORM mail('receipt', 'receipt:' || ext('ord', name || ' order'), name, jsonb_build_object('order_number', 'N-' || name));
-    PERFORM mail('welcome', 'welcome:' || ext('mem', name || ' membership'), name, jsonb_build_object('number', number));
+    PERFORM mail('welcome', 'welcome:' || ext('line', name || ' line'), name, jsonb_build_object('number', number));
     IF ends IS NOT NULL THEN
         PERFORM job('expire_membership', 'membership', ext('mem', name || ' membership'), 'queued', ends + interval '7 days');
     END IF;
@@ -154,7 +154,8 @@ SELECT place('bob', 'diehard plan', 'diehard drive', 'invitation', 120000), read
 -- Without a drive, and for nothing: waiting, and settled.
 SELECT place('cleo', 'regular plan', NULL, NULL, 0);
 SELECT place('dan', 'regular plan', NULL, NULL, 0), settle('dan');
--- Waiting: for the page, for the money, for the page of a second attempt.
+SELECT place('abe', 'regular plan', NULL, NULL, 0), close('abe', 'cancelled');
+-- Waiting: for the page, for the buyer, for the page of a second attempt, for a second attempt, for money on its way.
 SELECT place('eve', 'regular plan', 'regular drive', NULL, 20000);
 SELECT place('finn', 'diehard plan', 'diehard drive', 'invitation', 120000), ready('finn');
 SELECT place('gus', 'regular plan', 'regular drive', NULL, 20000);
@@ -162,7 +163,12 @@ UPDATE payments SET state = 'failed', ended_at = t(2) WHERE id = u('gus payment 
 INSERT INTO payments (id, order_id, attempt, state, amount_minor, currency, methods, created_at) VALUES
     (u('gus payment 2'), u('gus order'), 2, 'preparing', 20000, 'CNY', '{card}', t(3));
 SELECT job('open_checkout', 'payment', ext('pay', 'gus payment 2'), 'running');
--- Ended without money: expired, cancelled with its page still open.
+SELECT place('ike', 'regular plan', 'regular drive', NULL, 20000), ready('ike');
+UPDATE payments SET state = 'failed', ended_at = t(2) WHERE id = u('ike payment 1');
+SELECT place('joy', 'regular plan', 'regular drive', NULL, 20000), ready('joy');
+UPDATE payments SET state = 'processing' WHERE id = u('joy payment 1');
+SELECT job('end_processing', 'payment', ext('pay', 'joy payment 1'), 'queued', t(3 * 24 * 60));
+-- Ended without money: expired, cancelled with its page still open at Stripe.
 SELECT place('hal', 'regular plan', 'regular drive', NULL, 20000), ready('hal'), close('hal', 'expired');
 SELECT place('ida', 'regular plan', 'regular drive', NULL, 20000), ready('ida'), close('ida', 'cancelled'),
        job('close_checkout', 'payment', ext('pay', 'ida payment 1'));
@@ -198,6 +204,21 @@ INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, pl
     FROM membership_terms WHERE id = u('pia term');
 UPDATE memberships m SET ends_at = t.ends_at FROM membership_terms t
     WHERE t.id = u('pia term 2') AND m.id = u('pia membership');
+-- Frozen by an operator and for a dispute.
+SELECT place('una', 'regular plan', 'regular drive', NULL, 20000), ready('una'), capture('una payment 1'), settle('una');
+INSERT INTO disputes (id, stripe_dispute_id, payment_id, order_id, state, amount_minor, currency, reason, opened_at)
+    VALUES (u('una dispute'), 'dp_1', u('una payment 1'), u('una order'), 'open', 20000, 'CNY', 'fraudulent', t(6));
+UPDATE memberships SET state = 'frozen', frozen_at = t(6), frozen_causes = ARRAY['operator', 'dispute:' || ext('dsp', 'una dispute')]
+    WHERE id = u('una membership');
+-- A gift of an operator, with its welcome.
+SELECT account('vic');
+INSERT INTO memberships (id, account_id, tier_id, plan_id, chapter_id, state, starts_at)
+    VALUES (u('vic membership'), u('vic'), u('diehard tier'), u('diehard plan'), '00000000-0000-7000-8000-000000000001', 'active', t(4));
+INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, plan_id, anchor_at, starts_at, value_minor, value_from, created_at)
+    VALUES (u('vic term'), u('vic membership'), u('vic'), 'grant', u('diehard tier'), u('diehard plan'), t(4), t(4), 0, t(4), t(4));
+INSERT INTO member_numbers SELECT 'KD' || lpad(next_sequence::text, 4, '0'), u('vic'), id, next_sequence, t(4) FROM chapters;
+UPDATE chapters SET next_sequence = next_sequence + 1;
+SELECT mail('welcome', 'welcome:' || ext('term', 'vic term'), 'vic', '{}');
 -- Events of Stripe; mails on their way; a dead job that leaves nothing undone.
 INSERT INTO stripe_events (id, kind, payload, state, received_at) VALUES
     ('evt_received', 'checkout.session.completed', '{}', 'received', t(5)), ('evt_parked', 'refund.updated', '{}', 'parked', t(5)),
