@@ -10,9 +10,13 @@
 mod support;
 
 mod accounts;
+mod applications;
 mod check;
 mod checkout;
 mod dependencies;
+mod drives;
+mod invitations;
+mod memberships;
 mod operators;
 mod payment_faults;
 mod private_postgres;

@@ -79,7 +79,7 @@ pub struct DriveRow {
 
 type Joined = (DriveRow, PlanRow, (i64, i64, i64));
 
-/// The drives of these ids, archived ones too, in no order.
+/// The drives of these ids, archived ones too, newest first.
 ///
 /// # Errors
 /// The database's.
@@ -88,6 +88,7 @@ pub async fn load(conn: &mut Conn, ids: &[DriveId]) -> Result<Vec<Drive>> {
         .inner_join(plans_table::table.inner_join(tiers::table))
         .inner_join(pools::table)
         .filter(drives::id.eq_any(ids))
+        .order(drives::id.desc())
         .select((DriveRow::as_select(), plans::model::COLUMNS, (pools::capacity, pools::held, pools::taken)))
         .load(conn)
         .await?;

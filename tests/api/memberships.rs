@@ -1,0 +1,394 @@
+//! What a member holds: number, card, terms, state from dates; and what operators do to it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kindred::db::{self, Conn};
+use kindred::membership::memberships::service::{self, Activated, Activation};
+use kindred::people::accounts::model::lock_buyers;
+use kindred::people::operators::rules::Role;
+use kindred::types::id::{AccountId, DisputeId, LineId, OrderId, PlanId};
+use serde_json::{Value, json};
+
+use crate::support::Person;
+use crate::support::TestApp;
+use crate::support::catalog::{count_sql, run_sql};
+
+fn time(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+async fn grant(app: &TestApp, operator: &Person, account: AccountId, plan: &Value, key: &str) -> Value {
+    let path = format!("/v1/admin/accounts/{account}/memberships");
+    let body = json!({ "plan": plan["id"], "reason": "A gift of the house." });
+    app.post(&path).bearer(&operator.token).key(key).json(&body).send().await.ok(201)
+}
+
+/// What settling an order does for one line of it, without the money.
+async fn activate(app: &TestApp, account: AccountId, plan: &Value) -> (LineId, Activated) {
+    let (order, line, now) = (OrderId::new(), LineId::new(), app.now());
+    let plan: PlanId = plan["id"].as_str().unwrap().parse().unwrap();
+    let mut conn = app.conn().await;
+    insert_line(&mut conn, order, line, account, plan, now).await;
+    let zone = app.app.settings.timezone;
+    let activation = Activation { account, plan, line, value_minor: 20_000, now, zone };
+    let activated = db::transaction(&app.app.pool, async |conn| {
+        lock_buyers(conn, &[account]).await?;
+        service::activate(conn, &activation).await
+    });
+    (line, activated.await.unwrap())
+}
+
+async fn insert_line(
+    conn: &mut Conn,
+    order: OrderId,
+    line: LineId,
+    account: AccountId,
+    plan: PlanId,
+    now: DateTime<Utc>,
+) {
+    let sql = format!(
+        "INSERT INTO orders (id, number, account_id, state, currency, subtotal_minor, total_minor, due_minor, \
+         explanation, email, locale, consents, success_url, cancel_url, hold_minutes, has_membership, created_at, \
+         paid_at) VALUES ('{}', '{order}', '{}', 'fulfilled', 'CNY', 20000, 20000, 20000, '[]', 'a@b.org', 'en', '{{}}', \
+         '', '', 15, true, '{}', '{}')",
+        order.0,
+        account.0,
+        now.to_rfc3339(),
+        now.to_rfc3339()
+    );
+    run_sql(conn, &sql).await;
+    let sql = format!(
+        "INSERT INTO order_lines (id, order_id, position, kind, plan_id, title, quantity, unit_price_minor, \
+         total_minor) VALUES ('{}', '{}', 0, 'plan', '{}', 'A year', 1, 20000, 20000)",
+        line.0, order.0, plan.0
+    );
+    run_sql(conn, &sql).await;
+}
+
+async fn end_term(app: &TestApp, account: AccountId, line: LineId) {
+    let now = app.now();
+    let ended = db::transaction(&app.app.pool, async |conn| {
+        lock_buyers(conn, &[account]).await?;
+        service::end_term(conn, line, now).await
+    });
+    ended.await.unwrap();
+}
+
+async fn mine(app: &TestApp, person: &Person) -> Value {
+    app.get("/v1/me/membership").bearer(&person.token).send().await.ok(200)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_member_has_number_card_and_a_public_check() {
+    let app = TestApp::spawn().await;
+    let support = app.operator(Role::Support).await;
+    let owner = app.operator(Role::Owner).await;
+    let tier = json!({
+        "code": "diehard", "names": { "zh-CN": "铁杆会员", "en": "Diehard" }, "rank": 20,
+        "benefits": [{ "kind": "free_meals", "names": { "zh-CN": "霸王餐", "en": "Free meals" }, "allowed": 2 }],
+    });
+    let tier = app.make(&owner, "/v1/admin/tiers", &tier).await;
+    let plan = json!({
+        "code": "diehard-year", "tier": tier["id"], "term": "P1Y",
+        "price": { "amount": 120_000, "currency": "CNY" }, "renews": "card", "payment_methods": ["card"],
+    });
+    let plan = app.make(&owner, "/v1/admin/plans", &plan).await;
+    let anna = app.member("anna@example.org").await;
+    app.get("/v1/me/membership").bearer(&anna.token).send().await.refused(404, "no_membership");
+    app.get("/v1/me/membership/card").bearer(&anna.token).send().await.refused(404, "no_membership");
+    app.get("/v1/members/KD0001").send().await.refused(404, "not_found");
+
+    let granted = grant(&app, &support, anna.id, &plan, "first").await;
+    let membership = mine(&app, &anna).await;
+    assert_eq!(membership["id"], granted["id"]);
+    assert_eq!(membership["state"], "active");
+    assert_eq!((&membership["tier"], &membership["tier_name"]), (&json!("diehard"), &json!("铁杆会员")));
+    assert_eq!((&membership["plan"], &membership["renews"]), (&json!("diehard-year"), &json!("card")));
+    assert_eq!((&membership["number"], &membership["chapter"]), (&json!("KD0001"), &json!("default")));
+    assert_eq!(membership["level"], Value::Null);
+    let zone = app.app.settings.timezone;
+    let a_year_on = time(&membership["starts_at"]).with_timezone(&zone) + chrono::Months::new(12);
+    assert_eq!(time(&membership["ends_at"]), a_year_on);
+    let benefit = &membership["benefits"][0];
+    assert_eq!((&benefit["kind"], &benefit["name"]), (&json!("free_meals"), &json!("霸王餐")));
+    assert_eq!((&benefit["allowed"], &benefit["used"], &benefit["left"]), (&json!(2), &json!(0), &json!(2)));
+    assert_eq!(benefit["until"], membership["ends_at"]);
+    // A gift is worth nothing in an upgrade.
+    assert_eq!(membership["worth"]["paid"], json!({ "amount": 0, "currency": "CNY" }));
+
+    let card = app.get("/v1/me/membership/card").bearer(&anna.token).send().await;
+    assert_eq!((card.status, card.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(card.text.contains("KD0001") && card.text.contains("铁杆会员"));
+    let picture = app.get("/v1/me/membership/card").bearer(&anna.token).header("Accept", "image/svg+xml");
+    assert!(picture.send().await.text.starts_with("<svg"));
+    let check = app.get("/v1/members/kd0001").send().await.ok(200);
+    let fields: Vec<_> = check.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(fields.len(), 4);
+    assert_eq!(
+        (&check["number"], &check["valid"], &check["tier"]),
+        (&json!("KD0001"), &json!(true), &json!("diehard"))
+    );
+    assert_eq!(check["since"], membership["starts_at"]);
+    for unknown in ["KD0002", "KD1", "%E7%BD%97", "KD0001%00"] {
+        app.get(&format!("/v1/members/{unknown}")).send().await.refused(404, "not_found");
+    }
+    let mut conn = app.conn().await;
+    assert_eq!(count_sql(&mut conn, "SELECT count(*) AS count FROM mails WHERE kind = 'welcome'").await, 1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_expires_by_the_clock_and_the_number_stays() {
+    let app = TestApp::spawn().await;
+    let owner = app.operator(Role::Owner).await;
+    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let anna = app.member("anna@example.org").await;
+    let (_, first) = activate(&app, anna.id, &plan).await;
+    assert!(!first.extended);
+    assert_eq!(mine(&app, &anna).await["worth"]["paid"]["amount"], 20_000);
+    let end = first.ends_at.unwrap();
+    app.advance(end - app.now()).await;
+    let anna = app.sign_in(&anna.email).await;
+    let over = mine(&app, &anna).await;
+    assert_eq!((&over["state"], &over["worth"]["paid"]["amount"]), (&json!("grace"), &json!(0)));
+    assert_eq!(app.get("/v1/members/KD0001").send().await.ok(200)["valid"], true);
+    app.advance(TimeDelta::days(7)).await;
+    app.drain().await;
+    let anna = app.sign_in(&anna.email).await;
+    let expired = mine(&app, &anna).await;
+    assert_eq!((&expired["state"], &expired["benefits"]), (&json!("expired"), &json!([])));
+    assert_eq!(app.get("/v1/members/KD0001").send().await.ok(200)["valid"], false);
+    let open = "SELECT count(*) AS count FROM memberships WHERE state = 'active'";
+    assert_eq!(count_sql(&mut *app.conn().await, open).await, 0);
+
+    // Who comes back starts anew, with the old number.
+    let (_, second) = activate(&app, anna.id, &plan).await;
+    assert_ne!(second.membership, first.membership);
+    assert_eq!((second.number.as_str(), second.extended), ("KD0001", false));
+    assert_eq!(mine(&app, &anna).await["state"], "active");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_tier_extends_from_the_old_end_and_a_refund_moves_the_rest_up() {
+    let app = TestApp::spawn().await;
+    let owner = app.operator(Role::Owner).await;
+    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let anna = app.member("anna@example.org").await;
+    let (running, first) = activate(&app, anna.id, &plan).await;
+    let (middle, second) = activate(&app, anna.id, &plan).await;
+    let (last, third) = activate(&app, anna.id, &plan).await;
+    assert!(second.extended && third.extended);
+    assert_eq!(Some(second.starts_at), first.ends_at);
+    assert_eq!(Some(third.starts_at), second.ends_at);
+    let zone = app.app.settings.timezone;
+    let anniversary = |years: u32| first.starts_at.with_timezone(&zone) + chrono::Months::new(12 * years);
+    assert_eq!(third.ends_at.unwrap(), anniversary(3));
+    let membership = mine(&app, &anna).await;
+    assert_eq!(time(&membership["ends_at"]), anniversary(3));
+    assert_eq!(membership["worth"]["paid"]["amount"], 60_000);
+
+    // The middle year's money goes back: its length is gone from the end.
+    let length = second.ends_at.unwrap() - second.starts_at;
+    end_term(&app, anna.id, middle).await;
+    end_term(&app, anna.id, middle).await; // once
+    let after = mine(&app, &anna).await;
+    assert_eq!(time(&after["ends_at"]), third.ends_at.unwrap() - length);
+    assert_eq!(after["worth"]["paid"]["amount"], 40_000);
+    // The running year's: the next one starts now.
+    app.advance(TimeDelta::days(100)).await;
+    let anna = app.sign_in(&anna.email).await;
+    let before = app.now();
+    end_term(&app, anna.id, running).await;
+    let after = mine(&app, &anna).await;
+    let left = time(&after["ends_at"]) - before;
+    let year = third.ends_at.unwrap() - third.starts_at;
+    assert!(left >= year && left < year + TimeDelta::seconds(60), "{left}");
+    assert_eq!(
+        after["worth"],
+        json!({ "paid": { "amount": 20_000, "currency": "CNY" }, "used": { "amount": 0, "currency": "CNY" } })
+    );
+    // The last one's: nothing is left, and no grace.
+    end_term(&app, anna.id, last).await;
+    let over = mine(&app, &anna).await;
+    assert_eq!(over["state"], "expired");
+    let check = app.get("/v1/members/KD0001").send().await.ok(200);
+    assert_eq!((&check["valid"], &check["tier"]), (&json!(false), &json!("regular")));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tier_needs_an_upgrade_quote() {
+    let app = TestApp::spawn().await;
+    let owner = app.operator(Role::Owner).await;
+    let (_, regular) = app.tier_and_plan(&owner, "regular").await;
+    let (_, diehard) = app.tier_and_plan(&owner, "diehard").await;
+    let anna = app.member("anna@example.org").await;
+    grant(&app, &owner, anna.id, &regular, "first").await;
+    let path = format!("/v1/admin/accounts/{}/memberships", anna.id);
+    let body = json!({ "plan": diehard["id"], "reason": "Up." });
+    let post = || app.post(&path).bearer(&owner.token).key("second").json(&body).send();
+    post().await.refused(409, "use_upgrade_quote");
+    // A refusal leaves the key free. Once the term is over there is nothing to upgrade from.
+    app.advance(TimeDelta::days(366)).await;
+    let (owner, anna) = (app.sign_in(&owner.email).await, app.sign_in(&anna.email).await);
+    app.post(&path).bearer(&owner.token).key("second").json(&body).send().await.ok(201);
+    assert_eq!(mine(&app, &anna).await["tier"], "diehard");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_time_is_given_back_when_the_last_cause_is_gone() {
+    use kindred::membership::memberships::rules::FreezeCause;
+    let app = TestApp::spawn().await;
+    let owner = app.operator(Role::Owner).await;
+    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let anna = app.member("anna@example.org").await;
+    let (_, activated) = activate(&app, anna.id, &plan).await;
+    let (_, next) = activate(&app, anna.id, &plan).await;
+    let path = format!("/v1/admin/memberships/{}", activated.membership);
+    let act = async |verb: &str, key: &str| {
+        let operator = app.sign_in(&owner.email).await;
+        let body = json!({ "reason": "Abroad." });
+        app.post(&format!("{path}/{verb}")).bearer(&operator.token).key(key).json(&body).send().await
+    };
+    act("resume", "r0").await.refused(409, "membership_not_frozen");
+    app.advance(TimeDelta::days(10)).await;
+    let frozen = act("freeze", "f1").await.ok(200);
+    assert_eq!((&frozen["state"], &frozen["frozen_causes"]), (&json!("frozen"), &json!(["operator"])));
+    let worth = frozen["worth"].clone();
+    act("freeze", "f2").await.refused(409, "membership_frozen");
+    assert_eq!(app.get("/v1/members/KD0001").send().await.ok(200)["valid"], false);
+    let dispute = FreezeCause::Dispute(DisputeId::new());
+    let now = app.now();
+    let account = anna.id;
+    assert!(
+        db::transaction(&app.app.pool, async |conn| service::freeze(conn, account, dispute, now).await)
+            .await
+            .unwrap()
+    );
+
+    // Long past its end: frozen, it doesn't expire.
+    app.advance(TimeDelta::days(900)).await;
+    app.drain().await;
+    let resumed = act("resume", "r1").await.ok(200);
+    assert_eq!(resumed["state"], "frozen", "the dispute still holds");
+    assert_eq!(resumed["worth"], worth);
+    let now = app.now();
+    assert!(
+        db::transaction(&app.app.pool, async |conn| service::resume(conn, account, dispute, now).await)
+            .await
+            .unwrap()
+    );
+    let anna = app.sign_in(&anna.email).await;
+    let membership = mine(&app, &anna).await;
+    assert_eq!(membership["state"], "active");
+    let given_back = now - time(&frozen["frozen_at"]);
+    assert_eq!(time(&membership["ends_at"]), next.ends_at.unwrap() + given_back);
+    assert_eq!(membership["worth"], worth);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_extend_and_revoke_with_a_reason_once_a_key() {
+    let app = TestApp::spawn().await;
+    let support = app.operator(Role::Support).await;
+    let owner = app.operator(Role::Owner).await;
+    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let anna = app.member("anna@example.org").await;
+    let granted = grant(&app, &support, anna.id, &plan, "g").await;
+    let path = format!("/v1/admin/memberships/{}", granted["id"].as_str().unwrap());
+    let post = |verb: &str, key: &str, body: Value| {
+        app.post(&format!("{path}/{verb}")).bearer(&support.token).key(key).json(&body).send()
+    };
+    let month = json!({ "term": "P1M", "reason": "The shop was closed." });
+    let no_key = app.post(&format!("{path}/extend")).bearer(&support.token).json(&month).send().await;
+    no_key.refused(400, "idempotency_key_missing");
+    post("extend", "e", json!({ "term": "P1M" })).await.refused(422, "invalid_field");
+    post("extend", "e", json!({ "term": "P1M", "reason": " " })).await.refused(422, "invalid_field");
+    post("extend", "e", json!({ "term": "P1W", "reason": "x" })).await.refused(422, "invalid_field");
+    app.post(&format!("{path}/extend"))
+        .bearer(&anna.token)
+        .key("e")
+        .json(&month)
+        .send()
+        .await
+        .refused(403, "forbidden");
+    let extended = post("extend", "e", month.clone()).await.ok(200);
+    let zone = app.app.settings.timezone;
+    let start = time(&extended["starts_at"]).with_timezone(&zone);
+    assert_eq!(time(&extended["ends_at"]), start + chrono::Months::new(13));
+    // Repeated, also by twins at once: the same answer, no second month.
+    let twins = futures::future::join_all((0..5).map(|_| post("extend", "e", month.clone()))).await;
+    for twin in twins {
+        assert_eq!(twin.ok(200), extended);
+    }
+    let other = json!({ "term": "P2M", "reason": "The shop was closed." });
+    post("extend", "e", other).await.refused(422, "idempotency_key_reused");
+    // By the membership's id the path of a grant works too.
+    let gift = json!({ "plan": plan["id"], "reason": "Another year." });
+    let longer = post("grant", "g2", gift).await.ok(200);
+    assert_eq!(longer["terms"].as_array().unwrap().len(), 3);
+    let sources: Vec<_> =
+        longer["terms"].as_array().unwrap().iter().map(|term| term["source"].clone()).collect();
+    assert_eq!(sources, ["grant", "extension", "grant"]);
+
+    let revoked = post("revoke", "r", json!({ "reason": "Sold his card." })).await.ok(200);
+    assert_eq!(revoked["state"], "revoked");
+    assert_eq!(post("revoke", "r", json!({ "reason": "Sold his card." })).await.ok(200), revoked);
+    post("revoke", "r2", json!({ "reason": "Again." })).await.refused(409, "membership_not_open");
+    post("extend", "e2", month).await.refused(409, "membership_not_open");
+    assert_eq!(mine(&app, &anna).await["state"], "revoked");
+    assert_eq!(app.get("/v1/members/KD0001").send().await.ok(200)["valid"], false);
+    let logged =
+        "SELECT count(*) AS count FROM audit_log WHERE subject_kind = 'membership' AND reason IS NOT NULL";
+    assert_eq!(count_sql(&mut *app.conn().await, logged).await, 4);
+    let unknown = "/v1/admin/memberships/mem_00000000000000000000000000000000/revoke";
+    let body = json!({ "reason": "x" });
+    app.post(unknown).bearer(&support.token).key("u").json(&body).send().await.refused(404, "not_found");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_new_members_at_once_get_numbers_without_gaps() {
+    let app = TestApp::spawn().await;
+    let owner = app.operator(Role::Owner).await;
+    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let mut accounts = Vec::new();
+    for n in 0..12 {
+        accounts.push(app.seed(&format!("m{n}@example.org"), true, &[]).await);
+    }
+    // Each twice, under two keys: a membership of two years, one number.
+    let calls = accounts.iter().flat_map(|account| [(*account, "a"), (*account, "b")]);
+    let calls = calls.map(|(account, key)| {
+        let key = format!("{account}{key}");
+        let (app, owner, plan) = (&app, &owner, &plan);
+        async move { grant(app, owner, account, plan, &key).await }
+    });
+    futures::future::join_all(calls).await;
+    let list = app.get("/v1/admin/members?limit=100&state=active").bearer(&owner.token).send().await.ok(200);
+    let numbers: BTreeSet<_> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["number"].as_str().unwrap().to_owned())
+        .collect();
+    let expected: BTreeSet<_> = (1..=12).map(|n| format!("KD{n:04}")).collect();
+    assert_eq!(numbers, expected);
+    let mut conn = app.conn().await;
+    assert_eq!(count_sql(&mut conn, "SELECT count(*) AS count FROM memberships").await, 12);
+    assert_eq!(count_sql(&mut conn, "SELECT count(*) AS count FROM membership_terms").await, 24);
+    let one = app.get("/v1/admin/members?number=kd0003").bearer(&owner.token).send().await.ok(200);
+    assert_eq!(one["data"].as_array().unwrap().len(), 1);
+    let detail = app
+        .get(&format!("/v1/admin/members/{}", one["data"][0]["id"].as_str().unwrap()))
+        .bearer(&owner.token)
+        .send()
+        .await
+        .ok(200);
+    assert_eq!(detail["terms"][1]["starts_at"], detail["terms"][0]["ends_at"]);
+    let none = app.get("/v1/admin/members?state=grace").bearer(&owner.token).send().await.ok(200);
+    assert_eq!(none["data"], json!([]));
+    app.finish().await;
+}
