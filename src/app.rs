@@ -1,6 +1,6 @@
 //! The application: what is shared by all requests and jobs, built once, by `main` and by every test alike.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl App {
 /// A built application: a bound listener, running background loops, and a server that waits to be awaited.
 pub struct Application {
     pub app: Arc<App>,
-    pub address: std::net::SocketAddr,
+    pub address: SocketAddr,
     server: Server,
     background: JoinSet<()>,
     placing: JoinHandle<()>,
@@ -104,13 +104,33 @@ impl StopHandle {
     }
 }
 
+/// What an application is built with beside its settings. By default nothing.
+#[derive(Default)]
+pub struct Extras {
+    /// A listener that is bound already; `settings.listen` is then only its name.
+    pub listener: Option<TcpListener>,
+    /// More routes of the same server: the demo's.
+    pub routes: Option<Routes>,
+}
+
+/// Mounts routes, once a worker.
+pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
 impl Application {
+    /// [`Application::build_with`] nothing more.
+    ///
+    /// # Errors
+    /// What is wrong with database, address or settings, fit to be shown at start.
+    pub async fn build(settings: Settings, clock: Clock) -> Result<Self> {
+        Self::build_with(settings, clock, Extras::default()).await
+    }
+
     /// Migrates, connects, binds. `settings.database_url` must be set: who calls has opened the private PostgreSQL where
     /// there is none. Port 0 takes any free port.
     ///
     /// # Errors
     /// What is wrong with database, address or settings, fit to be shown at start.
-    pub async fn build(settings: Settings, clock: Clock) -> Result<Self> {
+    pub async fn build_with(settings: Settings, clock: Clock, extras: Extras) -> Result<Self> {
         let url = settings
             .database_url
             .as_ref()
@@ -120,9 +140,7 @@ impl Application {
         let direct = settings.database_url_direct.as_ref().map_or(url.as_str(), |url| url.expose_secret());
         let postbox = Postbox::new(&settings)?;
         db::migrate(direct).await?;
-        let listener = TcpListener::bind(settings.listen).map_err(|error| {
-            AppError::internal(format!("KINDRED_LISTEN: can't listen on {}: {error}", settings.listen))
-        })?;
+        let listener = extras.listener.map_or_else(|| listen(settings.listen), Ok)?;
         let address = listener.local_addr().map_err(AppError::internal)?;
         let pool = db::pool(&url, settings.database_connections)?;
         let tokens = {
@@ -154,7 +172,7 @@ impl Application {
         for lane in Lane::ALL {
             background.spawn(worker::run_lane(Arc::clone(&app), lane));
         }
-        let server = serve(&app, listener)?;
+        let server = serve(&app, listener, extras.routes)?;
         let placing = tokio::spawn(placer::run(Arc::clone(&app), queue));
         Ok(Self { app, address, server, background, placing })
     }
@@ -187,13 +205,23 @@ fn stripe_client(settings: &StripeSettings) -> Result<Stripe> {
     Stripe::new(config).map_err(AppError::internal)
 }
 
-fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Server> {
+/// # Errors
+/// When the address is taken, or isn't this machine's.
+pub fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .map_err(|error| AppError::internal(format!("KINDRED_LISTEN: can't listen on {address}: {error}")))
+}
+
+fn serve(app: &Arc<App>, listener: TcpListener, extra: Option<Routes>) -> Result<Server> {
     let data = web::Data::from(Arc::clone(app));
     let connections = app.settings.limits.connections;
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let server = HttpServer::new(move || {
-        let data = data.clone();
-        actix_web::App::new().app_data(data.clone()).configure(move |config| http::configure(config, &data))
+        let (data, extra) = (data.clone(), extra.clone());
+        actix_web::App::new()
+            .app_data(data.clone())
+            .configure(move |config| http::configure(config, &data))
+            .configure(move |config| extra.iter().for_each(|routes| routes(config)))
     })
     .workers(workers)
     .max_connections(connections)

@@ -198,11 +198,15 @@ pub const KNOWN_NAMES: [&str; 27] = [
     "KINDRED_LOG",
 ];
 
-impl Settings {
+/// The settings by name as they were given, before they are read.
+#[derive(Clone, Default)]
+pub struct Source(BTreeMap<String, String>);
+
+impl Source {
     /// From the environment, over a file where one is given.
     ///
     /// # Errors
-    /// The first setting that is wrong, missing, or (in a file or with our prefix) unknown.
+    /// A file that can't be read, or the first name that is (in a file or with our prefix) unknown.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut values = BTreeMap::new();
         if let Some(path) = file {
@@ -224,12 +228,49 @@ impl Settings {
         let unknown = values.keys().find(|name| {
             !KNOWN_NAMES.contains(&name.as_str()) && (file.is_some() || name.starts_with("KINDRED_"))
         });
-        if let Some(name) = unknown {
-            return Err(wrong(name, "no such setting"));
+        match unknown {
+            Some(name) => Err(wrong(name, "no such setting")),
+            None => Ok(Self(values)),
         }
-        Self::from_lookup(&|name| values.get(name).cloned())
     }
 
+    /// The value as it was given; an empty one is none.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Gives a value to what has none.
+    #[must_use]
+    pub fn or(mut self, name: &str, value: &str) -> Self {
+        if self.get(name).is_none() {
+            self.0.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|name, _| !names.contains(&name.as_str()));
+        self
+    }
+
+    /// Nothing but where the database is: for commands that need no more, so that a key which is missing or wrong doesn't
+    /// keep anybody from making a backup.
+    #[must_use]
+    pub fn database_only(mut self) -> Self {
+        const NAMES: [&str; 3] = ["DATABASE_URL", "DATABASE_URL_DIRECT", "KINDRED_DATA_DIR"];
+        self.0.retain(|name, _| NAMES.contains(&name.as_str()));
+        self
+    }
+
+    /// # Errors
+    /// The first setting that is wrong or missing.
+    pub fn settings(&self) -> Result<Settings, ConfigError> {
+        Settings::from_lookup(&|name| self.0.get(name).cloned())
+    }
+}
+
+impl Settings {
     /// From any source of values by name.
     ///
     /// # Errors

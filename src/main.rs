@@ -1,15 +1,15 @@
 //! The command line of kindred.
 
-use std::io::Write as _;
+mod cli;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use kindred::app::Application;
-use kindred::config::Settings;
-use kindred::db::attached::attach;
-use kindred::people::operators::command::{self, OperatorCommand};
-use kindred::ports::clock::Clock;
+use kindred::config::{Settings, Source};
+use kindred::people::operators::command::OperatorCommand;
+
+use cli::{Logs, Outcome, database};
 
 #[derive(Parser)]
 #[command(name = "kindred", version, about = "The backend of a membership shop")]
@@ -25,6 +25,15 @@ struct Arguments {
 enum Command {
     /// Runs the shop's backend.
     Serve,
+    /// Runs a shop with demo data, a simulator in Stripe's place and an inbox for its mails, for this machine alone.
+    Demo,
+    #[command(flatten)]
+    Database(DatabaseCommand),
+}
+
+/// Commands that need the database and no other setting.
+#[derive(Subcommand)]
+enum DatabaseCommand {
     /// Brings the database up to date and ends.
     Migrate,
     /// Makes operators.
@@ -37,70 +46,52 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Writes all that the database holds into a file, at any time.
+    Backup { file: PathBuf },
+    /// Reads a backup into an empty database.
+    Restore {
+        file: PathBuf,
+        /// Replace all that the database holds.
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    init_logs();
-    match run(arguments).await {
+    match run(Arguments::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!("{error}");
+            cli::complain(&*error);
             ExitCode::FAILURE
         }
     }
 }
 
-fn init_logs() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("KINDRED_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
-
-async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let settings = Settings::load(arguments.config.as_deref())?;
+async fn run(arguments: Arguments) -> Outcome {
+    let source = Source::load(arguments.config.as_deref())?;
     match arguments.command {
         Command::Serve => {
-            let application = Application::build(settings, Clock::real()).await?;
-            let stop = application.stop_handle();
-            tokio::spawn(async move {
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    stop.stop().await;
-                }
-            });
-            application.run().await?;
+            cli::init_logs(&source, Logs::Json);
+            cli::serve::run(source.settings()?).await
         }
-        Command::Operator(operator) => {
-            let database = attach(&settings).await?;
-            let said = run_operator(operator, database.url()).await;
-            database.leave().await;
-            writeln!(std::io::stdout(), "{}", said?)?;
+        Command::Demo => {
+            cli::init_logs(&source, Logs::Human("warn,kindred=info"));
+            cli::demo::run(source).await
         }
-        Command::Migrate => {
-            let database = attach(&settings).await?;
-            let done = kindred::db::migrate(database.url()).await;
-            database.leave().await;
-            done?;
+        Command::Database(command) => {
+            cli::init_logs(&source, Logs::Human("warn"));
+            on_database(command, &source.database_only().settings()?).await
         }
-        Command::Check { json } => return check(&settings, json).await,
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-async fn check(settings: &Settings, json: bool) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let database = attach(settings).await?;
-    let report = match database.connect().await {
-        Ok(mut conn) => kindred::check::run(&mut conn, &Clock::real()).await,
-        Err(error) => Err(error),
-    };
-    database.leave().await;
-    let report = report?;
-    let text = if json { serde_json::to_string(&report)? } else { report.to_string() };
-    writeln!(std::io::stdout(), "{text}")?;
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn run_operator(operator: OperatorCommand, url: &str) -> Result<String, Box<dyn std::error::Error>> {
-    kindred::db::migrate(url).await?;
-    Ok(command::run(operator, &kindred::db::pool(url, 2)?).await?)
+async fn on_database(command: DatabaseCommand, settings: &Settings) -> Outcome {
+    match command {
+        DatabaseCommand::Migrate => database::migrate(settings).await,
+        DatabaseCommand::Operator(command) => database::operator(settings, command).await,
+        DatabaseCommand::Check { json } => database::check(settings, json).await,
+        DatabaseCommand::Backup { file } => database::backup(settings, &file).await,
+        DatabaseCommand::Restore { file, force } => database::restore(settings, &file, force).await,
+    }
 }

@@ -1,3 +1,4 @@
 //! What development and proof need and production never reaches: it refuses to run beside a live key.
 
+pub mod demo;
 pub mod stripe;

@@ -117,7 +117,8 @@ pub async fn check(
 fn wait_of(request: &ServiceRequest) -> Option<Duration> {
     let app = request.app_data::<web::Data<App>>()?;
     let path = request.path();
-    if path == UNLIMITED {
+    // The demo's own: its Stripe, which calls and is called from loopback.
+    if path == UNLIMITED || (app.settings.demo && path.starts_with("/dev/")) {
         return None;
     }
     let address = client::address(request.head(), &app.settings.trusted_proxies)?;

@@ -7,11 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use futures::future::BoxFuture;
 
 use super::{Job, Outcome, queue, worker};
 use crate::app::App;
 use crate::db::{self, Conn};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::messages::mails;
 use crate::ports::clock::machine_now;
 use crate::schema::{
@@ -147,31 +148,70 @@ pub async fn purge(app: &App) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Moves the shop's clock forward by `by`, from due time to due time: at each, what became due is run before time goes
-/// on. Answers when nothing due is left.
+/// Somebody outside who lives by the shop's clock: the simulator in Stripe's place.
+pub struct Outside<'a> {
+    /// When the next thing happens there.
+    pub next_due: &'a (dyn Fn() -> Option<DateTime<Utc>> + Sync),
+    /// Does what is due there, and waits until we have been told of it; false when that takes too long.
+    pub run_due: &'a (dyn Fn() -> BoxFuture<'static, bool> + Sync),
+}
+
+/// How long all that is due at one time may take, of the machine's time.
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// [`advance_clock_with`] nobody outside.
 ///
 /// # Errors
 /// The database's, or `busy` when work that became due doesn't end.
 pub async fn advance_clock(app: &App, by: TimeDelta) -> Result<DateTime<Utc>> {
-    let limit = Duration::from_secs(60);
+    let nobody = Outside { next_due: &|| None, run_due: &|| Box::pin(async { true }) };
+    advance_clock_with(app, by, &nobody).await
+}
+
+/// Moves the shop's clock forward by `by`, from due time to due time: at each, what became due here and outside is run
+/// before time goes on. Answers when nothing due is left. What is periodic runs once, at the end: it makes up for what it
+/// missed.
+///
+/// # Errors
+/// The database's, or `busy` when work that became due doesn't end.
+pub async fn advance_clock_with(app: &App, by: TimeDelta, outside: &Outside<'_>) -> Result<DateTime<Utc>> {
     let target = app.clock.now() + by;
-    worker::drain(app, limit).await?;
+    settle(app, outside).await?;
     loop {
         let mut conn = db::connect(&app.pool).await?;
         let now = app.clock.now();
-        let next = queue::next_due(&mut conn).await?.filter(|at| *at <= target);
-        let Some(at) = next else { break };
+        let ours = queue::next_due(&mut conn).await?;
+        let next = ours.into_iter().chain((outside.next_due)()).min();
+        let Some(at) = next.filter(|at| *at <= target) else { break };
         raise_clock(app, &mut conn, (at - now).max(TimeDelta::zero())).await?;
         drop(conn);
-        worker::drain(app, limit).await?;
+        settle(app, outside).await?;
     }
     let mut conn = db::connect(&app.pool).await?;
     let left = (target - app.clock.now()).max(TimeDelta::zero());
     raise_clock(app, &mut conn, left).await?;
     queue_due(app, &mut conn).await?;
     drop(conn);
-    worker::drain(app, limit).await?;
+    settle(app, outside).await?;
     Ok(app.clock.now())
+}
+
+/// Until nothing is due here or outside: each side's work may make some for the other.
+async fn settle(app: &App, outside: &Outside<'_>) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + SETTLE_LIMIT;
+    loop {
+        let told = (outside.run_due)().await;
+        let now = app.clock.now();
+        let due_here = queue::next_due(&mut *db::connect(&app.pool).await?).await?;
+        let due_outside = (outside.next_due)();
+        if told && !due_here.into_iter().chain(due_outside).any(|at| at <= now) {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() > deadline {
+            return Err(Code::Busy.because("Work is still due."));
+        }
+        worker::drain(app, SETTLE_LIMIT).await?;
+    }
 }
 
 async fn raise_clock(app: &App, conn: &mut Conn, by: TimeDelta) -> Result<()> {

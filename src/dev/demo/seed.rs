@@ -1,0 +1,110 @@
+//! The demo's data: Luoji's first drive, an operator, and three people of whom two are members.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::json;
+
+use crate::app::App;
+use crate::audit::Actor;
+use crate::db::idempotency::{self, Request};
+use crate::db::{self, Conn};
+use crate::error::{AppError, Result};
+use crate::membership::memberships::operators::{self, Action, Asked, Target};
+use crate::membership::seed::luoji;
+use crate::people::accounts::model::find_by_email;
+use crate::people::accounts::service::{NewSeed, seed_all};
+use crate::people::operators::rules::Role;
+use crate::schema::{drives, member_numbers, plans, tiers};
+use crate::types::email::Email;
+use crate::types::id::{AccountId, PlanId};
+use crate::types::locale::Locale;
+
+const OWNER: &str = "owner@demo.test";
+/// Who is a member of which tier from the start. They get the first two numbers.
+const MEMBERS: [(&str, &str); 2] = [("regular@demo.test", "regular"), ("diehard@demo.test", "diehard")];
+
+/// The real drive was over in five hours; who looks at the demo may take longer, also after moving its clock.
+const OPEN_FOR: TimeDelta = TimeDelta::days(3_650);
+
+fn email(text: &str) -> Result<Email> {
+    text.parse().map_err(|_| AppError::internal("a demo address is wrong"))
+}
+
+/// # Errors
+/// The database's.
+pub async fn is_written(conn: &mut Conn) -> Result<bool> {
+    Ok(find_by_email(conn, &email(OWNER)?).await?.is_some())
+}
+
+/// Writes catalog and people, in the caller's transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn write(conn: &mut Conn, password_hash: &str, now: DateTime<Utc>) -> Result<()> {
+    let people = [
+        (OWNER, "Owner", Locale::En, vec![Role::Owner]),
+        ("regular@demo.test", "小普", Locale::ZhCn, Vec::new()),
+        ("diehard@demo.test", "小铁", Locale::ZhCn, Vec::new()),
+        ("visitor@demo.test", "Visitor", Locale::En, Vec::new()),
+    ];
+    let mut seeds = Vec::new();
+    for (address, name, locale, roles) in people {
+        seeds.push(NewSeed {
+            email: email(address)?,
+            password_hash: password_hash.to_owned(),
+            name: Some(name.to_owned()),
+            locale,
+            is_verified: true,
+            roles,
+        });
+    }
+    seed_all(conn, &seeds, now).await?;
+    luoji(conn, now).await?;
+    diesel::update(drives::table).set(drives::closes_at.eq(now + OPEN_FOR)).execute(conn).await?;
+    Ok(())
+}
+
+/// Makes members of those who are to be members, as an operator does; who has been one stays as he is.
+///
+/// # Errors
+/// The database's.
+pub async fn grant(app: &App) -> Result<()> {
+    for (address, tier) in MEMBERS {
+        let mut conn = db::connect(&app.pool).await?;
+        let owner = account(&mut conn, OWNER).await?;
+        let member = account(&mut conn, address).await?;
+        let known = member_numbers::table.filter(member_numbers::account_id.eq(member));
+        if diesel::select(diesel::dsl::exists(known)).get_result(&mut conn).await? {
+            continue;
+        }
+        let plan: PlanId = plans::table
+            .inner_join(tiers::table)
+            .filter(tiers::code.eq(tier))
+            .order(plans::id)
+            .select(plans::id)
+            .first(&mut conn)
+            .await?;
+        drop(conn);
+        let asked = Asked {
+            actor: Actor::Operator(owner),
+            target: Target::Account(member),
+            action: Action::Grant(plan),
+            reason: "demo data".to_owned(),
+            request: Request {
+                account: owner,
+                route: "demo",
+                key: address.to_owned(),
+                body_hash: idempotency::hash(&json!({ "plan": plan }))?,
+            },
+            status: 201,
+        };
+        operators::act(app, &asked).await?;
+    }
+    Ok(())
+}
+
+async fn account(conn: &mut Conn, address: &str) -> Result<AccountId> {
+    let found = find_by_email(conn, &email(address)?).await?;
+    found.map(|row| row.id).ok_or_else(|| AppError::internal("the demo data are incomplete"))
+}
