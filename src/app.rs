@@ -2,10 +2,12 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, web};
+use chrono::TimeDelta;
 use kindred_stripe::Stripe;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
@@ -18,14 +20,15 @@ use crate::config::{Settings, StripeSettings};
 use crate::db::{self, Conn, Pool};
 use crate::error::{AppError, Result};
 use crate::http;
-use crate::http::metrics::Metrics;
+use crate::http::limits::Limiters;
+use crate::http::metrics::{self, Metrics};
 use crate::jobs::worker::Wakers;
 use crate::jobs::{Lane, schedule, worker};
 use crate::membership::catalog::service::Catalog;
 use crate::messages::mails::Postbox;
 use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
-use crate::ports::clock::Clock;
+use crate::ports::clock::{Clock, machine_now};
 
 /// One try of a call to Stripe; the adapter makes a few.
 const STRIPE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,6 +49,9 @@ pub struct App {
     pub waiting: WaitingRoom,
     stripe: Option<Stripe>,
     pub catalog: Catalog,
+    pub limiters: Limiters,
+    /// The machine's time of the last good pulse, in microseconds.
+    beaten_at: AtomicI64,
     /// True once the app is stopping.
     pub shutdown: watch::Sender<bool>,
 }
@@ -77,6 +83,17 @@ impl App {
         self.stripe
             .as_ref()
             .ok_or_else(|| AppError::internal("STRIPE_SECRET_KEY: nothing can be paid without it"))
+    }
+
+    /// The pulse has gone through.
+    pub fn has_beaten(&self) {
+        self.beaten_at.store(machine_now().timestamp_micros(), Ordering::Relaxed);
+    }
+
+    /// How long ago that was: part of readiness.
+    pub fn pulse_age(&self) -> TimeDelta {
+        let micros = machine_now().timestamp_micros() - self.beaten_at.load(Ordering::Relaxed);
+        TimeDelta::microseconds(micros)
     }
 }
 
@@ -162,6 +179,8 @@ impl Application {
             metrics: Metrics::new(),
             postbox,
             catalog: Catalog::default(),
+            limiters: Limiters::new(&settings.limits),
+            beaten_at: AtomicI64::new(0),
             shutdown: watch::Sender::new(false),
             settings,
         });
@@ -171,6 +190,9 @@ impl Application {
         background.spawn(waiting::run(Arc::clone(&app)));
         for lane in Lane::ALL {
             background.spawn(worker::run_lane(Arc::clone(&app), lane));
+        }
+        if let Some(metrics) = metrics::server(&app)? {
+            background.spawn(run_metrics(Arc::clone(&app), metrics));
         }
         let server = serve(&app, listener, extras.routes)?;
         let placing = tokio::spawn(placer::run(Arc::clone(&app), queue));
@@ -214,19 +236,16 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener> {
 
 fn serve(app: &Arc<App>, listener: TcpListener, extra: Option<Routes>) -> Result<Server> {
     let data = web::Data::from(Arc::clone(app));
-    let connections = app.settings.limits.connections;
+    let limits = &app.settings.limits;
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let server = HttpServer::new(move || {
-        let (data, extra) = (data.clone(), extra.clone());
-        actix_web::App::new()
-            .app_data(data.clone())
-            .configure(move |config| http::configure(config, &data))
-            .configure(move |config| extra.iter().for_each(|routes| routes(config)))
+        let extra = extra.clone();
+        http::application(data.clone()).configure(move |config| extra.iter().for_each(|routes| routes(config)))
     })
     .workers(workers)
-    .max_connections(connections)
+    .max_connections((limits.connections / workers).max(1))
     // A client that opens a connection and says nothing must not keep it.
-    .client_request_timeout(std::time::Duration::from_secs(10))
+    .client_request_timeout(std::time::Duration::from_secs(u64::from(limits.head_seconds)))
     .client_disconnect_timeout(std::time::Duration::from_secs(2))
     .keep_alive(std::time::Duration::from_secs(30))
     .shutdown_timeout(10)
@@ -235,4 +254,12 @@ fn serve(app: &Arc<App>, listener: TcpListener, extra: Option<Routes>) -> Result
     .map_err(AppError::internal)?
     .run();
     Ok(server)
+}
+
+async fn run_metrics(app: Arc<App>, server: Server) {
+    let (handle, mut shutdown) = (server.handle(), app.shutdown.subscribe());
+    tokio::select! {
+        ended = server => tracing::warn!(?ended, "the metrics server ended"),
+        _ = shutdown.changed() => handle.stop(false).await,
+    }
 }

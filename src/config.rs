@@ -107,6 +107,8 @@ pub struct Limits {
     pub placer_queue: usize,
     /// Open connections an instance takes.
     pub connections: usize,
+    /// Seconds after which a connection that hasn't sent a whole request head is closed.
+    pub head_seconds: u32,
 }
 
 impl Default for Limits {
@@ -118,6 +120,7 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             placer_queue: 2_000,
             connections: 10_000,
+            head_seconds: 10,
         }
     }
 }
@@ -168,7 +171,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 27] = [
+pub const KNOWN_NAMES: [&str; 28] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -193,6 +196,7 @@ pub const KNOWN_NAMES: [&str; 27] = [
     "KINDRED_LIMIT_BODY_BYTES",
     "KINDRED_LIMIT_PLACER_QUEUE",
     "KINDRED_LIMIT_CONNECTIONS",
+    "KINDRED_LIMIT_HEAD_SECONDS",
     "KINDRED_ACCESS_TOKEN_MINUTES",
     "KINDRED_REFRESH_TOKEN_DAYS",
     "KINDRED_LOG",
@@ -425,6 +429,7 @@ fn limits(read: &Reader) -> Result<Limits, ConfigError> {
         body_bytes: size("KINDRED_LIMIT_BODY_BYTES", default.body_bytes)?,
         placer_queue: size("KINDRED_LIMIT_PLACER_QUEUE", default.placer_queue)?,
         connections: size("KINDRED_LIMIT_CONNECTIONS", default.connections)?,
+        head_seconds: number("KINDRED_LIMIT_HEAD_SECONDS", default.head_seconds)?,
     })
 }
 

@@ -2,11 +2,13 @@
 
 mod cli;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kindred::config::{Settings, Source};
+use kindred::dev::rehearse;
 use kindred::people::operators::command::OperatorCommand;
 
 use cli::{Logs, Outcome, database};
@@ -27,6 +29,13 @@ enum Command {
     Serve,
     /// Runs a shop with demo data, a simulator in Stripe's place and an inbox for its mails, for this machine alone.
     Demo,
+    /// Prints the OpenAPI document.
+    Openapi,
+    /// Rehearses a sale on a throw-away database, with thousands of buyers; fails unless everything was sold, once.
+    Rehearse(rehearse::Options),
+    /// An instance under rehearsal.
+    #[command(hide = true)]
+    RehearsalInstance,
     #[command(flatten)]
     Database(DatabaseCommand),
 }
@@ -69,6 +78,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Outcome {
+    // Needs no settings: a build without any prints it.
+    if let Command::Openapi = arguments.command {
+        std::io::stdout().write_all(kindred::http::openapi::text().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let source = Source::load(arguments.config.as_deref())?;
     match arguments.command {
         Command::Serve => {
@@ -82,6 +96,19 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Database(command) => {
             cli::init_logs(&source, Logs::Human("warn"));
             on_database(command, &source.database_only().settings()?).await
+        }
+        Command::Openapi => Ok(ExitCode::SUCCESS),
+        Command::Rehearse(options) => {
+            cli::init_logs(&source, Logs::Human("warn"));
+            let report = rehearse::run(&options).await?;
+            let text = if options.json { serde_json::to_string(&report)? } else { report.to_string() };
+            writeln!(std::io::stdout(), "{text}")?;
+            Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::RehearsalInstance => {
+            cli::init_logs(&source, Logs::Json);
+            rehearse::instance::serve(source.settings()?).await?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

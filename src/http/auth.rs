@@ -1,10 +1,14 @@
 //! Who is calling, and may they: extractors, so that a handler's signature says who may call it.
 
+use std::future::ready;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
-use actix_web::dev::Payload;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures::future::LocalBoxFuture;
 
 use crate::app::App;
@@ -68,25 +72,57 @@ async fn maybe_caller(request: HttpRequest) -> Result<Option<Caller>> {
     caller(&*app_of(&request)?, &token).await.map(Some)
 }
 
-async fn staff<R: Right>(request: HttpRequest) -> Result<Staff<R>> {
-    let token = bearer_token(&request)?.ok_or(Code::Unauthenticated)?;
-    let app = app_of(&request)?;
-    let (actor, account, roles) = if token.starts_with(api_keys::rules::PREFIX) {
+/// Who calls an operators' route, before it is asked what for.
+struct Identity {
+    actor: Actor,
+    account: AccountId,
+    roles: Vec<Role>,
+}
+
+async fn identify(request: &HttpRequest) -> Result<Identity> {
+    let token = bearer_token(request)?.ok_or(Code::Unauthenticated)?;
+    let app = app_of(request)?;
+    let identity = if token.starts_with(api_keys::rules::PREFIX) {
         let mut conn = db::connect(&app.pool).await?;
         let key = api_keys::model::find_live(&mut conn, &token, app.clock.now()).await?;
         let key = key.ok_or(Code::Unauthenticated)?;
-        (Actor::ApiKey(key.id), key.created_by, key.roles())
+        Identity { actor: Actor::ApiKey(key.id), account: key.created_by, roles: key.roles() }
     } else {
-        let caller = caller(&app, &token).await?;
+        let Caller { account, .. } = caller(&app, &token).await?;
         let mut conn = db::connect(&app.pool).await?;
-        let (roles, is_verified) = accounts::model::roles(&mut conn, caller.account).await?;
+        let (roles, is_verified) = accounts::model::roles(&mut conn, account).await?;
         if !roles.is_empty() && !is_verified {
             return Err(Code::EmailNotVerified.error());
         }
-        (Actor::Operator(caller.account), caller.account, roles)
+        Identity { actor: Actor::Operator(account), account, roles }
     };
-    if roles.iter().any(|role| R::is_given_to(*role)) {
-        Ok(Staff { actor, account, roles, right: PhantomData })
+    if identity.roles.is_empty() { Err(Code::Forbidden.error()) } else { Ok(identity) }
+}
+
+/// Middleware before the operators' routes: who isn't an operator gets no further, whatever a handler asks for. It also
+/// lets [`Staff`] refuse before a body is looked at, so that nobody learns from an error what a body should be.
+///
+/// # Errors
+/// What the request ends with.
+pub async fn identify_staff<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> std::result::Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    if request.path().starts_with("/v1/admin/") {
+        match identify(request.request()).await {
+            Ok(identity) => {
+                request.extensions_mut().insert(Rc::new(identity));
+            }
+            Err(error) => return Ok(request.error_response(error).map_into_right_body()),
+        }
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+fn staff<R: Right>(identity: &Identity) -> Result<Staff<R>> {
+    if identity.roles.iter().any(|role| R::is_given_to(*role)) {
+        let Identity { actor, account, roles } = identity;
+        Ok(Staff { actor: *actor, account: *account, roles: roles.clone(), right: PhantomData })
     } else {
         Err(Code::Forbidden.error())
     }
@@ -117,6 +153,11 @@ impl<R: Right> FromRequest for Staff<R> {
     type Future = LocalBoxFuture<'static, Result<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Box::pin(staff(request.clone()))
+        let known = request.extensions().get::<Rc<Identity>>().map(|identity| staff(identity));
+        if let Some(staff) = known {
+            return Box::pin(ready(staff));
+        }
+        let request = request.clone();
+        Box::pin(async move { staff(&identify(&request).await?) })
     }
 }

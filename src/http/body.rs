@@ -1,6 +1,8 @@
 //! The JSON body extractor: 400 where it can't be parsed, 415 for another media type, 413 past the limit, 422 with the
 //! field's path where it is JSON but not what the call takes (wrong type, unknown or missing field).
 
+use std::time::Duration;
+
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures::future::LocalBoxFuture;
@@ -37,15 +39,19 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
+/// A body that trickles in for longer is given up.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
 /// Reads a body of at most `limit` bytes.
 ///
 /// # Errors
-/// `body_too_large`, or `malformed_request` when it breaks off.
+/// `body_too_large`, `request_timeout`, or `malformed_request` when it breaks off.
 pub async fn read(payload: web::Payload, limit: usize) -> Result<web::Bytes> {
-    match payload.to_bytes_limited(limit).await {
-        Err(_) => Err(Code::BodyTooLarge.error()),
-        Ok(Err(_)) => Err(Code::MalformedRequest.error()),
-        Ok(Ok(bytes)) => Ok(bytes),
+    match tokio::time::timeout(TIME_LIMIT, payload.to_bytes_limited(limit)).await {
+        Err(_) => Err(Code::RequestTimeout.error()),
+        Ok(Err(_)) => Err(Code::BodyTooLarge.error()),
+        Ok(Ok(Err(_))) => Err(Code::MalformedRequest.error()),
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
     }
 }
 

@@ -27,15 +27,10 @@ const MOST_ADDRESSES: usize = 100_000;
 /// Requests between two looks at what can be forgotten.
 const CLEAN_EVERY: u32 = 4_096;
 
-/// Calls that try a secret or send a mail to an address: they get the stricter limit as well.
-const CREDENTIAL_CALLS: [(Method, &str); 6] = [
-    (Method::POST, "/v1/accounts"),
-    (Method::POST, "/v1/sessions"),
-    (Method::POST, "/v1/email-verifications"),
-    (Method::POST, "/v1/password-resets"),
-    (Method::PUT, "/v1/password-resets"),
-    (Method::DELETE, "/v1/me"),
-];
+/// Where passwords, addresses and one-time tokens are tried, or a mail is sent to an address that the caller names. Not
+/// refreshing: its tokens can't be guessed, and many people behind one address refresh all the time.
+const CREDENTIAL_PATHS: [&str; 4] =
+    ["/v1/accounts", "/v1/sessions", "/v1/password-resets", "/v1/email-verifications"];
 
 /// Stripe sends thousands of events from few addresses in a rush; each is signed.
 const UNLIMITED: &str = "/v1/stripe/webhooks";
@@ -130,10 +125,10 @@ fn wait_of(request: &ServiceRequest) -> Option<Duration> {
     app.limiters.credentials.check(address)
 }
 
-/// The router takes `/v1/%73essions` for `/v1/sessions`, so this has to as well.
+/// These have the stricter limit as well. The router takes `/v1/%73essions` for `/v1/sessions`, so this has to too.
 fn is_credential_call(method: &Method, path: &str) -> bool {
     let path = percent_decode_str(path).decode_utf8_lossy();
-    CREDENTIAL_CALLS.iter().any(|(known, call)| known == method && *call == path)
+    !method.is_safe() && CREDENTIAL_PATHS.contains(&&*path)
 }
 
 /// An IPv6 customer has a whole /64: its addresses count as one.

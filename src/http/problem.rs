@@ -32,26 +32,31 @@ impl ResponseError for AppError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        let problem = Problem {
-            kind: "about:blank",
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
-            status: status.as_u16(),
-            code: self.code.as_str(),
-            detail: self.detail.clone().into_owned(),
-            errors: self.errors.clone(),
-            request_id: None,
-        };
-        let mut response = HttpResponse::build(status);
-        response.insert_header((CONTENT_TYPE, "application/problem+json"));
-        // RFC 9110 §15.5.2 asks for a challenge with every 401.
-        if status == StatusCode::UNAUTHORIZED {
-            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
-        }
-        if let Some(seconds) = self.retry_after_seconds {
-            response.insert_header((RETRY_AFTER, seconds.to_string()));
-        }
-        let bytes = serde_json::to_vec(&problem).unwrap_or_default();
-        response.body(bytes)
+        response(self, None)
     }
+}
+
+/// A refusal as it goes out.
+pub fn response(error: &AppError, request_id: Option<String>) -> HttpResponse {
+    let status = error.status_code();
+    let problem = Problem {
+        kind: "about:blank",
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        code: error.code.as_str(),
+        detail: error.detail.clone().into_owned(),
+        errors: error.errors.clone(),
+        request_id,
+    };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, "application/problem+json"));
+    // RFC 9110 §15.5.2 asks for a challenge with every 401.
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+    }
+    if let Some(seconds) = error.retry_after_seconds {
+        response.insert_header((RETRY_AFTER, seconds.to_string()));
+    }
+    let bytes = serde_json::to_vec(&problem).unwrap_or_default();
+    response.body(bytes)
 }

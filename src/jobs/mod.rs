@@ -4,6 +4,7 @@
 
 pub mod model;
 pub mod queue;
+pub mod routes;
 pub mod schedule;
 pub mod service;
 pub mod worker;

@@ -34,7 +34,7 @@ pub async fn pulse(app: Arc<App>) {
     let mut shutdown = app.shutdown.subscribe();
     let mut round: u32 = 0;
     while !*shutdown.borrow() {
-        if let Err(error) = beat(&app, round % 4 == 0).await {
+        if let Err(error) = beat(&app, round.is_multiple_of(4)).await {
             tracing::warn!(%error, "the pulse failed");
         }
         round = round.wrapping_add(1);
@@ -59,6 +59,7 @@ pub async fn beat(app: &App, full: bool) -> Result<()> {
         queue::recover(&mut conn).await?;
         queue_due(app, &mut conn).await?;
     }
+    app.has_beaten();
     Ok(())
 }
 

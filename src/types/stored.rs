@@ -1,12 +1,19 @@
 //! Enums that are stored as text and go over the wire under the same name.
 
-/// Defines an enum of plain variants with its texts: for the database, for JSON and for the OpenAPI document.
+/// Defines an enum of plain variants with its texts: for the database, for JSON and for the OpenAPI document, there by
+/// its own name or, where another room uses that too, `as "AnotherName"`.
 macro_rules! stored_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($rest:tt)* }) => {
+        $crate::types::stored::stored_enum! { @named stringify!($name), $(#[$doc])* $name { $($rest)* } }
+    };
+    ($(#[$doc:meta])* $name:ident as $schema:literal { $($rest:tt)* }) => {
+        $crate::types::stored::stored_enum! { @named $schema, $(#[$doc])* $name { $($rest)* } }
+    };
+    (@named $schema:expr, $(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, diesel::expression::AsExpression,
-            diesel::deserialize::FromSqlRow, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+            diesel::deserialize::FromSqlRow, serde::Serialize, serde::Deserialize,
         )]
         #[diesel(sql_type = diesel::sql_types::Text)]
         pub enum $name {
@@ -16,6 +23,22 @@ macro_rules! stored_enum {
         impl $name {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        // Not derived: the derive doesn't see a rename that comes from a macro.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed($schema)
             }
         }
 

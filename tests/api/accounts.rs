@@ -318,6 +318,32 @@ async fn give_membership(app: &TestApp, account: kindred::types::id::AccountId) 
     app.conn().await.batch_execute(&sql).await.unwrap();
 }
 
+/// An application with answers, and a place reserved for an address, in a drive of the tier of [`give_membership`].
+async fn give_drive(app: &TestApp, account: kindred::types::id::AccountId, email_key: &str) {
+    let id = |last: &str| format!("'00000000-0000-7000-8000-0000000000{last}'");
+    let sql = format!(
+        "INSERT INTO plans (id, code, tier_id, term, price_minor, currency, renews, payment_methods, created_at)
+             VALUES ({plan}, 'regular-year', {tier}, 'P1Y', 20000, 'CNY', 'never', '{{card}}', '{now}');
+         INSERT INTO pools (id, kind, capacity) VALUES ({places}, 'drive', 10), ({uses}, 'invitation', 1);
+         INSERT INTO drives (id, code, series, name_zh, name_en, plan_id, pool_id, admission, opens_at, closes_at, created_at)
+             VALUES ({drive}, 'd', 's', 'd', 'd', {plan}, {places}, 'application', '2020-01-01Z', '2040-01-01Z', '{now}');
+         INSERT INTO drive_applications (id, drive_id, account_id, answers, state, created_at)
+             VALUES ({application}, {drive}, '{account}', '{{\"why\": \"I am Zhang Sanfeng\"}}', 'received', '{now}');
+         INSERT INTO drive_invitations (id, drive_id, code, email_key, pool_id, created_at)
+             VALUES ({invitation}, {drive}, 'FIRST100', '{email_key}', {uses}, '{now}')",
+        tier = id("0a"),
+        plan = id("1a"),
+        places = id("1b"),
+        uses = id("1c"),
+        drive = id("1d"),
+        application = id("1e"),
+        invitation = id("1f"),
+        account = account.0,
+        now = app.app.clock.now().to_rfc3339(),
+    );
+    app.conn().await.batch_execute(&sql).await.unwrap();
+}
+
 #[derive(diesel::QueryableByName)]
 struct Found {
     #[diesel(sql_type = Text)]
@@ -394,6 +420,7 @@ async fn erasure_leaves_no_trace_of_the_person_and_keeps_the_number() {
     ask_reset(&app, "zhang.san@example.org").await.ok(202);
     app.drain().await;
     give_membership(&app, person.id).await;
+    give_drive(&app, person.id, "zhang.san@example.org").await;
     let erase = async |body: Value| app.delete("/v1/me").bearer(&person.token).json(&body).send().await;
     erase(json!({ "password": "not the right one" })).await.refused(403, "wrong_password");
     erase(json!({ "password": PASSWORD })).await.refused(409, "membership_running");
@@ -419,5 +446,28 @@ async fn the_last_owner_cannot_be_erased() {
     app.delete("/v1/me").bearer(&owner.token).json(&body).send().await.refused(409, "last_owner");
     app.seed("second@shop.test", true, &[Role::Owner]).await;
     app.delete("/v1/me").bearer(&owner.token).json(&body).send().await.ok(204);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pending_order_keeps_an_account_unless_it_is_given_up() {
+    let app = TestApp::spawn().await;
+    let person = app.member("zhang@example.org").await;
+    let sql = format!(
+        "INSERT INTO orders (id, number, account_id, state, currency, subtotal_minor, total_minor, due_minor, explanation,
+             email, locale, consents, success_url, cancel_url, hold_minutes, has_membership, created_at)
+         VALUES ('00000000-0000-7000-8000-00000000000c', 'O1', '{}', 'pending_payment', 'CNY', 100, 100, 100, '[]',
+             'zhang@example.org', 'en', '{{}}', 'http://shop.test/', 'http://shop.test/', 15, true, '{}')",
+        person.id.0,
+        app.app.clock.now().to_rfc3339(),
+    );
+    app.conn().await.batch_execute(&sql).await.unwrap();
+    let erase = async |body: Value| app.delete("/v1/me").bearer(&person.token).json(&body).send().await;
+    erase(json!({ "password": PASSWORD })).await.refused(409, "order_pending");
+    erase(json!({ "password": PASSWORD, "forfeit": "yes" })).await.refused(422, "invalid_field");
+    erase(json!({ "password": PASSWORD, "forfeit": true })).await.ok(204);
+    let orders = traces(&app, &["00000000-0000-7000-8000-00000000000c"]).await;
+    assert!(orders.iter().any(|row| row.starts_with("orders: ") && row.contains("cancelled")), "{orders:?}");
+    assert_eq!(traces(&app, &["zhang@example.org"]).await, Vec::<String>::new());
     app.finish().await;
 }

@@ -11,34 +11,58 @@ use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 use crate::support::{Person, Request, TestApp};
 
-/// Every route of this wing under `/v1/admin`, with the lowest of the roles that may call it, and a body that it takes.
-fn routes() -> Vec<(&'static str, &'static str, Role, Option<Value>)> {
-    vec![
-        ("GET", "/v1/admin/accounts", Role::Support, None),
-        ("GET", "/v1/admin/accounts/{account}", Role::Support, None),
-        ("PATCH", "/v1/admin/accounts/{account}", Role::Owner, Some(json!({ "roles": [] }))),
-        ("DELETE", "/v1/admin/accounts/{account}/sessions", Role::Support, None),
-        ("POST", "/v1/admin/api-keys", Role::Owner, Some(json!({ "name": "x", "roles": ["analyst"] }))),
-        ("GET", "/v1/admin/api-keys", Role::Owner, None),
-        ("DELETE", "/v1/admin/api-keys/key_01", Role::Owner, None),
-        ("POST", "/v1/admin/terms", Role::Manager, Some(json!({ "version": "", "url": "" }))),
-        ("GET", "/v1/admin/terms", Role::Analyst, None),
-        ("GET", "/v1/admin/audit", Role::Manager, None),
-    ]
+/// A route under `/v1/admin` and the roles that may call it, as docs/OPERATORS.md tells.
+struct Row {
+    method: String,
+    path: String,
+    roles: Vec<Role>,
 }
 
-fn request<'a>(app: &'a TestApp, method: &str, path: &str, body: &Option<Value>) -> Request<'a> {
-    let request = match method {
-        "GET" => app.get(path),
-        "POST" => app.post(path),
-        "PATCH" => app.patch(path),
-        _ => app.delete(path),
-    };
-    let request = request.header("If-Match", "\"v0\"");
-    match body {
-        Some(body) => request.json(body),
-        None => request,
+fn table() -> Vec<Row> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/OPERATORS.md");
+    let text = std::fs::read_to_string(file).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    rows.filter_map(|(route, cells)| {
+        let (method, path) = route.split_once(' ')?;
+        let cells = cells.trim_end().trim_end_matches('|').split('|');
+        let roles =
+            Role::ALL.into_iter().zip(cells).filter(|(_, cell)| cell.trim() == "yes").map(|(role, _)| role);
+        Some(Row { method: method.to_owned(), path: path.to_owned(), roles: roles.collect() })
+    })
+    .collect()
+}
+
+fn request<'a>(app: &'a TestApp, row: &Row) -> Request<'a> {
+    let mut path = row.path.clone();
+    while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
+        path.replace_range(start..=end, "unknown");
     }
+    match row.method.as_str() {
+        "GET" => app.get(&path),
+        "POST" => app.post(&path),
+        "PUT" => app.put(&path),
+        "PATCH" => app.patch(&path),
+        _ => app.delete(&path),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_names_every_route_of_operators() {
+    let app = TestApp::spawn().await;
+    let document = app.get("/openapi.json").send().await.ok(200);
+    let methods = ["get", "post", "put", "patch", "delete"];
+    let mut described = Vec::new();
+    for (path, item) in
+        document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/v1/admin"))
+    {
+        let here = item.as_object().unwrap().keys().filter(|key| methods.contains(&key.as_str()));
+        described.extend(here.map(|method| format!("{} {path}", method.to_uppercase())));
+    }
+    let mut named: Vec<String> = table().iter().map(|row| format!("{} {}", row.method, row.path)).collect();
+    described.sort();
+    named.sort();
+    assert_eq!(named, described);
+    app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,26 +73,30 @@ async fn each_route_is_open_to_its_roles_and_closed_to_all_others() {
     for role in Role::ALL {
         operators.push((role, app.operator(role).await));
     }
-    for (method, path, lowest, body) in routes() {
-        let path = path.replace("{account}", &member.id.to_string());
-        request(&app, method, &path, &body).send().await.refused(401, "unauthenticated");
-        let nobody = request(&app, method, &path, &body).bearer("nonsense").send().await;
-        nobody.refused(401, "unauthenticated");
-        let plain = app.sign_in(&member.email).await;
-        request(&app, method, &path, &body).bearer(&plain.token).send().await.refused(403, "forbidden");
+    for row in table() {
+        request(&app, &row).send().await.refused(401, "unauthenticated");
+        request(&app, &row).bearer("nonsense").send().await.refused(401, "unauthenticated");
+        request(&app, &row).bearer(&member.token).send().await.refused(403, "forbidden");
         for (role, operator) in &operators {
-            let answer = request(&app, method, &path, &body).bearer(&operator.token).send().await;
-            if *role <= lowest {
+            let answer = request(&app, &row).bearer(&operator.token).send().await;
+            let (method, path) = (&row.method, &row.path);
+            if row.roles.contains(role) {
                 assert!(
-                    ![401, 403, 500].contains(&answer.status),
-                    "{method} {path} {role:?}: {}",
+                    answer.status < 500 && ![401, 403, 405].contains(&answer.status),
+                    "{method} {path} as {role:?}: {}",
                     answer.text
                 );
             } else {
-                answer.refused(403, "forbidden");
+                assert_eq!(
+                    (answer.status, &answer.json["code"]),
+                    (403, &json!("forbidden")),
+                    "{method} {path} as {role:?}"
+                );
             }
         }
     }
+    app.get("/v1/admin/nothing").send().await.refused(401, "unauthenticated");
+    app.get("/v1/admin/nothing").bearer(&member.token).send().await.refused(403, "forbidden");
     app.finish().await;
 }
 
@@ -256,5 +284,32 @@ async fn the_command_makes_an_operator_or_promotes_one() {
     assert_eq!(create(Role::Analyst, None).await.unwrap(), Created::Promoted(id));
     let shown = app.get("/v1/me").bearer(&boss.token).send().await.ok(200);
     assert_eq!(shown["roles"], json!(["owner", "analyst"]));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_takes_the_password_from_standard_input_alone() {
+    use secrecy::ExposeSecret;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let app = TestApp::spawn().await;
+    let url = app.app.settings.database_url.as_ref().unwrap().expose_secret().to_owned();
+    let run = |arguments: &[&str], input: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kindred"));
+        command.args(["operator", "create", "--email", "boss@shop.test"]).args(arguments);
+        command.env_clear().env("DATABASE_URL", &url).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let without = run(&["--role", "owner"], "");
+    assert!(!without.status.success());
+    assert!(String::from_utf8_lossy(&without.stderr).contains("--password-stdin"));
+    assert!(!run(&["--role", "king", "--password-stdin"], PASSWORD).status.success());
+    let made = run(&["--role", "owner", "--password-stdin"], &format!("{PASSWORD}\n"));
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(String::from_utf8_lossy(&made.stdout).starts_with("made acc_"));
+    let boss = app.sign_in("boss@shop.test").await;
+    app.get("/v1/admin/api-keys").bearer(&boss.token).send().await.ok(200);
     app.finish().await;
 }

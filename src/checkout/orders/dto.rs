@@ -124,6 +124,7 @@ pub struct AttemptRequest {
 #[serde(deny_unknown_fields)]
 pub struct WaitQuery {
     /// Answer only when that is over, or after 20 seconds.
+    #[param(inline)]
     pub wait: Option<WaitFor>,
 }
 

@@ -29,6 +29,10 @@ use crate::types::money::Money;
 /// Prices of a quote stand for that long.
 const QUOTE: TimeDelta = TimeDelta::minutes(15);
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(quote, place, list, show, cancel, pay_again, admin_list, admin_show))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/v1/quotes", web::post().to(quote))

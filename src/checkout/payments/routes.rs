@@ -10,6 +10,10 @@ use crate::http::body;
 /// Stripe's largest events stay well below.
 const EVENT_BYTES_MAX: usize = 1024 * 1024;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(receive))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.route("/v1/stripe/webhooks", web::post().to(receive));
 }

@@ -17,6 +17,10 @@ use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::types::id::{OrderId, RefundId};
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(create, list, show))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/v1/admin/orders/{id}/refunds", web::post().to(create))

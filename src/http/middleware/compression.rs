@@ -18,7 +18,8 @@ pub async fn spare_small(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let mut response = next.call(request).await?;
-    let is_small = matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0..SMALL_BYTES));
+    let is_small =
+        matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0..SMALL_BYTES));
     let is_stream = response
         .headers()
         .get(CONTENT_TYPE)

@@ -6,8 +6,8 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
@@ -59,7 +59,7 @@ pub async fn observe(
     request.extensions_mut().insert(RequestId(seen.id.clone()));
     let span = tracing::info_span!("request", id = seen.id);
     let answered = next.call(request).instrument(span).await;
-    let app = app.as_deref();
+    let app: Option<&App> = app.as_ref().map(|data| &***data);
     match answered {
         Ok(mut response) => {
             let status = response.status();
@@ -88,7 +88,9 @@ fn finish(app: Option<&App>, seen: &Seen, error: Error) -> Error {
     dress(response.headers_mut(), app, seen, status, false);
     // The layer that does this for other answers lies further in.
     let allowed = seen.origin.as_ref().filter(|origin| {
-        app.is_some_and(|app| app.settings.allowed_origins.iter().any(|known| known.as_bytes() == origin.as_bytes()))
+        app.is_some_and(|app| {
+            app.settings.allowed_origins.iter().any(|known| known.as_bytes() == origin.as_bytes())
+        })
     });
     if let Some(origin) = allowed {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

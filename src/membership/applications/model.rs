@@ -14,7 +14,7 @@ use crate::types::id::{AccountId, ApplicationId, DriveId};
 use crate::types::stored::stored_enum;
 
 stored_enum! {
-    State {
+    State as "ApplicationState" {
         Received = "received",
         Approved = "approved",
         Refused = "refused",

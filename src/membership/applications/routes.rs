@@ -15,6 +15,10 @@ use crate::http::body::Body;
 use crate::http::problem::Problem;
 use crate::types::id::ApplicationId;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(apply, list_own, show_own, list, show, approve, refuse))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(apply).service(list_own).service(show_own);
     config.service(list).service(show).service(approve).service(refuse);

@@ -13,6 +13,10 @@ use crate::error::{Code, Result};
 use crate::http::problem::Problem;
 use crate::types::locale::Locale;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(tiers, drives, drive))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(tiers).service(drives).service(drive);
 }

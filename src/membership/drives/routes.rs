@@ -16,6 +16,10 @@ use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
 use crate::types::id::DriveId;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(create, list, show, change, archive))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(create).service(list).service(show).service(change).service(archive);
 }

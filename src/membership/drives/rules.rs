@@ -13,7 +13,7 @@ const MOST_RELEASES: usize = 100;
 
 stored_enum! {
     /// What a drive shows; it follows from clock and pool and is stored nowhere.
-    State {
+    State as "DriveState" {
         Scheduled = "scheduled",
         Open = "open",
         /// Open, but no place is left. One may come back while others have yet to pay.

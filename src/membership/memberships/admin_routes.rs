@@ -19,6 +19,10 @@ use crate::http::problem::Problem;
 use crate::membership::{check, plans};
 use crate::types::id::{AccountId, MembershipId};
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list, show, grant_to_account, grant, extend, freeze, resume, revoke))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(list).service(show);
     config.service(grant_to_account).service(grant).service(extend);

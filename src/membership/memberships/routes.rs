@@ -14,6 +14,10 @@ use crate::http::auth::Caller;
 use crate::http::problem::Problem;
 use crate::people::accounts::model::load_buyer;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(show, show_card, check_number))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(show).service(show_card).service(check_number);
 }

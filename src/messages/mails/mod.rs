@@ -7,6 +7,7 @@ pub mod dto;
 pub mod mail;
 pub mod model;
 pub mod render;
+pub mod routes;
 pub mod send;
 pub mod service;
 

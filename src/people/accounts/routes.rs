@@ -11,6 +11,10 @@ use crate::http::auth::Caller;
 use crate::http::body::Body;
 use crate::http::problem::Problem;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(sign_up, show, update))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(sign_up).service(show).service(update);
 }

@@ -14,6 +14,10 @@ use crate::http::body::Body;
 use crate::http::problem::Problem;
 use crate::types::id::ApiKeyId;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(create, list, revoke))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(create).service(list).service(revoke);
 }

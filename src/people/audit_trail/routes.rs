@@ -11,6 +11,10 @@ use crate::error::{Code, Result};
 use crate::http::auth::{ManageShop, Staff};
 use crate::http::problem::Problem;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(list);
 }

@@ -16,6 +16,10 @@ use crate::people::accounts::model::AccountRow;
 use crate::types::email::Email;
 use crate::types::id::AccountId;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list, show, set_roles, end_sessions))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(list).service(show).service(set_roles).service(end_sessions);
 }

@@ -12,6 +12,10 @@ use crate::http::body::Body;
 use crate::http::problem::Problem;
 use crate::people::passwords::Password;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(export, erase))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(export).service(erase);
 }

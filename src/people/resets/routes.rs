@@ -11,6 +11,10 @@ use crate::http::problem::Problem;
 use crate::people::passwords::Password;
 use crate::types::email::Email;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(request, redeem))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(request).service(redeem);
 }

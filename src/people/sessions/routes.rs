@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use utoipa::OpenApi;
 
 use super::dto::{Refresh, Session, SignIn, TokenPair};
 use super::{model, service};
@@ -12,6 +13,10 @@ use crate::error::{Code, Result};
 use crate::http::auth::Caller;
 use crate::http::body::Body;
 use crate::http::problem::Problem;
+
+#[derive(OpenApi)]
+#[openapi(paths(sign_in, refresh, list, sign_out))]
+pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(sign_in).service(refresh).service(list).service(sign_out);

@@ -13,6 +13,10 @@ use crate::http::auth::{ManageShop, ReadShop, Staff};
 use crate::http::body::Body;
 use crate::http::problem::Problem;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(current, publish, list))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(current).service(publish).service(list);
 }

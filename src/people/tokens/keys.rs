@@ -81,7 +81,7 @@ impl KeyRing {
     /// The newest key that has been published long enough, else the oldest.
     pub fn signing(&self, now: DateTime<Utc>) -> Option<&Key> {
         let live = || self.keys.iter().filter(|key| key.expires_at.is_none_or(|at| at > now));
-        live().find(|key| key.created_at + PUBLISHED_BEFORE <= now).or_else(|| live().last())
+        live().find(|key| key.created_at + PUBLISHED_BEFORE <= now).or_else(|| live().next_back())
     }
 
     pub fn public(&self) -> KeySet {

@@ -5,7 +5,7 @@
 //! knows at once.
 
 pub mod keys;
-mod routes;
+pub mod routes;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

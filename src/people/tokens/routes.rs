@@ -2,9 +2,14 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, get, web};
+use utoipa::OpenApi;
 
 use super::keys::KeySet;
 use crate::app::App;
+
+#[derive(OpenApi)]
+#[openapi(paths(key_set))]
+pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(key_set);

@@ -10,6 +10,10 @@ use crate::http::auth::Caller;
 use crate::http::body::Body;
 use crate::http::problem::Problem;
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(verify, resend))]
+pub struct Api;
+
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(verify).service(resend);
 }

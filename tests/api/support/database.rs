@@ -33,6 +33,15 @@ impl TestDatabase {
         Self { url: (server.url_for)(&name) }
     }
 
+    /// One that no migration has run on.
+    pub async fn empty() -> Self {
+        let server = SERVER.get_or_init(Server::open).await;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        server.admin().await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        Self { url: (server.url_for)(&name) }
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -1,0 +1,334 @@
+//! The judgement: tables, the simulator's book and the buyers' own sightings, side by side.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+
+use super::RehearsalError;
+use super::report::{Latency, Report, tenths};
+use super::sale::Sightings;
+use super::scenario::{Scenario, connect, sql_time};
+use crate::dev::stripe::{Book, BookedPayment, Simulator};
+use crate::ports::clock::Clock;
+use crate::types::money::Money;
+
+/// Work that is due, or that failed and is to be tried again. What is planned for later (a membership's end, a hold that
+/// was paid in time) isn't.
+const OPEN_WORK: &str = "SELECT (SELECT count(*) FROM jobs WHERE state = 'running'
+            OR (state = 'queued' AND (run_at <= {now} OR attempts > 0)))
+        + (SELECT count(*) FROM mails WHERE state = 'queued')
+        + (SELECT count(*) FROM stripe_events WHERE state = 'received')
+        + (SELECT count(*) FROM refunds WHERE state = 'queued')
+        + (SELECT count(*) FROM orders WHERE state = 'pending_payment')";
+
+/// Rows that say one thing twice. A unique index stands behind each; here the rows are counted.
+const DOUBLES: [(&str, &str); 8] = [
+    ("keys", "SELECT count(*) FROM idempotency_keys GROUP BY account_id, route, key"),
+    (
+        "settlements",
+        "SELECT count(*) FROM payments WHERE captured_minor > 0 AND NOT sent_back GROUP BY order_id",
+    ),
+    ("terms", "SELECT count(*) FROM membership_terms WHERE line_id IS NOT NULL GROUP BY line_id"),
+    (
+        "memberships",
+        "SELECT count(*) FROM memberships WHERE state IN ('active', 'frozen') GROUP BY account_id",
+    ),
+    ("numbers", "SELECT count(*) FROM member_numbers GROUP BY account_id"),
+    ("places", "SELECT count(*) FROM series_places WHERE released_at IS NULL GROUP BY series, account_id"),
+    ("refunds", "SELECT count(*) FROM refunds GROUP BY cause"),
+    ("mails", "SELECT count(*) FROM mails GROUP BY cause"),
+];
+
+/// What is judged.
+pub struct Evidence<'a> {
+    pub url: &'a str,
+    pub scenario: &'a Scenario,
+    pub book: Book,
+    pub seen: Sightings,
+    pub oversold: i64,
+    pub clock: &'a Clock,
+    pub buyers: u32,
+}
+
+/// Waits until no work is left and Stripe's money is all in our tables; false if that takes longer than `limit`.
+///
+/// # Errors
+/// The database's.
+pub async fn drain(
+    url: &str,
+    simulator: &Simulator,
+    clock: &Clock,
+    limit: Duration,
+) -> Result<bool, RehearsalError> {
+    let client = connect(url).await?;
+    let begun = Instant::now();
+    while begun.elapsed() < limit {
+        let open = count(&client, &OPEN_WORK.replace("{now}", &sql_time(clock.now()))).await?;
+        let captured =
+            count(&client, "SELECT coalesce(sum(captured_minor), 0)::bigint FROM payments").await?;
+        if open == 0 && captured == simulator.book().captured_minor {
+            return Ok(true);
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+    Ok(false)
+}
+
+async fn count(client: &Client, sql: &str) -> Result<i64, tokio_postgres::Error> {
+    client.query_one(sql, &[]).await?.try_get(0)
+}
+
+/// Puts the report together and says, in the log, whatever speaks against passing.
+///
+/// # Errors
+/// The database's.
+pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, RehearsalError> {
+    let client = connect(evidence.url).await?;
+    let mut against = Vec::new();
+    let scenario = evidence.scenario;
+    let sold = sold(&client).await?;
+    let quotas: BTreeMap<_, _> = scenario.drives.iter().map(|d| (d.tier.to_owned(), d.quota)).collect();
+    if sold != quotas {
+        against.push(format!("sold {sold:?}, to be sold {quotas:?}"));
+    }
+    let beyond = |(tier, count): (&String, &i64)| (count - quotas.get(tier).unwrap_or(&0)).max(0);
+    let oversold = evidence.oversold.max(sold.iter().map(beyond).sum());
+    let captures = captures(&client).await?;
+    let revenue_minor = compare_books(&evidence.book, &captures, &mut against);
+    if revenue_minor != scenario.revenue_minor() {
+        against.push(format!("revenue {revenue_minor}, expected {}", scenario.revenue_minor()));
+    }
+    let numbers = numbers(&client).await?;
+    let number_gaps = gaps(&numbers);
+    let lost = lost(&client, &evidence, &captures, &numbers).await?;
+    let doubled = doubled(&client, &evidence).await?;
+    let orders = count(&client, "SELECT count(*) FROM orders").await?;
+    let failed = failed_checks(&evidence).await?;
+    for (what, found) in
+        [("oversold", oversold), ("number gaps", number_gaps), ("lost", lost), ("doubled", doubled)]
+    {
+        if found != 0 {
+            against.push(format!("{what}: {found}"));
+        }
+    }
+    against.extend(failed.iter().map(|name| format!("check failed: {name}")));
+    let Sightings { complaints, complaints_count, .. } = &evidence.seen;
+    if *complaints_count > 0 {
+        against.push(format!("buyers complained {complaints_count} times, as: {complaints:?}"));
+    }
+    for reason in &against {
+        tracing::error!("{reason}");
+    }
+    tracing::info!(retries = evidence.seen.retries, refusals = ?evidence.seen.refusals, "what the buyers met");
+    Ok(Report {
+        name: scenario.name.to_owned(),
+        seconds: tenths(elapsed.as_secs_f64()),
+        buyers: evidence.buyers.into(),
+        orders,
+        sold,
+        revenue: Money::new(revenue_minor, scenario.currency),
+        oversold,
+        number_gaps,
+        lost,
+        doubled,
+        throughput_per_s: throughput(orders, &evidence.seen),
+        latency_ms: Latency::of(evidence.seen.latencies),
+        checks_failed: i64::try_from(failed.len()).unwrap_or(i64::MAX),
+        passed: against.is_empty(),
+    })
+}
+
+fn throughput(orders: i64, seen: &Sightings) -> f64 {
+    let (Some(first), Some(last)) = (seen.first_order_at, seen.last_order_at) else { return 0.0 };
+    let seconds = (last - first).as_secs_f64().max(0.001);
+    tenths(u32::try_from(orders).map_or(0.0, f64::from) / seconds)
+}
+
+async fn sold(client: &Client) -> Result<BTreeMap<String, i64>, tokio_postgres::Error> {
+    let sql = "SELECT t.code, count(m.id) FROM tiers t LEFT JOIN memberships m ON m.tier_id = t.id \
+               AND m.state = 'active' GROUP BY t.code";
+    let rows = client.query(sql, &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// A payment that our tables say was captured.
+struct Capture {
+    order: String,
+    intent: String,
+    amount_minor: i64,
+    refunded_minor: i64,
+    /// Terms that the order's lines became.
+    terms: i64,
+}
+
+async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_postgres::Error> {
+    let sql = "SELECT 'pay_' || replace(p.id::text, '-', ''), 'ord_' || replace(p.order_id::text, '-', ''),
+            coalesce(p.stripe_payment_intent_id, ''), p.captured_minor,
+            (SELECT coalesce(sum(r.amount_minor), 0)::bigint FROM refunds r
+                WHERE r.payment_id = p.id AND r.state IN ('pending', 'succeeded')),
+            (SELECT count(*) FROM membership_terms t JOIN order_lines l ON l.id = t.line_id
+                WHERE l.order_id = p.order_id)
+        FROM payments p WHERE p.captured_minor > 0";
+    let mut captures = HashMap::new();
+    for row in client.query(sql, &[]).await? {
+        let capture = Capture {
+            order: row.try_get(1)?,
+            intent: row.try_get(2)?,
+            amount_minor: row.try_get(3)?,
+            refunded_minor: row.try_get(4)?,
+            terms: row.try_get(5)?,
+        };
+        captures.insert(row.try_get(0)?, capture);
+    }
+    Ok(captures)
+}
+
+/// What was earned by our tables, after both books were laid side by side, payment by payment.
+fn compare_books(book: &Book, ours: &HashMap<String, Capture>, against: &mut Vec<String>) -> i64 {
+    let captured: i64 = ours.values().map(|capture| capture.amount_minor).sum();
+    let refunded: i64 = ours.values().map(|capture| capture.refunded_minor).sum();
+    if (captured, refunded) != (book.captured_minor, book.refunded_minor) {
+        let (theirs, back) = (book.captured_minor, book.refunded_minor);
+        against.push(format!("captured {captured}, Stripe {theirs}; sent back {refunded}, Stripe {back}"));
+    }
+    if book.payments.len() != ours.len() {
+        against.push(format!("{} payments, Stripe has {}", ours.len(), book.payments.len()));
+    }
+    for paid in &book.payments {
+        let found = paid.payment_id.as_ref().and_then(|id| ours.get(id));
+        let agrees = found.is_some_and(|ours| {
+            (ours.amount_minor, ours.refunded_minor) == (paid.amount_minor, paid.refunded_minor)
+                && ours.intent == paid.payment_intent
+                && paid.order_id.as_ref() == Some(&ours.order)
+        });
+        if !agrees {
+            against.push(format!("the books disagree about {:?}", paid.payment_id));
+        }
+    }
+    captured - refunded
+}
+
+/// Every number's sequence, by the number.
+async fn numbers(client: &Client) -> Result<HashMap<String, i64>, tokio_postgres::Error> {
+    let rows = client.query("SELECT number, sequence FROM member_numbers", &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Numbers that are missing between 1 and the highest, and those that are there twice.
+fn gaps(numbers: &HashMap<String, i64>) -> i64 {
+    let highest = numbers.values().copied().max().unwrap_or(0);
+    let distinct: HashSet<_> = numbers.values().collect();
+    let (distinct, all) = (distinct.len(), numbers.len());
+    let missing = highest - i64::try_from(distinct).unwrap_or(0);
+    missing + i64::try_from(all - distinct).unwrap_or(0)
+}
+
+/// Promises without a trace: a 201 whose order is gone, money without a membership or its way back, a number that a
+/// buyer saw and no row has.
+async fn lost(
+    client: &Client,
+    evidence: &Evidence<'_>,
+    captures: &HashMap<String, Capture>,
+    numbers: &HashMap<String, i64>,
+) -> Result<i64, tokio_postgres::Error> {
+    let rows = client.query("SELECT 'ord_' || replace(id::text, '-', '') FROM orders", &[]).await?;
+    let known: HashSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let promised = evidence.seen.orders_of_key.values().flatten();
+    let orders = promised.filter(|order| !known.contains(*order)).count();
+    let is_lost = |paid: &&BookedPayment| {
+        let ours = paid.payment_id.as_ref().and_then(|id| captures.get(id));
+        !ours.is_some_and(|ours| ours.terms > 0 || ours.refunded_minor == paid.amount_minor)
+    };
+    let payments = evidence.book.payments.iter().filter(is_lost).count();
+    let fulfilled: HashSet<_> = captures.values().filter(|c| c.terms > 0).map(|c| c.order.as_str()).collect();
+    let members = &evidence.seen.members;
+    let is_gone = |(order, number): &(&String, &String)| {
+        !fulfilled.contains(order.as_str()) || !numbers.contains_key(*number)
+    };
+    let gone = members.iter().filter(is_gone).count();
+    Ok(i64::try_from(orders + payments + gone).unwrap_or(i64::MAX))
+}
+
+/// Things that happened twice, by what buyers saw, by the rows, and by Stripe's book.
+async fn doubled(client: &Client, evidence: &Evidence<'_>) -> Result<i64, tokio_postgres::Error> {
+    let more = |count: usize| i64::try_from(count.saturating_sub(1)).unwrap_or(0);
+    let keys: i64 = evidence.seen.orders_of_key.values().map(|orders| more(orders.len())).sum();
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    for number in evidence.seen.members.values() {
+        *numbers.entry(number).or_default() += 1;
+    }
+    let mut kept: HashMap<Option<&str>, usize> = HashMap::new();
+    for paid in evidence.book.payments.iter().filter(|paid| paid.refunded_minor < paid.amount_minor) {
+        *kept.entry(paid.order_id.as_deref()).or_default() += 1;
+    }
+    let mut doubled = keys;
+    doubled += numbers.values().map(|count| more(*count)).sum::<i64>();
+    doubled += kept.values().map(|count| more(*count)).sum::<i64>();
+    for (what, grouped) in DOUBLES {
+        let sql = format!("SELECT coalesce(sum(n - 1), 0)::bigint FROM ({grouped}) AS found (n)");
+        let found = count(client, &sql).await?;
+        if found > 0 {
+            tracing::error!(found, "doubled {what}");
+        }
+        doubled += found;
+    }
+    Ok(doubled)
+}
+
+/// The invariants that `kindred check` recomputes.
+async fn failed_checks(evidence: &Evidence<'_>) -> Result<Vec<String>, RehearsalError> {
+    let mut conn = crate::db::establish(evidence.url).await.map_err(crate::error::AppError::internal)?;
+    let report = crate::check::run(&mut conn, evidence.clock).await?;
+    let failed = report.checks.into_iter().filter(|check| !check.ok);
+    Ok(failed.map(|check| format!("{}: {}", check.name, check.detail)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(sequences: &[i64]) -> HashMap<String, i64> {
+        sequences.iter().enumerate().map(|(at, sequence)| (format!("KD{at}"), *sequence)).collect()
+    }
+
+    #[test]
+    fn gaps_are_missing_numbers_and_repeated_ones() {
+        assert_eq!(gaps(&numbered(&[])), 0);
+        assert_eq!(gaps(&numbered(&[1, 2, 3])), 0);
+        assert_eq!(gaps(&numbered(&[1, 2, 5])), 2);
+        assert_eq!(gaps(&numbered(&[2, 3])), 1);
+        assert_eq!(gaps(&numbered(&[1, 1, 2])), 1);
+    }
+
+    #[test]
+    fn books_that_differ_by_one_minor_unit_disagree() {
+        let paid = BookedPayment {
+            order_id: Some("ord_1".to_owned()),
+            payment_id: Some("pay_1".to_owned()),
+            payment_intent: "pi_1".to_owned(),
+            amount_minor: 20_000,
+            currency: "cny".to_owned(),
+            refunded_minor: 0,
+            method: crate::dev::stripe::Method::WechatPay,
+            session: "cs_1".to_owned(),
+        };
+        let book = Book { captured_minor: 20_000, payments: vec![paid], ..Book::default() };
+        let with = |amount_minor| {
+            let capture = Capture {
+                order: "ord_1".to_owned(),
+                intent: "pi_1".to_owned(),
+                amount_minor,
+                refunded_minor: 0,
+                terms: 1,
+            };
+            HashMap::from([("pay_1".to_owned(), capture)])
+        };
+        let mut against = Vec::new();
+        assert_eq!(compare_books(&book, &with(20_000), &mut against), 20_000);
+        assert!(against.is_empty(), "{against:?}");
+        compare_books(&book, &with(19_999), &mut against);
+        assert_eq!(against.len(), 2, "{against:?}");
+    }
+}

@@ -1,0 +1,255 @@
+//! Rehearsals: a whole sale on a throw-away database, with thousands of buyers over HTTP, before it counts.
+//!
+//! [`run`] makes a database of its own, starts the Stripe simulator and instances of this very program, lets buyers in and
+//! judges the end by what three parties say who know nothing of one another: the tables, the simulator's book, and what
+//! the buyers saw. No counter of the code under test is asked.
+//!
+//! Reading order: `scenario` (what is sold), `place` (the database), `instances` (the program under test), `sale` (what
+//! all buyers share), `visit` (one buyer's way to the shop, with its retries), `mood` and `buyer` (what people do), `watch`
+//! (the eye on the pools), `chaos` (what is killed), `figures` and `report` (the judgement).
+
+mod buyer;
+mod chaos;
+mod figures;
+pub mod instance;
+mod instances;
+mod mood;
+mod place;
+mod report;
+mod sale;
+mod scenario;
+mod visit;
+mod watch;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::config::PasswordSettings;
+use crate::dev::stripe::{self, Chaos, Simulator};
+use crate::error::AppError;
+use crate::people::passwords::{Hasher, Password};
+use crate::ports::clock::Clock;
+
+pub use report::{Latency, Report};
+
+use buyer::Buyer;
+use figures::Evidence;
+use instances::Fleet;
+use place::Place;
+use sale::Sale;
+use scenario::Scenario;
+use watch::Watch;
+
+/// The key of the rehearsals' simulator: an instance with a cheap password hash runs with no other.
+pub const SECRET_KEY: &str = "sk_test_rehearsal";
+const WEBHOOK_SECRET: &str = "whsec_rehearsal";
+/// Stripe's live limit: reads a second, and writes a second.
+const STRIPE_RATE: u32 = 100;
+/// What the instances keep to together, somewhat below it.
+const OUR_RATE: u32 = 90;
+/// The origin of the shop's pages; nobody opens one.
+const SHOP: &str = "http://shop.test";
+/// What every buyer has.
+const PASSWORD: &str = "a phrase of the rehearsal";
+/// When a sale that doesn't end is stopped: the whole stays within eight minutes.
+const SALE_MAX: Duration = Duration::from_secs(400);
+/// How long buyers who are inside may take to leave once the sale is over.
+const LEAVING_MAX: Duration = Duration::from_secs(60);
+/// How long work that the sale left is waited for.
+const DRAIN_MAX: Duration = Duration::from_secs(90);
+
+/// What to rehearse, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// What is rehearsed: luoji-2013.
+    pub name: String,
+    /// Prints the report as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// How many people come [default: 20000 x scale].
+    #[arg(long)]
+    pub buyers: Option<u32>,
+    /// How many of them are in the shop at a time.
+    #[arg(long, default_value_t = 64)]
+    pub concurrency: u32,
+    /// How many instances of the program serve them.
+    #[arg(long, default_value_t = 1)]
+    pub instances: usize,
+    /// Kills the database and an instance part-way.
+    #[arg(long)]
+    pub chaos: bool,
+    /// Decides who does what.
+    #[arg(long, default_value_t = 2013)]
+    pub seed: u64,
+    /// Multiplies quotas and buyers.
+    #[arg(long, default_value = "1")]
+    pub scale: Decimal,
+}
+
+/// Why a rehearsal could not be held; one that was held and went wrong is a report.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error(transparent)]
+    Postgres(#[from] crate::db::private::PrivateError),
+    #[error(transparent)]
+    Simulator(#[from] stripe::Error),
+    #[error("the rehearsal's database: {0}: {cause}", cause = std::error::Error::source(.0).map(ToString::to_string).unwrap_or_default())]
+    Database(#[from] tokio_postgres::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    #[error("{0}")]
+    Impossible(String),
+}
+
+pub(crate) fn impossible(why: impl Into<String>) -> RehearsalError {
+    RehearsalError::Impossible(why.into())
+}
+
+/// Holds a rehearsal and clears away after it, also when it is interrupted.
+///
+/// # Errors
+/// [`RehearsalError`] when it could not be held.
+pub async fn run(options: &Options) -> Result<Report, RehearsalError> {
+    let begun = Instant::now();
+    let scenario = Scenario::named(&options.name, options.scale)?;
+    if options.instances == 0 || options.concurrency == 0 {
+        return Err(impossible("--instances and --concurrency are at least 1"));
+    }
+    let place = Place::open().await?;
+    let report = tokio::select! {
+        report = hold(options, &scenario, &place, begun) => report,
+        () = interrupted() => Err(impossible("interrupted")),
+    };
+    place.close().await;
+    report
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut stop), Ok(mut end)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = stop.recv() => {}
+        _ = end.recv() => {}
+    }
+}
+
+async fn hold(
+    options: &Options,
+    scenario: &Scenario,
+    place: &Place,
+    begun: Instant,
+) -> Result<Report, RehearsalError> {
+    let clock = Clock::real();
+    let crowd = scenario.crowd(options.buyers)?;
+    crate::db::migrate(place.url()).await?;
+    scenario.seed(place.url(), clock.now()).await?;
+    let hash = Hasher::new(&PasswordSettings::lowest())?.hash(&Password::new(PASSWORD)).await?;
+    crowd.seed(place.url(), &hash, clock.now()).await?;
+    // Tests that break a guard on purpose wait for this line.
+    tracing::info!(database = place.url(), buyers = crowd.buyers, "the rehearsal's database is ready");
+
+    let running = start_stripe(&clock)?;
+    let fleet = Fleet::start(options.instances, place, &running.url).await?;
+    running.simulator.set_webhook_url(Some(format!("{}/v1/stripe/webhooks", fleet.front())));
+    running.simulator.set_chaos(faults(options));
+    tracing::info!(instances = options.instances, seconds = begun.elapsed().as_secs(), "the sale opens");
+
+    let watch = Watch::start(place.url(), scenario, &clock);
+    let sale = Arc::new(Sale::new(options, scenario, fleet.urls(), clock.clone(), watch.progress()));
+    let shopping = async {
+        let finished = tokio::time::timeout(SALE_MAX, shop(&sale, &crowd, options.seed)).await;
+        watch.close();
+        finished
+    };
+    let striking = chaos::strike_if(options.chaos, place, &fleet, watch.progress());
+    let (finished, killed) = tokio::join!(shopping, striking);
+    if finished.is_err() {
+        sale.seen.complain("the sale did not end in time");
+    }
+    chaos::account_for(options.chaos, &killed?, &sale.seen);
+    let drained = figures::drain(place.url(), &running.simulator, &clock, DRAIN_MAX).await?;
+    if !drained {
+        sale.seen.complain("work was still queued when the rehearsal ended");
+    }
+    let oversold = watch.stop();
+    let evidence = Evidence {
+        url: place.url(),
+        scenario,
+        book: running.simulator.book(),
+        seen: sale.seen.take(),
+        oversold,
+        clock: &clock,
+        buyers: crowd.buyers,
+    };
+    let report = figures::judge(evidence, begun.elapsed()).await?;
+    if !report.passed {
+        fleet.tell();
+    }
+    Ok(report)
+}
+
+/// The buyers come, all at once, and stay until the sale is over.
+async fn shop(sale: &Arc<Sale>, crowd: &scenario::Crowd, seed: u64) {
+    let mut inside = JoinSet::new();
+    for index in 0..crowd.buyers {
+        let (sale, buyer) = (Arc::clone(sale), Buyer::new(index, crowd, seed, &sale.drives));
+        inside.spawn(async move { buyer.attend(&sale).await });
+    }
+    let all_left = async {
+        while let Some(left) = inside.join_next().await {
+            if let Err(error) = left {
+                sale.seen.complain(&format!("a buyer's task failed: {error}"));
+            }
+        }
+    };
+    let over = async {
+        sale.ended().await;
+        tokio::time::sleep(LEAVING_MAX).await;
+    };
+    tokio::select! {
+        () = all_left => {}
+        () = over => sale.seen.complain("buyers were still in the shop a minute after the sale"),
+    }
+}
+
+fn start_stripe(clock: &Clock) -> Result<stripe::Running, RehearsalError> {
+    let settings = stripe::Settings {
+        rate_per_second: Some(STRIPE_RATE),
+        webhook_secrets: vec![WEBHOOK_SECRET.to_owned()],
+        ..stripe::Settings::new(clock.clone(), SECRET_KEY)
+    };
+    let running = Simulator::listen(settings, TcpListener::bind("127.0.0.1:0")?)?;
+    let wanted = kindred_stripe::EVENT_KINDS.iter().map(|kind| (*kind).to_owned());
+    running.simulator.set_webhook_events(wanted.collect());
+    Ok(running)
+}
+
+/// What goes wrong on the way to and from Stripe, in each rehearsal; more with chaos.
+fn faults(options: &Options) -> Chaos {
+    let more = if options.chaos { 3.0 } else { 1.0 };
+    Chaos {
+        seed: options.seed,
+        webhooks_twice: 0.03 * more,
+        webhooks_lost: 0.02 * more,
+        webhooks_late: 0.02 * more,
+        late_seconds: 2.0,
+        webhooks_reordered: 0.01 * more,
+        calls_failed: 0.002 * more,
+        calls_limited: 0.002 * more,
+        answers_lost: 0.002 * more,
+        calls_delayed: 0.005 * more,
+        delay_seconds: 1.0,
+    }
+}

@@ -1,0 +1,51 @@
+//! The pages that links in mails lead to where the shop has no storefront of its own. Opening one changes nothing (mail
+//! programs look at links ahead of people): a button does, by a call of the API. The token never leaves the page
+//! otherwise: no log has the query, no referrer goes out, and the address bar is cleaned.
+
+use std::sync::LazyLock;
+
+use actix_web::{HttpResponse, get, web};
+use utoipa::OpenApi;
+
+use super::page::Page;
+
+const STYLE: &str = include_str!("style.css");
+
+static VERIFY: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("verify.html"), STYLE, include_str!("verify.js")));
+static RESET: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("reset.html"), STYLE, include_str!("reset.js")));
+
+#[derive(OpenApi)]
+#[openapi(paths(verify_email, reset_password))]
+pub struct Api;
+
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.service(verify_email).service(reset_password);
+}
+
+/// The page behind the link of a verification mail
+///
+/// It acts by `POST /v1/email-verifications` when its button is pressed.
+#[utoipa::path(
+    tag = "pages",
+    params(("token" = Option<String>, Query, description = "the one-time token of the mail")),
+    responses((status = 200, content_type = "text/html", body = String))
+)]
+#[get("/verify-email")]
+async fn verify_email() -> HttpResponse {
+    VERIFY.answer()
+}
+
+/// The page behind the link of a password reset mail
+///
+/// It acts by `PUT /v1/password-resets` when its form is sent.
+#[utoipa::path(
+    tag = "pages",
+    params(("token" = Option<String>, Query, description = "the one-time token of the mail")),
+    responses((status = 200, content_type = "text/html", body = String))
+)]
+#[get("/reset-password")]
+async fn reset_password() -> HttpResponse {
+    RESET.answer()
+}

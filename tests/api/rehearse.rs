@@ -1,0 +1,149 @@
+//! Rehearsals at a small scale, with the built program; and with each guard broken on purpose, which they must notice.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::Command;
+
+/// What a rehearsal printed, and how it ended.
+struct Rehearsed {
+    is_success: bool,
+    report: Value,
+    log: String,
+}
+
+/// Rehearses with these options. `broken` is run on the rehearsal's database before its instances start.
+async fn rehearse(options: &[&str], broken: Option<&str>) -> Rehearsed {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kindred"))
+        .args(["rehearse", "luoji-2013", "--json"])
+        .args(options)
+        .env_remove("KINDRED_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let mut lines = BufReader::new(stderr).lines();
+    let mut log = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let said: Value = serde_json::from_str(&line).unwrap_or_default();
+        if let (Some(database), Some(sql)) = (said["fields"]["database"].as_str(), broken) {
+            let (client, connection) =
+                tokio_postgres::connect(database, tokio_postgres::NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            client.batch_execute(sql).await.unwrap();
+            drop(client);
+            connection.await.unwrap().unwrap();
+        }
+        log.push_str(&line);
+        log.push('\n');
+    }
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).await.unwrap();
+    let is_success = child.wait().await.unwrap().success();
+    Rehearsed { is_success, report: serde_json::from_str(&text).unwrap_or_default(), log }
+}
+
+impl Rehearsed {
+    #[track_caller]
+    fn passed(&self) {
+        assert!(self.is_success && self.report["passed"] == true, "{}\n{}", self.report, self.log);
+        assert_eq!(self.report["sold"], serde_json::json!({ "diehard": 10, "regular": 100 }));
+        assert_eq!(self.report["revenue"], serde_json::json!({ "amount": 3_200_000, "currency": "CNY" }));
+        for nothing in ["oversold", "number_gaps", "lost", "doubled", "checks_failed"] {
+            assert_eq!(self.report[nothing], 0, "{nothing}");
+        }
+    }
+
+    #[track_caller]
+    fn failed_by(&self, figure: &str) {
+        assert!(!self.is_success && self.report["passed"] == false, "{}\n{}", self.report, self.log);
+        assert!(self.report[figure].as_i64().unwrap() > 0, "{figure}: {}\n{}", self.report, self.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_sale_sells_out_once_and_reports_by_the_contract() {
+    let rehearsed = rehearse(&["--scale", "0.02", "--buyers", "200", "--concurrency", "24"], None).await;
+    rehearsed.passed();
+    let report = rehearsed.report.as_object().unwrap();
+    let fields = [
+        "name",
+        "seconds",
+        "buyers",
+        "orders",
+        "sold",
+        "revenue",
+        "oversold",
+        "number_gaps",
+        "lost",
+        "doubled",
+        "latency_ms",
+        "throughput_per_s",
+        "checks_failed",
+        "passed",
+    ];
+    assert!(report.keys().all(|name| fields.contains(&name.as_str())) && report.len() == fields.len());
+    assert_eq!((&report["name"], &report["buyers"]), (&"luoji-2013".into(), &200.into()));
+    assert!(report["orders"].as_i64().unwrap() >= 110);
+    for name in ["p50", "p90", "p99", "max"] {
+        assert!(report["latency_ms"][name].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_database_and_a_killed_instance_lose_nothing() {
+    let options =
+        ["--scale", "0.02", "--buyers", "200", "--concurrency", "24", "--instances", "2", "--chaos"];
+    let rehearsed = rehearse(&options, None).await;
+    rehearsed.passed();
+    assert!(rehearsed.log.contains("killed the database"), "{}", rehearsed.log);
+    assert!(rehearsed.log.contains("killed an instance"), "{}", rehearsed.log);
+}
+
+/// As without the pool's lock: of two that hold at once, one overwrites what the other wrote.
+const NO_LOCK: &str = "
+    ALTER TABLE pools DROP CONSTRAINT pools_within_capacity;
+    CREATE FUNCTION lose_update() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.held := LEAST(NEW.held, OLD.held);
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER lose_update BEFORE UPDATE ON pools FOR EACH ROW EXECUTE FUNCTION lose_update();";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_lock_the_rehearsal_sees_places_sold_beyond_the_quota() {
+    let rehearsed = rehearse(&["--scale", "0.01", "--buyers", "100"], Some(NO_LOCK)).await;
+    rehearsed.failed_by("oversold");
+    rehearsed.failed_by("checks_failed");
+}
+
+/// As without the unique key, nor the rules that would stop a second order of one person for another reason.
+const NO_KEY: &str = "
+    ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_pkey;
+    CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    CREATE TRIGGER forget BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION forget();
+    CREATE TRIGGER forget BEFORE INSERT ON series_places FOR EACH ROW EXECUTE FUNCTION forget();
+    CREATE FUNCTION not_one_pending() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.has_membership := false;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER not_one_pending BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION not_one_pending();";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_unique_key_the_rehearsal_sees_two_orders_of_one_key() {
+    let rehearsed = rehearse(&["--scale", "0.01", "--buyers", "100"], Some(NO_KEY)).await;
+    rehearsed.failed_by("doubled");
+}
+
+#[tokio::test]
+async fn what_cannot_be_rehearsed_is_an_error_without_a_report() {
+    for options in [["--scale", "0"], ["--instances", "0"], ["--buyers", "0"]] {
+        let rehearsed = rehearse(&options, None).await;
+        assert!(!rehearsed.is_success && rehearsed.report.is_null(), "{options:?}: {}", rehearsed.log);
+    }
+}
