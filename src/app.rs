@@ -240,7 +240,8 @@ fn serve(app: &Arc<App>, listener: TcpListener, extra: Option<Routes>) -> Result
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let server = HttpServer::new(move || {
         let extra = extra.clone();
-        http::application(data.clone()).configure(move |config| extra.iter().for_each(|routes| routes(config)))
+        http::application(data.clone())
+            .configure(move |config| extra.iter().for_each(|routes| routes(config)))
     })
     .workers(workers)
     .max_connections((limits.connections / workers).max(1))
