@@ -39,7 +39,7 @@ async fn show(app: web::Data<App>) -> Result<HttpResponse> {
     drop(conn);
     drives.retain(|drive| matches!(rules::state(drive, now), State::Open | State::SoldOut));
     drives.sort_by_key(|drive| drive.plan.price_minor);
-    let first = drives.first();
+    let first = drives.as_slice().first();
     let place = path::Place {
         url: app.settings.public_url.as_str().trim_end_matches('/').to_owned(),
         drive: first.map_or_else(String::new, |drive| drive.id.to_string()),
