@@ -98,9 +98,9 @@ async fn one_of_many_decisions_stands() {
     let made = apply(&app, &anna, "screened").await;
     let path = format!("/v1/admin/applications/{}", made["id"].as_str().unwrap());
     let decide = |n: usize| {
-        let verb = if n % 2 == 0 { "approve" } else { "refuse" };
+        let verb = if n.is_multiple_of(2) { "approve" } else { "refuse" };
         let request = app.post(&format!("{path}/{verb}")).bearer(&owner.token);
-        if n % 2 == 0 { request.send() } else { request.json(&json!({ "reason": "No." })).send() }
+        if n.is_multiple_of(2) { request.send() } else { request.json(&json!({ "reason": "No." })).send() }
     };
     let answers = futures::future::join_all((0..10).map(decide)).await;
     let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
