@@ -90,6 +90,7 @@ impl Shop {
 
     pub async fn finish(self) {
         self.settle().await;
+        self.app.check().await;
         self.app.finish().await;
     }
 
