@@ -40,6 +40,7 @@ pub fn application(
     actix_web::App::new()
         .app_data(data.clone())
         .configure(|config| configure(config, &data))
+        .wrap(from_fn(auth::identify_staff))
         .wrap(from_fn(middleware::catch))
         .wrap(from_fn(limits::check))
         .wrap(from_fn(middleware::render))

@@ -17,6 +17,7 @@ use crate::messages::mails;
 use crate::ports::clock::machine_now;
 use crate::schema::{
     account_tokens, attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, shop_clock,
+    stripe_events,
 };
 
 /// Name, job and period of everything periodic.
@@ -136,6 +137,14 @@ pub async fn purge(app: &App) -> Result<Outcome> {
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(now)))
         .execute(&mut conn)
         .await?;
+    // As long as Stripe keeps them; they name buyers' addresses, also of those who were erased meanwhile.
+    diesel::delete(
+        stripe_events::table
+            .filter(stripe_events::state.eq_any(["applied", "ignored"]))
+            .filter(stripe_events::received_at.lt(now - TimeDelta::days(30))),
+    )
+    .execute(&mut conn)
+    .await?;
     diesel::delete(account_tokens::table.filter(account_tokens::expires_at.lt(week_ago)))
         .execute(&mut conn)
         .await?;

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use diesel::QueryDsl;
 use diesel::sql_types::{Array, Text};
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::RunQueryDsl;
 use futures::future::join_all;
 use kindred::people::operators::rules::Role;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::TestApp;
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
+use crate::support::shop::{DriveSeed, Shop};
 
 async fn sign_up(app: &TestApp, body: &Value) -> Answer {
     app.post("/v1/accounts").json(body).send().await
@@ -297,53 +298,6 @@ async fn a_reset_unlocks_a_locked_account() {
     app.finish().await;
 }
 
-/// A membership for life, with the first number, for an account.
-async fn give_membership(app: &TestApp, account: kindred::types::id::AccountId) {
-    let sql = format!(
-        "INSERT INTO tiers (id, code, name_zh, name_en, rank, created_at)
-             VALUES ('00000000-0000-7000-8000-00000000000a', 'regular', '普通会员', 'Regular', 1, '2026-01-01Z');
-         INSERT INTO memberships (id, account_id, tier_id, chapter_id, state, starts_at)
-             SELECT '00000000-0000-7000-8000-00000000000b', '{account}', t.id, c.id, 'active', '{now}'
-             FROM tiers t, chapters c;
-         INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, anchor_at, starts_at, value_minor,
-                                       value_from, created_at)
-             SELECT '00000000-0000-7000-8000-00000000000c', id, account_id, 'grant', tier_id, starts_at, starts_at, 0,
-                    starts_at, starts_at
-             FROM memberships;
-         UPDATE chapters SET next_sequence = 2;
-         INSERT INTO member_numbers SELECT 'KD0001', '{account}', id, 1, '{now}' FROM chapters",
-        account = account.0,
-        now = app.app.clock.now().to_rfc3339(),
-    );
-    app.conn().await.batch_execute(&sql).await.unwrap();
-}
-
-/// An application with answers, and a place reserved for an address, in a drive of the tier of [`give_membership`].
-async fn give_drive(app: &TestApp, account: kindred::types::id::AccountId, email_key: &str) {
-    let id = |last: &str| format!("'00000000-0000-7000-8000-0000000000{last}'");
-    let sql = format!(
-        "INSERT INTO plans (id, code, tier_id, term, price_minor, currency, renews, payment_methods, created_at)
-             VALUES ({plan}, 'regular-year', {tier}, 'P1Y', 20000, 'CNY', 'never', '{{card}}', '{now}');
-         INSERT INTO pools (id, kind, capacity) VALUES ({places}, 'drive', 10), ({uses}, 'invitation', 1);
-         INSERT INTO drives (id, code, series, name_zh, name_en, plan_id, pool_id, admission, opens_at, closes_at, created_at)
-             VALUES ({drive}, 'd', 's', 'd', 'd', {plan}, {places}, 'application', '2020-01-01Z', '2040-01-01Z', '{now}');
-         INSERT INTO drive_applications (id, drive_id, account_id, answers, state, created_at)
-             VALUES ({application}, {drive}, '{account}', '{{\"why\": \"I am Zhang Sanfeng\"}}', 'received', '{now}');
-         INSERT INTO drive_invitations (id, drive_id, code, email_key, pool_id, created_at)
-             VALUES ({invitation}, {drive}, 'FIRST100', '{email_key}', {uses}, '{now}')",
-        tier = id("0a"),
-        plan = id("1a"),
-        places = id("1b"),
-        uses = id("1c"),
-        drive = id("1d"),
-        application = id("1e"),
-        invitation = id("1f"),
-        account = account.0,
-        now = app.app.clock.now().to_rfc3339(),
-    );
-    app.conn().await.batch_execute(&sql).await.unwrap();
-}
-
 #[derive(diesel::QueryableByName)]
 struct Found {
     #[diesel(sql_type = Text)]
@@ -356,14 +310,16 @@ struct Table {
     name: String,
 }
 
-/// Every row of every table that holds one of these texts.
+/// Every row of every table that holds one of these texts, also in raw bytes.
 async fn traces(app: &TestApp, texts: &[&str]) -> Vec<String> {
     let mut conn = app.conn().await;
     let sql = "SELECT table_name::text AS name FROM information_schema.tables \
                WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
     let tables: Vec<Table> = diesel::sql_query(sql).load(&mut conn).await.unwrap();
     assert!(tables.len() > 20);
-    let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+    let hex = |text: &&str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let wanted: Vec<String> =
+        texts.iter().map(|text| text.to_lowercase()).chain(texts.iter().map(hex)).collect();
     let mut found = Vec::new();
     for Table { name } in tables {
         let sql = format!(
@@ -371,7 +327,7 @@ async fn traces(app: &TestApp, texts: &[&str]) -> Vec<String> {
              WHERE EXISTS (SELECT FROM unnest($1) x WHERE position(x IN lower(t::text)) > 0)"
         );
         let rows: Vec<Found> =
-            diesel::sql_query(sql).bind::<Array<Text>, _>(texts.clone()).load(&mut conn).await.unwrap();
+            diesel::sql_query(sql).bind::<Array<Text>, _>(wanted.clone()).load(&mut conn).await.unwrap();
         found.extend(rows.into_iter().map(|found| found.row));
     }
     found
@@ -379,20 +335,22 @@ async fn traces(app: &TestApp, texts: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_holds_everything_and_no_secret() {
-    let app = TestApp::spawn().await;
-    let person = app.member("zhang@example.org").await;
-    give_membership(&app, person.id).await;
-    let answer = app.get("/v1/me/export").bearer(&person.token).send().await;
+    let shop = Shop::open().await;
+    let sale = shop.drive(DriveSeed::default()).await;
+    let (person, order) = shop.join("zhang@example.org", sale).await;
+    let answer = shop.app.get("/v1/me/export").bearer(&person.token).send().await;
     for secret in ["password_hash", "$argon2", &person.refresh_token] {
         assert!(!answer.text.contains(secret), "{secret}");
     }
     let data = answer.ok(200);
     assert_eq!(data["account"]["email"], "zhang@example.org");
     assert_eq!(data["member_number"]["number"], "KD0001");
-    assert_eq!(data["sessions"].as_array().unwrap().len(), 1);
-    assert_eq!(data["memberships"].as_array().unwrap().len(), 1);
+    assert_eq!(data["orders"][0]["number"], order["number"]);
+    let lengths = ["sessions", "memberships", "membership_terms", "order_lines", "payments", "series_places"]
+        .map(|section| data[section].as_array().unwrap().len());
+    assert_eq!(lengths, [1; 6]);
     // Every table that knows accounts is in it, or is left out on purpose.
-    let mut conn = app.conn().await;
+    let mut conn = shop.app.conn().await;
     let sql = "SELECT table_name::text AS name FROM information_schema.columns \
                WHERE table_schema = 'public' AND column_name = 'account_id'";
     let tables: Vec<Table> = diesel::sql_query(sql).load(&mut conn).await.unwrap();
@@ -407,35 +365,50 @@ async fn an_export_holds_everything_and_no_secret() {
         assert!(data.get(section).is_some(), "{name} is not in the export");
     }
     drop(conn);
-    app.finish().await;
+    shop.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn erasure_leaves_no_trace_of_the_person_and_keeps_the_number() {
-    let app = TestApp::spawn().await;
-    let body = json!({ "email": "Zhang.San@example.org", "password": PASSWORD, "name": "Zhang Sanfeng" });
-    sign_up(&app, &body).await.ok(201);
-    app.drain().await;
-    let person = app.sign_in("zhang.san@example.org").await;
-    ask_reset(&app, "zhang.san@example.org").await.ok(202);
-    app.drain().await;
-    give_membership(&app, person.id).await;
-    give_drive(&app, person.id, "zhang.san@example.org").await;
+    const EMAIL: &str = "Zhang.San@example.org";
+    let shop = Shop::open().await;
+    let app = &shop.app;
+    let body = json!({ "email": EMAIL, "password": PASSWORD, "name": "Zhang Sanfeng" });
+    sign_up(app, &body).await.ok(201);
+    let person = app.sign_in(EMAIL).await;
+    ask_reset(app, EMAIL).await.ok(202);
+    // Applies to one drive, has a place reserved in another, is a member by a third.
+    let seed = |code, series, admission| DriveSeed { code, series, admission, ..DriveSeed::default() };
+    let asked = shop.drive(seed("asked", "a", "application")).await;
+    let path = format!("/v1/drives/{}/applications", asked.drive);
+    let answers = json!({ "answers": { "why": "I am Zhang Sanfeng" } });
+    app.post(&path).bearer(&person.token).json(&answers).send().await.ok(201);
+    let manager = app.operator(Role::Manager).await;
+    let reserved = shop.drive(seed("reserved", "b", "invitation")).await;
+    let path = format!("/v1/admin/drives/{}/invitations", reserved.drive);
+    app.post(&path).bearer(&manager.token).json(&json!({ "emails": [EMAIL] })).send().await.ok(201);
+    let sale = shop.drive(DriveSeed::default()).await;
+    let order = shop.order(&person, sale, "join").send().await.ok(201);
+    shop.pay(&order).await;
+    shop.settled(&person, &order).await;
+    shop.settle().await;
+
     let erase = async |body: Value| app.delete("/v1/me").bearer(&person.token).json(&body).send().await;
     erase(json!({ "password": "not the right one" })).await.refused(403, "wrong_password");
     erase(json!({ "password": PASSWORD })).await.refused(409, "membership_running");
-    assert!(!traces(&app, &["zhang.san@example.org", "Sanfeng"]).await.is_empty());
+    assert!(traces(app, &[EMAIL, "Sanfeng"]).await.len() > 5);
     erase(json!({ "password": PASSWORD, "forfeit": true })).await.ok(204);
     app.get("/v1/me").bearer(&person.token).send().await.refused(401, "unauthenticated");
     let refresh = json!({ "refresh_token": person.refresh_token });
     app.post("/v1/sessions/refresh").json(&refresh).send().await.refused(401, "invalid_refresh_token");
-    let sign_in = json!({ "email": "zhang.san@example.org", "password": PASSWORD });
+    let sign_in = json!({ "email": EMAIL, "password": PASSWORD });
     app.post("/v1/sessions").json(&sign_in).send().await.refused(401, "invalid_credentials");
-    assert_eq!(traces(&app, &["zhang.san@example.org", "Sanfeng", "$argon2"]).await, Vec::<String>::new());
-    assert_eq!(traces(&app, &["KD0001"]).await.len(), 1);
+    shop.settle().await;
+    assert_eq!(traces(app, &[EMAIL, &EMAIL.to_lowercase(), "Sanfeng"]).await, Vec::<String>::new());
+    assert!(traces(app, &["KD0001"]).await.iter().any(|row| row.starts_with("member_numbers: ")));
     // The address is free for a new start, as somebody else.
-    sign_up(&app, &body).await.ok(201);
-    app.finish().await;
+    sign_up(app, &body).await.ok(201);
+    shop.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -451,23 +424,21 @@ async fn the_last_owner_cannot_be_erased() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pending_order_keeps_an_account_unless_it_is_given_up() {
-    let app = TestApp::spawn().await;
-    let person = app.member("zhang@example.org").await;
-    let sql = format!(
-        "INSERT INTO orders (id, number, account_id, state, currency, subtotal_minor, total_minor, due_minor, explanation,
-             email, locale, consents, success_url, cancel_url, hold_minutes, has_membership, created_at)
-         VALUES ('00000000-0000-7000-8000-00000000000c', 'O1', '{}', 'pending_payment', 'CNY', 100, 100, 100, '[]',
-             'zhang@example.org', 'en', '{{}}', 'http://shop.test/', 'http://shop.test/', 15, true, '{}')",
-        person.id.0,
-        app.app.clock.now().to_rfc3339(),
-    );
-    app.conn().await.batch_execute(&sql).await.unwrap();
-    let erase = async |body: Value| app.delete("/v1/me").bearer(&person.token).json(&body).send().await;
+    let shop = Shop::open().await;
+    let sale = shop.drive(DriveSeed::default()).await;
+    let person = shop.app.member("zhang@example.org").await;
+    shop.order(&person, sale, "join").send().await.ok(201);
+    assert_eq!(shop.pool(sale).await, (5_000, 1, 0));
+    let erase = async |body: Value| shop.app.delete("/v1/me").bearer(&person.token).json(&body).send().await;
     erase(json!({ "password": PASSWORD })).await.refused(409, "order_pending");
     erase(json!({ "password": PASSWORD, "forfeit": "yes" })).await.refused(422, "invalid_field");
     erase(json!({ "password": PASSWORD, "forfeit": true })).await.ok(204);
-    let orders = traces(&app, &["00000000-0000-7000-8000-00000000000c"]).await;
-    assert!(orders.iter().any(|row| row.starts_with("orders: ") && row.contains("cancelled")), "{orders:?}");
-    assert_eq!(traces(&app, &["zhang@example.org"]).await, Vec::<String>::new());
-    app.finish().await;
+    assert_eq!(shop.pool(sale).await, (5_000, 0, 0));
+    shop.settle().await;
+    // What Stripe told of the closed page came after the erasure: it goes with the purge.
+    let left = traces(&shop.app, &["zhang@example.org"]).await;
+    assert!(left.iter().all(|row| row.starts_with("stripe_events: ")), "{left:?}");
+    shop.advance(TimeDelta::days(31)).await;
+    assert_eq!(traces(&shop.app, &["zhang@example.org"]).await, Vec::<String>::new());
+    shop.finish().await;
 }

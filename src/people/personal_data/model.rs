@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
+use diesel::sql_types::{Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
@@ -86,6 +86,7 @@ pub async fn pending_orders(conn: &mut Conn, account: AccountId) -> Result<Vec<c
 pub async fn anonymise(
     conn: &mut Conn,
     account: AccountId,
+    email: Option<&str>,
     email_key: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -109,11 +110,26 @@ pub async fn anonymise(
         .set(drive_applications::answers.eq(json!({})))
         .execute(conn)
         .await?;
+    forget_events(conn, email).await?;
     // A place that was reserved for the address stays reserved, for nobody.
     diesel::update(drive_invitations::table.filter(drive_invitations::email_key.eq(email_key)))
         .set(drive_invitations::email_key.eq(&nobody))
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Empties what Stripe told in events that were dealt with: a payment's object names the address that its receipt went to.
+/// Events that are still to be applied are asked about at Stripe anyway, and their rows go with the purge of old ones.
+async fn forget_events(conn: &mut Conn, email: Option<&str>) -> Result<()> {
+    let Some(email) = email else { return Ok(()) };
+    diesel::sql_query(
+        "UPDATE stripe_events SET payload = '' WHERE state IN ('applied', 'ignored') \
+         AND position(convert_to($1, 'UTF8') IN payload) > 0",
+    )
+    .bind::<Text, _>(email)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -91,7 +91,7 @@ async fn erase_on(
     let ended = sessions::model::end(conn, account, Which::All, EndReason::Erased, now).await?;
     let email_key = row.email_key.as_deref();
     attempts::clear(conn, &sessions::service::attempts_key(email_key.unwrap_or_default())).await?;
-    model::anonymise(conn, account, email_key, now).await?;
+    model::anonymise(conn, account, row.email.as_deref(), email_key, now).await?;
     let entry = Entry {
         actor: Actor::Account(account),
         action: "account.erase",
