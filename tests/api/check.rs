@@ -14,6 +14,7 @@ use kindred::audit::{self, Actor, Entry};
 use kindred::check::{self, Check};
 use kindred::db::{self, Conn};
 use kindred::ports::clock::Clock;
+use serde_json::json;
 
 use crate::support::database::TestDatabase;
 
@@ -40,7 +41,7 @@ async fn shop() -> (TestDatabase, Conn) {
             subject_kind: "test",
             subject_id,
             reason: Some("因为"),
-            detail: serde_json::json!({"b": 1, "amount": {"currency": "CNY", "amount": 5_000}, "rate": 0.1}),
+            detail: json!({"b": 1, "amount": {"currency": "CNY", "amount": 5_000}, "rate": 0.1}),
         };
         audit::record(&mut conn, shop_time(), entry).await.unwrap();
     }
@@ -111,6 +112,41 @@ async fn at_most_ten_offenders_are_named() {
     let check = checks.iter().find(|check| check.name == "orders_have_keys").unwrap();
     assert_eq!((check.rows, check.detail.matches("ord_").count()), (20, 10));
     assert!(check.detail.ends_with(", …"));
+}
+
+#[tokio::test]
+async fn the_command_prints_the_report_and_exits_by_it() {
+    let (database, mut conn) = shop().await;
+    let (code, said, _) = command(&database, &["--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &report["ok"]), (0, &json!(true)));
+
+    conn.batch_execute("UPDATE pools SET held = held + 1 WHERE id = u('regular drive pool')").await.unwrap();
+    let (code, said, _) = command(&database, &["--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &report["ok"]), (1, &json!(false)));
+    let first = &report["checks"][0];
+    assert_eq!(
+        (&first["name"], &first["ok"], &first["rows"]),
+        (&json!("pools_held"), &json!(false), &json!(1))
+    );
+    let (code, said, _) = command(&database, &[]).await;
+    assert_eq!(code, 1);
+    assert!(said.starts_with("FAIL  pools_held (1): ") && said.contains("\nok    pools_taken: "), "{said}");
+
+    conn.batch_execute("DROP TABLE __diesel_schema_migrations").await.unwrap();
+    let (code, said, logged) = command(&database, &["--json"]).await;
+    assert_eq!((code, said.as_str()), (1, ""));
+    assert!(logged.contains("kindred migrate"), "{logged}");
+}
+
+/// Exit code, standard output and standard error of `kindred check`.
+async fn command(database: &TestDatabase, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_kindred"));
+    command.arg("check").args(arguments).env_clear().env("DATABASE_URL", database.url());
+    let output = command.output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 /// Orders are placed, paid, cancelled in transactions while checks run: none ever sees half of one.

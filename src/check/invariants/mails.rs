@@ -29,6 +29,30 @@ pub const ALL: &[Invariant] = &[
               WHERE l.cause IS NULL OR m.cause IS NULL",
     },
     Invariant {
+        name: "refund_mails",
+        says: "a refund has one mail that tells of it",
+        prefix: "",
+        sql: "SELECT coalesce(f.cause, m.cause),
+                     CASE WHEN m.cause IS NULL THEN 'no mail' ELSE 'a mail of no refund' END
+              FROM (SELECT 'refund:ref_' || replace(id::text, '-', '') AS cause FROM refunds) f
+              FULL JOIN (SELECT cause FROM mails WHERE kind = 'refunded') m ON m.cause = f.cause
+              WHERE f.cause IS NULL OR m.cause IS NULL",
+    },
+    Invariant {
+        name: "application_mails",
+        says: "an application has a mail that it was received and, once it is decided, one that tells how",
+        prefix: "",
+        // Who was erased meanwhile has no address.
+        sql: "SELECT w.cause, 'no mail'
+              FROM (SELECT account_id, 'application:app_' || replace(id::text, '-', '') || ':received' AS cause
+                    FROM drive_applications
+                    UNION ALL
+                    SELECT account_id, 'application:app_' || replace(id::text, '-', '') || ':decided'
+                    FROM drive_applications WHERE state <> 'received') w
+              JOIN accounts a ON a.id = w.account_id AND a.erased_at IS NULL
+              WHERE NOT EXISTS (SELECT FROM mails m WHERE m.cause = w.cause)",
+    },
+    Invariant {
         name: "mail_causes",
         says: "a cause mails once",
         prefix: "mail",

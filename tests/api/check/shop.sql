@@ -121,6 +121,7 @@ BEGIN
     INSERT INTO refunds (id, order_id, payment_id, cause, amount_minor, currency, reason, state, created_at, ended_at)
         VALUES (u(name || ' refund'), u(name || ' order'), u(payment), 'test:' || name, amount, 'CNY', 'test', in_state, t(5),
                 CASE WHEN in_state IN ('succeeded', 'failed') THEN t(6) END);
+    PERFORM mail('refunded', 'refund:' || ext('ref', name || ' refund'), name, '{}');
     PERFORM job('send_refund', 'refund', ext('ref', name || ' refund'), CASE in_state WHEN 'queued' THEN 'running' ELSE 'done' END);
 END $$;
 
@@ -219,6 +220,13 @@ INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, pl
 INSERT INTO member_numbers SELECT 'KD' || lpad(next_sequence::text, 4, '0'), u('vic'), id, next_sequence, t(4) FROM chapters;
 UPDATE chapters SET next_sequence = next_sequence + 1;
 SELECT mail('welcome', 'welcome:' || ext('term', 'vic term'), 'vic', '{}');
+-- Applications: waiting, decided.
+INSERT INTO drive_applications (id, drive_id, account_id, answers, state, reason, decided_at, created_at) VALUES
+    (u('waiting'), u('diehard drive'), u('eve'), '{}', 'received', NULL, NULL, t(1)),
+    (u('refused'), u('diehard drive'), u('gus'), '{}', 'refused', 'no', t(2), t(1));
+SELECT mail('application_received', 'application:' || ext('app', 'waiting') || ':received', 'eve', '{}'),
+       mail('application_received', 'application:' || ext('app', 'refused') || ':received', 'gus', '{}'),
+       mail('application_refused', 'application:' || ext('app', 'refused') || ':decided', 'gus', '{}');
 -- Events of Stripe; mails on their way; a dead job that leaves nothing undone.
 INSERT INTO stripe_events (id, kind, payload, state, received_at) VALUES
     ('evt_received', 'checkout.session.completed', '{}', 'received', t(5)), ('evt_parked', 'refund.updated', '{}', 'parked', t(5)),
