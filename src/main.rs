@@ -90,7 +90,7 @@ async fn run(arguments: Arguments) -> Outcome {
             cli::serve::run(source.settings()?).await
         }
         Command::Demo => {
-            cli::init_logs(&source, Logs::Human("warn,kindred=info"));
+            cli::init_logs(&source, Logs::Human("warn,kindred=info,kindred::access=warn"));
             cli::demo::run(source).await
         }
         Command::Database(command) => {

@@ -1,6 +1,5 @@
 //! What development and proof need and production never reaches: it refuses to run beside a live key.
 
 pub mod demo;
-pub mod inbox;
 pub mod rehearse;
 pub mod stripe;

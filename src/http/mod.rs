@@ -67,8 +67,8 @@ pub fn configure(config: &mut web::ServiceConfig, app: &web::Data<App>) {
         .configure(crate::checkout::configure)
         .configure(crate::messages::mails::routes::configure)
         .configure(crate::jobs::routes::configure);
-    if app.settings.demo {
-        config.configure(crate::dev::inbox::configure);
+    if !app.settings.demo {
+        config.configure(pages::configure_home);
     }
     config.default_service(web::to(nowhere));
 }

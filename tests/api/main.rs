@@ -13,6 +13,7 @@ mod accounts;
 mod applications;
 mod check;
 mod checkout;
+mod demo;
 mod dependencies;
 mod drives;
 mod generated;

@@ -1,26 +1,22 @@
 //! The demo's first page: what is here, and the whole path as commands.
 
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use minijinja::value::Serde;
-use minijinja::{Environment, Value};
 use serde_json::json;
 
-use super::{PASSWORD, path};
+use super::{PASSWORD, page, path};
 use crate::app::App;
 use crate::db;
-use crate::error::{AppError, Result};
+use crate::error::Result;
+use crate::http::page::Page;
 use crate::membership::drives::model::{self as drives, Drive};
 use crate::membership::drives::rules::{self, State};
 use crate::membership::memberships::rules::member_number;
 use crate::schema::chapters;
 use crate::types::money;
 
-/// The name's end makes the engine escape what it fills in.
-const NAME: &str = "home.html";
 const PAGE: &str = include_str!("home.html");
 
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -45,16 +41,19 @@ async fn show(app: web::Data<App>) -> Result<HttpResponse> {
         drive: first.map_or_else(String::new, |drive| drive.id.to_string()),
         plan: first.map_or_else(String::new, |drive| drive.plan.id.to_string()),
     };
-    let page = render(&json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "now": now.with_timezone(&app.settings.timezone).format("%F %T %Z").to_string(),
-        "password": PASSWORD,
-        "drives": drives.iter().map(|drive| shown(drive, now)).collect::<Vec<_>>(),
-        "next_number": member_number(&prefix, next),
-        "steps": path::steps(&place),
-        "more": path::more(&place),
-    }))?;
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(page))
+    let page = page::render(
+        PAGE,
+        &json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "now": now.with_timezone(&app.settings.timezone).format("%F %T %Z").to_string(),
+            "password": PASSWORD,
+            "drives": drives.iter().map(|drive| shown(drive, now)).collect::<Vec<_>>(),
+            "next_number": member_number(&prefix, next),
+            "steps": path::steps(&place),
+            "more": path::more(&place),
+        }),
+    )?;
+    Ok(Page::new(&page, include_str!("home.css"), include_str!("home.js")).answer())
 }
 
 fn shown(drive: &Drive, now: DateTime<Utc>) -> serde_json::Value {
@@ -70,11 +69,4 @@ fn shown(drive: &Drive, now: DateTime<Utc>) -> serde_json::Value {
         "price": money::display(drive.plan.price_minor, &drive.plan.currency),
         "term": drive.plan.term.to_string(),
     })
-}
-
-fn render(context: &serde_json::Value) -> Result<String> {
-    let mut pages = Environment::new();
-    pages.add_template(NAME, PAGE).map_err(AppError::internal)?;
-    let page = pages.get_template(NAME).map_err(AppError::internal)?;
-    page.render(Value::from(Serde(context))).map_err(AppError::internal)
 }

@@ -5,6 +5,8 @@
 
 mod clock;
 mod home;
+mod inbox;
+mod page;
 pub mod path;
 mod seed;
 mod settings;
@@ -115,6 +117,11 @@ async fn build(settings: Settings, cluster: &Cluster, extras: Extras) -> Result<
     let routes = Arc::new(move |config: &mut web::ServiceConfig| mount(config, &simulator));
     let application =
         Application::build_with(settings, clock, Extras { routes: Some(routes), ..extras }).await?;
+    if let Some(inbox) = application.app.postbox.inbox() {
+        inbox
+            .keep_in(&application.app.settings.data_dir.join("demo-inbox.jsonl"))
+            .map_err(AppError::internal)?;
+    }
     seed::grant(&application.app).await?;
     Ok(application)
 }
@@ -149,5 +156,6 @@ fn mount(config: &mut web::ServiceConfig, simulator: &Simulator) {
         .app_data(web::Data::new(simulator.clone()))
         .service(web::scope(STRIPE_PATH).configure(|service| simulator.configure(service)))
         .configure(clock::configure)
-        .configure(home::configure);
+        .configure(home::configure)
+        .configure(inbox::configure);
 }

@@ -8,6 +8,7 @@ use super::PASSWORD;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
     pub note: String,
+    /// As HTML. The page fills it in as it is: who reads the page's source can copy it too.
     pub command: String,
 }
 
@@ -21,7 +22,8 @@ pub struct Place {
 }
 
 fn step(note: &str, command: impl Into<String>) -> Step {
-    Step { note: note.to_owned(), command: command.into() }
+    let command = command.into().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    Step { note: note.to_owned(), command }
 }
 
 /// From sign-up to member number. Each step leaves in variables what the next ones need.
@@ -38,7 +40,7 @@ pub fn steps(place: &Place) -> Vec<Step> {
         step(
             "注册 — sign up",
             "curl -s $shop/v1/accounts -H \"$json\" \\\n  \
-             -d '{\"email\": \"'$email'\", \"password\": \"correct horse 7\", \"name\": \"Ada\", \"locale\": \"en\"}'",
+             -d '{\"email\": \"'$email'\", \"password\": \"correct horse 7\", \"name\": \"Ada\", \"locale\": \"en\"}'; echo",
         ),
         step(
             "验证邮箱 — the verification mail lies in the inbox; its link carries a token",
@@ -74,7 +76,7 @@ pub fn steps(place: &Place) -> Vec<Step> {
         ),
         step(
             "会员编号 — the membership and its number",
-            "curl -s $shop/v1/me/membership -H \"Authorization: Bearer $access\"",
+            "curl -s $shop/v1/me/membership -H \"Authorization: Bearer $access\"; echo",
         ),
         step(
             "邮件 — receipt and welcome have been mailed",

@@ -1,4 +1,4 @@
-//! The pages that links in mails lead to where the shop has no storefront of its own. Opening one changes nothing (mail
+//! The first page, and the pages that links in mails lead to where the shop has no storefront of its own. Opening one changes nothing (mail
 //! programs look at links ahead of people): a button does, by a call of the API. The token never leaves the page
 //! otherwise: no log has the query, no referrer goes out, and the address bar is cleaned.
 
@@ -16,12 +16,26 @@ static VERIFY: LazyLock<Page> =
 static RESET: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("reset.html"), STYLE, include_str!("reset.js")));
 
+static HOME: LazyLock<Page> = LazyLock::new(|| {
+    let page = include_str!("home.html").replace("{version}", env!("CARGO_PKG_VERSION"));
+    Page::new(&page, STYLE, "")
+});
+
 #[derive(OpenApi)]
 #[openapi(paths(verify_email, reset_password))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(verify_email).service(reset_password);
+}
+
+/// The first page, for people who open the shop's address: no part of the API. The demo has one of its own.
+pub fn configure_home(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/").route(web::get().to(home)));
+}
+
+async fn home() -> HttpResponse {
+    HOME.answer()
 }
 
 /// The page behind the link of a verification mail
