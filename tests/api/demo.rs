@@ -156,7 +156,8 @@ impl Running {
 
     /// Sends one of the payment page's forms; where it leads to.
     async fn pay(&self, page: &str, action: &str) -> String {
-        let form = format!("action={action}&method=wechat_pay");
+        // The delay counts for late methods alone.
+        let form = format!("action={action}&method=wechat_pay&delay=3600");
         let request = self.client.post(page).header("Content-Type", "application/x-www-form-urlencoded");
         let response = request.body(form).send().await.unwrap();
         let to = response.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
@@ -170,6 +171,10 @@ fn client() -> reqwest::Client {
         .timeout(Duration::from_secs(90))
         .build()
         .unwrap()
+}
+
+fn time(value: &Value) -> chrono::DateTime<chrono::Utc> {
+    value.as_str().unwrap().parse().unwrap()
 }
 
 async fn output(mut command: Command) -> (bool, String, String) {
@@ -294,9 +299,35 @@ async fn it_finds_its_data_again_and_time_can_be_moved() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_asked_nonsense_stands_still() {
+async fn the_clock_goes_from_due_time_to_due_time_on_both_sides() {
     let folder = Folder::new("demo-clock");
     let demo = Running::demo(&folder).await;
+    let visitor = demo.sign_in("visitor@demo.test", "kindred-demo").await;
+    let (order, page) = demo.order(&visitor, "regular").await;
+    demo.pay(&page, "pay_late").await;
+    let before = time(&demo.get("/dev/clock").await.1["now"]);
+    demo.advance("P1D").await;
+    let visitor = demo.sign_in("visitor@demo.test", "kindred-demo").await;
+    assert_eq!(demo.get_as(&visitor, &format!("/v1/orders/{order}")).await.1["state"], "fulfilled");
+    // The money came after an hour, and then, not a day later, the membership began.
+    let began = time(&demo.get_as(&visitor, "/v1/me/membership").await.1["starts_at"]);
+    let waited = (began - before).num_minutes();
+    assert!((55..=65).contains(&waited), "{waited} minutes");
+
+    // What nobody pays ends by itself, and its place is there again.
+    let (status, _) =
+        demo.post("/v1/accounts", &json!({"email": "bo@demo.test", "password": "correct horse 7"})).await;
+    assert_eq!(status, 201);
+    let bo = demo.sign_in("bo@demo.test", "correct horse 7").await;
+    let (order, _) = demo.order(&bo, "diehard").await;
+    demo.advance("PT20M").await;
+    let bo = demo.sign_in("bo@demo.test", "correct horse 7").await;
+    assert_eq!(demo.get_as(&bo, &format!("/v1/orders/{order}")).await.1["state"], "expired");
+    // At most a second old.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(demo.get("/v1/drives/luoji-2013-diehard").await.1["remaining"], 500);
+    let (worked, report, wrong) = output(folder.command(&["check"])).await;
+    assert!(worked, "{report}{wrong}");
     for nonsense in ["", "1Y", "P", "P-1D", "tomorrow", "P101Y"] {
         let (status, problem) = demo.post("/dev/clock", &json!({ "advance": nonsense })).await;
         assert_eq!((status, &problem["code"]), (422, &json!("invalid_field")), "{nonsense}");

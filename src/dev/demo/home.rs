@@ -20,7 +20,7 @@ use crate::types::money;
 const PAGE: &str = include_str!("home.html");
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/", web::get().to(show));
+    config.service(web::resource("/").route(web::get().to(show)).route(web::head().to(show)));
 }
 
 async fn show(app: web::Data<App>) -> Result<HttpResponse> {

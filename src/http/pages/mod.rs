@@ -31,7 +31,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// The first page, for people who open the shop's address: no part of the API. The demo has one of its own.
 pub fn configure_home(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/").route(web::get().to(home)));
+    config.service(web::resource("/").route(web::get().to(home)).route(web::head().to(home)));
 }
 
 async fn home() -> HttpResponse {
