@@ -113,6 +113,7 @@ async fn states_follow_the_clock_and_the_pool() {
     schedule::beat(&app.app, false).await.unwrap();
     app.advance(TimeDelta::hours(3)).await;
     look("closed", 1, 0).await;
+    run_sql(&mut conn, &pools(0, 0)).await;
     app.finish().await;
 }
 
@@ -341,6 +342,7 @@ async fn a_quota_never_falls_below_its_claims() {
     let below = json!({ "quota": places - 1 });
     let answer = app.patch(&path).bearer(&owner.token).header("If-Match", &etag).json(&below).send().await;
     answer.refused(409, "quota_below_claims");
+    run_sql(&mut conn, "UPDATE pools SET held = 0").await;
     app.finish().await;
 }
 
@@ -446,8 +448,11 @@ async fn a_chapter_keeps_its_prefix_once_a_number_has_it() {
     patch(1, json!({ "prefix": "ZY" })).await.refused(409, "code_taken");
     patch(1, json!({ "prefix": "Z1" })).await.refused(422, "invalid_field");
     assert_eq!(patch(1, json!({ "prefix": "LJ", "name": "罗友会" })).await.ok(200)["prefix"], "LJ");
-    let mut conn = app.conn().await;
-    run_sql(&mut conn, "UPDATE chapters SET next_sequence = 2 WHERE is_default").await;
+    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let anna = app.seed("anna@example.org", true, &[]).await;
+    let grant = json!({ "plan": plan["id"], "reason": "The first." });
+    let memberships = format!("/v1/admin/accounts/{anna}/memberships");
+    app.post(&memberships).bearer(&owner.token).key("first").json(&grant).send().await.ok(201);
     patch(2, json!({ "prefix": "KD" })).await.refused(409, "in_use");
     patch(2, json!({ "prefix": "LJ", "name": "同好" })).await.ok(200);
     app.finish().await;

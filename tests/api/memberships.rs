@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kindred::db::{self, Conn};
-use kindred::membership::memberships::service::{self, Activated, Activation};
+use kindred::db;
+use kindred::membership::memberships::rules::FreezeCause;
+use kindred::membership::memberships::service;
 use kindred::people::accounts::model::lock_buyers;
 use kindred::people::operators::rules::Role;
-use kindred::types::id::{AccountId, DisputeId, LineId, OrderId, PlanId};
+use kindred::types::id::{AccountId, DisputeId};
 use serde_json::{Value, json};
 
-use crate::support::Person;
-use crate::support::TestApp;
-use crate::support::catalog::{count_sql, run_sql};
+use crate::support::catalog::count_sql;
+use crate::support::shop::Shop;
+use crate::support::{Person, TestApp};
 
 fn time(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap().parse().unwrap()
@@ -24,55 +25,42 @@ async fn grant(app: &TestApp, operator: &Person, account: AccountId, plan: &Valu
     app.post(&path).bearer(&operator.token).key(key).json(&body).send().await.ok(201)
 }
 
-/// What settling an order does for one line of it, without the money.
-async fn activate(app: &TestApp, account: AccountId, plan: &Value) -> (LineId, Activated) {
-    let (order, line, now) = (OrderId::new(), LineId::new(), app.now());
-    let plan: PlanId = plan["id"].as_str().unwrap().parse().unwrap();
-    let mut conn = app.conn().await;
-    insert_line(&mut conn, order, line, account, plan, now).await;
-    let zone = app.app.settings.timezone;
-    let activation = Activation { account, plan, line, value_minor: 20_000, now, zone };
-    let activated = db::transaction(&app.app.pool, async |conn| {
-        lock_buyers(conn, &[account]).await?;
-        service::activate(conn, &activation).await
+/// A year of the plan, ordered and paid; the order.
+async fn buy(shop: &Shop, person: &Person, plan: &Value, key: &str) -> Value {
+    let body = json!({
+        "lines": [{ "plan": plan["id"] }],
+        "success_url": "http://shop.test/thanks",
+        "cancel_url": "http://shop.test/",
     });
-    (line, activated.await.unwrap())
+    let request = shop.app.post("/v1/orders?wait=payment").bearer(&person.token).key(key).json(&body);
+    let order = request.send().await.ok(201);
+    shop.pay(&order).await;
+    let order = shop.settled(person, &order).await;
+    assert_eq!(order["state"], "fulfilled");
+    order
 }
 
-async fn insert_line(
-    conn: &mut Conn,
-    order: OrderId,
-    line: LineId,
-    account: AccountId,
-    plan: PlanId,
-    now: DateTime<Utc>,
-) {
-    let sql = format!(
-        "INSERT INTO orders (id, number, account_id, state, currency, subtotal_minor, total_minor, due_minor, \
-         explanation, email, locale, consents, success_url, cancel_url, hold_minutes, has_membership, created_at, \
-         paid_at) VALUES ('{}', '{order}', '{}', 'fulfilled', 'CNY', 20000, 20000, 20000, '[]', 'a@b.org', 'en', '{{}}', \
-         '', '', 15, true, '{}', '{}')",
-        order.0,
-        account.0,
-        now.to_rfc3339(),
-        now.to_rfc3339()
-    );
-    run_sql(conn, &sql).await;
-    let sql = format!(
-        "INSERT INTO order_lines (id, order_id, position, kind, plan_id, title, quantity, unit_price_minor, \
-         total_minor) VALUES ('{}', '{}', 0, 'plan', '{}', 'A year', 1, 20000, 20000)",
-        line.0, order.0, plan.0
-    );
-    run_sql(conn, &sql).await;
+/// All of an order's money goes back.
+async fn refund(shop: &Shop, operator: &Person, order: &Value) {
+    let path = format!("/v1/admin/orders/{}/refunds", order["id"].as_str().unwrap());
+    let body = json!({ "reason": "Asked for it." });
+    let key = order["id"].as_str().unwrap();
+    shop.app.post(&path).bearer(&operator.token).key(key).json(&body).send().await.ok(201);
 }
 
-async fn end_term(app: &TestApp, account: AccountId, line: LineId) {
-    let now = app.now();
-    let ended = db::transaction(&app.app.pool, async |conn| {
-        lock_buyers(conn, &[account]).await?;
-        service::end_term(conn, line, now).await
-    });
-    ended.await.unwrap();
+/// A plan of 200 yuan a year that is sold without a drive.
+async fn plan_on_sale(app: &TestApp, operator: &Person) -> Value {
+    let (_, plan) = app.tier_and_plan(operator, "regular").await;
+    let path = format!("/v1/admin/plans/{}", plan["id"].as_str().unwrap());
+    let body = json!({ "open_sale": true });
+    app.patch(&path).bearer(&operator.token).header("If-Match", "\"v1\"").json(&body).send().await.ok(200)
+}
+
+/// The member's terms as operators see them, in order.
+async fn terms(app: &TestApp, operator: &Person, membership: &Value) -> Vec<Value> {
+    let path = format!("/v1/admin/members/{}", membership["id"].as_str().unwrap());
+    let detail = app.get(&path).bearer(&operator.token).send().await.ok(200);
+    detail["terms"].as_array().unwrap().clone()
 }
 
 async fn mine(app: &TestApp, person: &Person) -> Value {
@@ -140,82 +128,82 @@ async fn a_new_member_has_number_card_and_a_public_check() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_membership_expires_by_the_clock_and_the_number_stays() {
-    let app = TestApp::spawn().await;
+    let shop = Shop::open().await;
+    let app = &shop.app;
     let owner = app.operator(Role::Owner).await;
-    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let plan = plan_on_sale(app, &owner).await;
     let anna = app.member("anna@example.org").await;
-    let (_, first) = activate(&app, anna.id, &plan).await;
-    assert!(!first.extended);
-    assert_eq!(mine(&app, &anna).await["worth"]["paid"]["amount"], 20_000);
-    let end = first.ends_at.unwrap();
-    app.advance(end - app.now()).await;
+    buy(&shop, &anna, &plan, "first").await;
+    let first = mine(app, &anna).await;
+    assert_eq!(first["worth"]["paid"]["amount"], 20_000);
+    shop.advance(time(&first["ends_at"]) - app.now()).await;
     let anna = app.sign_in(&anna.email).await;
-    let over = mine(&app, &anna).await;
+    let over = mine(app, &anna).await;
     assert_eq!((&over["state"], &over["worth"]["paid"]["amount"]), (&json!("grace"), &json!(0)));
     assert_eq!(app.get("/v1/members/KD0001").send().await.ok(200)["valid"], true);
-    app.advance(TimeDelta::days(7)).await;
-    app.drain().await;
+    shop.advance(TimeDelta::days(7)).await;
     let anna = app.sign_in(&anna.email).await;
-    let expired = mine(&app, &anna).await;
+    let expired = mine(app, &anna).await;
     assert_eq!((&expired["state"], &expired["benefits"]), (&json!("expired"), &json!([])));
     assert_eq!(app.get("/v1/members/KD0001").send().await.ok(200)["valid"], false);
     let open = "SELECT count(*) AS count FROM memberships WHERE state = 'active'";
     assert_eq!(count_sql(&mut *app.conn().await, open).await, 0);
 
     // Who comes back starts anew, with the old number.
-    let (_, second) = activate(&app, anna.id, &plan).await;
-    assert_ne!(second.membership, first.membership);
-    assert_eq!((second.number.as_str(), second.extended), ("KD0001", false));
-    assert_eq!(mine(&app, &anna).await["state"], "active");
-    app.finish().await;
+    buy(&shop, &anna, &plan, "second").await;
+    let second = mine(app, &anna).await;
+    assert_ne!(second["id"], first["id"]);
+    assert_eq!((&second["number"], &second["state"]), (&json!("KD0001"), &json!("active")));
+    assert!(time(&second["starts_at"]) > time(&expired["ends_at"]));
+    shop.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_tier_extends_from_the_old_end_and_a_refund_moves_the_rest_up() {
-    let app = TestApp::spawn().await;
+    let shop = Shop::open().await;
+    let app = &shop.app;
     let owner = app.operator(Role::Owner).await;
-    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let plan = plan_on_sale(app, &owner).await;
     let anna = app.member("anna@example.org").await;
-    let (running, first) = activate(&app, anna.id, &plan).await;
-    let (middle, second) = activate(&app, anna.id, &plan).await;
-    let (last, third) = activate(&app, anna.id, &plan).await;
-    assert!(second.extended && third.extended);
-    assert_eq!(Some(second.starts_at), first.ends_at);
-    assert_eq!(Some(third.starts_at), second.ends_at);
+    let running = buy(&shop, &anna, &plan, "running").await;
+    let middle = buy(&shop, &anna, &plan, "middle").await;
+    let last = buy(&shop, &anna, &plan, "last").await;
+    let membership = mine(app, &anna).await;
+    let bought = terms(app, &owner, &membership).await;
     let zone = app.app.settings.timezone;
-    let anniversary = |years: u32| first.starts_at.with_timezone(&zone) + chrono::Months::new(12 * years);
-    assert_eq!(third.ends_at.unwrap(), anniversary(3));
-    let membership = mine(&app, &anna).await;
+    let anniversary =
+        |years: u32| time(&bought[0]["starts_at"]).with_timezone(&zone) + chrono::Months::new(12 * years);
+    for (term, years) in bought.iter().zip(0..) {
+        assert_eq!(time(&term["starts_at"]), anniversary(years));
+        assert_eq!(time(&term["ends_at"]), anniversary(years + 1));
+    }
     assert_eq!(time(&membership["ends_at"]), anniversary(3));
     assert_eq!(membership["worth"]["paid"]["amount"], 60_000);
 
     // The middle year's money goes back: its length is gone from the end.
-    let length = second.ends_at.unwrap() - second.starts_at;
-    end_term(&app, anna.id, middle).await;
-    end_term(&app, anna.id, middle).await; // once
-    let after = mine(&app, &anna).await;
-    assert_eq!(time(&after["ends_at"]), third.ends_at.unwrap() - length);
+    refund(&shop, &owner, &middle).await;
+    let after = mine(app, &anna).await;
+    let length = anniversary(2) - anniversary(1);
+    assert_eq!(time(&after["ends_at"]), anniversary(3) - length);
     assert_eq!(after["worth"]["paid"]["amount"], 40_000);
     // The running year's: the next one starts now.
-    app.advance(TimeDelta::days(100)).await;
-    let anna = app.sign_in(&anna.email).await;
-    let before = app.now();
-    end_term(&app, anna.id, running).await;
-    let after = mine(&app, &anna).await;
-    let left = time(&after["ends_at"]) - before;
-    let year = third.ends_at.unwrap() - third.starts_at;
-    assert!(left >= year && left < year + TimeDelta::seconds(60), "{left}");
-    assert_eq!(
-        after["worth"],
-        json!({ "paid": { "amount": 20_000, "currency": "CNY" }, "used": { "amount": 0, "currency": "CNY" } })
-    );
+    shop.advance(TimeDelta::days(100)).await;
+    let (owner, anna) = (app.sign_in(&owner.email).await, app.sign_in(&anna.email).await);
+    refund(&shop, &owner, &running).await;
+    let after = mine(app, &anna).await;
+    let moved = terms(app, &owner, &after).await;
+    let next = moved.iter().find(|term| term["id"] == bought[2]["id"]).unwrap();
+    let ended = moved.iter().find(|term| term["id"] == bought[0]["id"]).unwrap();
+    assert_eq!(next["starts_at"], ended["ended_at"]);
+    assert_eq!(time(&next["ends_at"]) - time(&next["starts_at"]), anniversary(3) - anniversary(2));
+    assert_eq!(after["ends_at"], next["ends_at"]);
+    assert_eq!(after["worth"]["paid"]["amount"], 20_000);
     // The last one's: nothing is left, and no grace.
-    end_term(&app, anna.id, last).await;
-    let over = mine(&app, &anna).await;
-    assert_eq!(over["state"], "expired");
+    refund(&shop, &owner, &last).await;
+    assert_eq!(mine(app, &anna).await["state"], "expired");
     let check = app.get("/v1/members/KD0001").send().await.ok(200);
     assert_eq!((&check["valid"], &check["tier"]), (&json!(false), &json!("regular")));
-    app.finish().await;
+    shop.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,54 +228,52 @@ async fn another_tier_needs_an_upgrade_quote() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frozen_time_is_given_back_when_the_last_cause_is_gone() {
-    use kindred::membership::memberships::rules::FreezeCause;
-    let app = TestApp::spawn().await;
+    let shop = Shop::open().await;
+    let app = &shop.app;
     let owner = app.operator(Role::Owner).await;
-    let (_, plan) = app.tier_and_plan(&owner, "regular").await;
+    let plan = plan_on_sale(app, &owner).await;
     let anna = app.member("anna@example.org").await;
-    let (_, activated) = activate(&app, anna.id, &plan).await;
-    let (_, next) = activate(&app, anna.id, &plan).await;
-    let path = format!("/v1/admin/memberships/{}", activated.membership);
+    buy(&shop, &anna, &plan, "first").await;
+    buy(&shop, &anna, &plan, "second").await;
+    let before = mine(app, &anna).await;
+    let path = format!("/v1/admin/memberships/{}", before["id"].as_str().unwrap());
     let act = async |verb: &str, key: &str| {
         let operator = app.sign_in(&owner.email).await;
         let body = json!({ "reason": "Abroad." });
         app.post(&format!("{path}/{verb}")).bearer(&operator.token).key(key).json(&body).send().await
     };
     act("resume", "r0").await.refused(409, "membership_not_frozen");
-    app.advance(TimeDelta::days(10)).await;
+    shop.advance(TimeDelta::days(10)).await;
     let frozen = act("freeze", "f1").await.ok(200);
     assert_eq!((&frozen["state"], &frozen["frozen_causes"]), (&json!("frozen"), &json!(["operator"])));
-    let worth = frozen["worth"].clone();
     act("freeze", "f2").await.refused(409, "membership_frozen");
     assert_eq!(app.get("/v1/members/KD0001").send().await.ok(200)["valid"], false);
-    let dispute = FreezeCause::Dispute(DisputeId::new());
+    let (dispute, account) = (FreezeCause::Dispute(DisputeId::new()), anna.id);
     let now = app.now();
-    let account = anna.id;
-    assert!(
-        db::transaction(&app.app.pool, async |conn| service::freeze(conn, account, dispute, now).await)
-            .await
-            .unwrap()
-    );
+    let freeze = db::transaction(&app.app.pool, async |conn| {
+        lock_buyers(conn, &[account]).await?;
+        service::freeze(conn, account, dispute, now).await
+    });
+    assert!(freeze.await.unwrap());
 
     // Long past its end: frozen, it doesn't expire.
-    app.advance(TimeDelta::days(900)).await;
-    app.drain().await;
+    shop.advance(TimeDelta::days(900)).await;
     let resumed = act("resume", "r1").await.ok(200);
     assert_eq!(resumed["state"], "frozen", "the dispute still holds");
-    assert_eq!(resumed["worth"], worth);
+    assert_eq!(resumed["worth"], frozen["worth"]);
     let now = app.now();
-    assert!(
-        db::transaction(&app.app.pool, async |conn| service::resume(conn, account, dispute, now).await)
-            .await
-            .unwrap()
-    );
+    let resume = db::transaction(&app.app.pool, async |conn| {
+        lock_buyers(conn, &[account]).await?;
+        service::resume(conn, account, dispute, now).await
+    });
+    assert!(resume.await.unwrap());
     let anna = app.sign_in(&anna.email).await;
-    let membership = mine(&app, &anna).await;
-    assert_eq!(membership["state"], "active");
+    let after = mine(app, &anna).await;
+    assert_eq!(after["state"], "active");
     let given_back = now - time(&frozen["frozen_at"]);
-    assert_eq!(time(&membership["ends_at"]), next.ends_at.unwrap() + given_back);
-    assert_eq!(membership["worth"], worth);
-    app.finish().await;
+    assert_eq!(time(&after["ends_at"]), time(&before["ends_at"]) + given_back);
+    assert_eq!(after["worth"], frozen["worth"]);
+    shop.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

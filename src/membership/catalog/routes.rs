@@ -23,7 +23,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// Tiers and their plans
 #[utoipa::path(
-    tag = "catalog",
+    tag = "tiers",
     responses((status = 200, body = List<TierView>), (status = 304, description = "unchanged since that ETag"))
 )]
 #[get("/v1/tiers")]
@@ -35,7 +35,7 @@ async fn tiers(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse
 
 /// Recruitment drives, newest first
 #[utoipa::path(
-    tag = "catalog",
+    tag = "drives",
     params(PageQuery),
     responses(
         (status = 200, body = List<DriveView>),
@@ -57,7 +57,7 @@ async fn drives(
 
 /// A recruitment drive, by id or code
 #[utoipa::path(
-    tag = "catalog",
+    tag = "drives",
     params(("id" = String, Path, description = "id or code")),
     responses(
         (status = 200, body = DriveView),

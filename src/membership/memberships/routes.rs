@@ -26,7 +26,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 ///
 /// The open one, or else the last one, as `expired` or `revoked`.
 #[utoipa::path(
-    tag = "me",
+    tag = "memberships",
     security(("bearer" = [])),
     responses(
         (status = 200, body = MembershipView),
@@ -48,7 +48,7 @@ async fn show(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
 ///
 /// A page to show or print; with `Accept: image/svg+xml` the picture alone.
 #[utoipa::path(
-    tag = "me",
+    tag = "memberships",
     security(("bearer" = [])),
     responses(
         (status = 200, content_type = "text/html", body = String),
@@ -88,7 +88,7 @@ async fn show_card(app: web::Data<App>, caller: Caller, request: HttpRequest) ->
 ///
 /// Nothing personal.
 #[utoipa::path(
-    tag = "members",
+    tag = "memberships",
     params(("number" = String, Path, example = "LJ0047")),
     responses(
         (status = 200, body = NumberView),
