@@ -18,7 +18,7 @@ async fn rehearse(options: &[&str], broken: Option<&str>) -> Rehearsed {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kindred"))
         .args(["rehearse", "luoji-2013", "--json"])
         .args(options)
-        .env_remove("KINDRED_LOG")
+        .env("KINDRED_LOG", "info")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -27,24 +27,32 @@ async fn rehearse(options: &[&str], broken: Option<&str>) -> Rehearsed {
         .unwrap();
     let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let mut lines = BufReader::new(stderr).lines();
-    let mut log = String::new();
+    let (mut log, mut is_broken) = (String::new(), false);
     while let Some(line) = lines.next_line().await.unwrap() {
-        let said: Value = serde_json::from_str(&line).unwrap_or_default();
-        if let (Some(database), Some(sql)) = (said["fields"]["database"].as_str(), broken) {
+        if let (Some(database), Some(sql)) = (announced_database(&line), broken) {
             let (client, connection) =
                 tokio_postgres::connect(database, tokio_postgres::NoTls).await.unwrap();
             let connection = tokio::spawn(connection);
             client.batch_execute(sql).await.unwrap();
             drop(client);
             connection.await.unwrap().unwrap();
+            is_broken = true;
         }
         log.push_str(&line);
         log.push('\n');
     }
+    assert_eq!(is_broken, broken.is_some(), "the guard was not broken: {log}");
     let mut text = String::new();
     stdout.read_to_string(&mut text).await.unwrap();
     let is_success = child.wait().await.unwrap().success();
     Rehearsed { is_success, report: serde_json::from_str(&text).unwrap_or_default(), log }
+}
+
+/// The database's URL, in the log line that says that it is ready.
+fn announced_database(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("the rehearsal's database is ready")?;
+    let (_, url) = rest.split_once("database=\"")?;
+    url.split_once('"').map(|(url, _)| url)
 }
 
 impl Rehearsed {

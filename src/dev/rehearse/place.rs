@@ -6,6 +6,9 @@ use std::process::Command;
 use super::{RehearsalError, impossible};
 use crate::db::private::{self, Cluster, Options, Supervisor};
 
+/// What the folders' names begin with; the process follows.
+const PREFIX: &str = "kindred-rehearsal-";
+
 /// A private PostgreSQL for one rehearsal, watched, so that it comes back when it is killed.
 pub struct Place {
     folder: PathBuf,
@@ -18,7 +21,8 @@ impl Place {
     /// # Errors
     /// When no folder or no database can be made.
     pub async fn open() -> Result<Self, RehearsalError> {
-        let folder = std::env::temp_dir().join(format!("kindred-rehearsal-{}", std::process::id()));
+        clear_up_after_the_killed().await;
+        let folder = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         match private::open(&folder, Options::throw_away()).await {
             Ok(cluster) => {
@@ -58,6 +62,29 @@ impl Place {
         self.cluster.stop().await;
         remove(&home);
         remove(&self.folder);
+    }
+}
+
+/// A rehearsal that was killed leaves its folder, and in it a server that runs on: both go before the next one. Only Linux
+/// tells which process is gone.
+async fn clear_up_after_the_killed() {
+    let processes = Path::new("/proc");
+    let Ok(files) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for folder in files.flatten().map(|file| file.path()).filter(|_| processes.join("self").exists()) {
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let Some(process) = name.strip_prefix(PREFIX).filter(|id| id.parse::<u32>().is_ok()) else {
+            continue;
+        };
+        if processes.join(process).exists() {
+            continue;
+        }
+        // Attaching to its server is the way to stop it in order.
+        if let Ok(cluster) = private::open(&folder, Options::throw_away()).await {
+            let home = cluster.home().to_owned();
+            cluster.stop().await;
+            remove(&home);
+        }
+        remove(&folder);
     }
 }
 
