@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::audit::Actor;
 use crate::db;
 use crate::error::{AppError, Code, Result};
+use crate::http::middleware::SignedIn;
 use crate::people::accounts;
 use crate::people::api_keys;
 use crate::people::operators::rules::{Right, Role};
@@ -69,7 +70,9 @@ async fn caller(app: &App, token: &str) -> Result<Caller> {
 
 async fn maybe_caller(request: HttpRequest) -> Result<Option<Caller>> {
     let Some(token) = bearer_token(&request)? else { return Ok(None) };
-    caller(&*app_of(&request)?, &token).await.map(Some)
+    let caller = caller(&*app_of(&request)?, &token).await?;
+    request.extensions_mut().insert(SignedIn(caller.account));
+    Ok(Some(caller))
 }
 
 /// Who calls an operators' route, before it is asked what for.
@@ -89,6 +92,7 @@ async fn identify(request: &HttpRequest) -> Result<Identity> {
         Identity { actor: Actor::ApiKey(key.id), account: key.created_by, roles: key.roles() }
     } else {
         let Caller { account, .. } = caller(&app, &token).await?;
+        request.extensions_mut().insert(SignedIn(account));
         let mut conn = db::connect(&app.pool).await?;
         let (roles, is_verified) = accounts::model::roles(&mut conn, account).await?;
         if !roles.is_empty() && !is_verified {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
@@ -13,6 +14,25 @@ use crate::db;
 use crate::error::{AppError, Code, Result};
 
 const IDLE_PAUSE: Duration = Duration::from_millis(200);
+
+/// Between tries to write down how a job ended while the database is away. After the last one its row stays `running`
+/// until its lease ends, and it runs again.
+const RECORD_PAUSES: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
+/// How a job ended.
+enum End {
+    Done,
+    Again(DateTime<Utc>),
+    /// Why, for operators and the log.
+    Failed(String),
+}
 
 /// Wakes a lane's loop: call it after the commit that queued work for it.
 #[derive(Debug, Default)]
@@ -81,10 +101,15 @@ async fn claim(app: &App, lane: Lane, free: usize) -> Vec<Claimed> {
 
 async fn run_one(app: &App, claimed: Claimed) {
     let started = tokio::time::Instant::now();
-    let result = execute(app, &claimed).await;
-    if let Err(error) = record(app, &claimed, result).await {
-        // The row stays `running`; its lease ends and it runs again.
+    let end = match execute(app, &claimed).await {
+        Ok(Outcome::Done) => End::Done,
+        Ok(Outcome::Again(at)) => End::Again(at),
+        Err(error) => End::Failed(error.to_string()),
+    };
+    for pause in RECORD_PAUSES {
+        let Err(error) = record(app, &claimed, &end).await else { break };
         tracing::warn!(job = %claimed.id, kind = claimed.kind, %error, "a job's end can't be recorded");
+        tokio::time::sleep(pause).await;
     }
     app.metrics.job_done(&claimed.kind, started.elapsed());
 }
@@ -98,15 +123,15 @@ async fn execute(app: &App, claimed: &Claimed) -> Result<Outcome> {
     }
 }
 
-async fn record(app: &App, claimed: &Claimed, result: Result<Outcome>) -> Result<()> {
+async fn record(app: &App, claimed: &Claimed, end: &End) -> Result<()> {
     let mut conn = db::connect(&app.pool).await?;
     let now = app.clock.now();
-    let error = match result {
-        Ok(Outcome::Done) => return queue::finish(&mut conn, &[claimed.id], app.instance, now).await,
-        Ok(Outcome::Again(at)) => {
-            return queue::put_back(&mut conn, claimed.id, app.instance, at, None).await;
+    let error = match end {
+        End::Done => return queue::finish(&mut conn, &[claimed.id], app.instance, now).await,
+        End::Again(at) => {
+            return queue::put_back(&mut conn, claimed.id, app.instance, *at, None).await;
         }
-        Err(error) => error.to_string(),
+        End::Failed(error) => error,
     };
     let known = queue::from_columns(&claimed.kind, claimed.payload.clone()).ok();
     let tries = known.as_ref().map_or(1_000, super::Job::max_attempts);
@@ -117,15 +142,15 @@ async fn record(app: &App, claimed: &Claimed, result: Result<Outcome>) -> Result
             claimed.id,
             app.instance,
             now + backoff(claimed.attempts),
-            Some(&error),
+            Some(error),
         )
         .await;
     }
     tracing::error!(job = %claimed.id, kind = claimed.kind, error, "a job failed for the last time");
     db::transaction_on(&mut conn, async |conn| {
-        queue::bury(conn, claimed.id, app.instance, &error, now).await?;
+        queue::bury(conn, claimed.id, app.instance, error, now).await?;
         match &known {
-            Some(job) => super::on_dead(job, conn, now, &error).await,
+            Some(job) => super::on_dead(job, conn, now, error).await,
             None => Ok(()),
         }
     })

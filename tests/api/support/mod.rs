@@ -5,6 +5,7 @@ pub mod database;
 pub mod http;
 pub mod people;
 pub mod shop;
+pub mod smtp;
 
 use std::sync::Arc;
 use std::time::Duration;
