@@ -1,9 +1,11 @@
 //! Orders: priced, placed in batches, paid, cancelled. An order is the only way money moves.
 
 pub mod dto;
+pub mod facts;
 pub mod model;
 pub mod placer;
 pub mod routes;
+pub mod rows;
 pub mod rules;
 pub mod service;
 pub mod waiting;

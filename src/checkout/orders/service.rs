@@ -1,31 +1,26 @@
 //! Placing and cancelling. [`place`] takes a batch and works set by set in one transaction; a single order is a batch of
 //! one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use kindred_stripe::Method;
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::model::{self, NewKey, NewLine, NewOrder, NewSeriesPlace, OrderState};
+use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked};
+use super::model::{self, NewKey, OrderState};
+use super::rows::Rows;
 use super::rules::{self, Facts, Ledger};
 use crate::app::App;
 use crate::audit::{self, Actor};
-use crate::checkout::claims::{self, NewClaim};
-use crate::checkout::payments::model::{self as payments, NewPayment, PaymentState};
+use crate::checkout::claims;
+use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::checkout::pricing::rules::{Priced, PricedItem, price};
 use crate::db::{self, Conn};
-use crate::error::{AppError, Code, Result};
+use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
-use crate::membership::applications::model::{self as applications, Application};
-use crate::membership::drives::model::{self as drives, Admission, Drive};
-use crate::membership::invitations::model::{self as invitations, Invitation};
-use crate::membership::memberships::model::{self as memberships, MembershipRow};
-use crate::membership::plans::model::{self as plans, Plan, Renews};
-use crate::people::accounts::model::{self as accounts, Buyer};
-use crate::types::id::{AccountId, ClaimId, DriveId, LineId, OrderId, PaymentId, PlanId, PoolId};
+use crate::people::accounts::model as accounts;
+use crate::types::id::{AccountId, DriveId, OrderId, PlanId};
 use crate::types::locale::Locale;
 
 /// The route under which the keys of placed orders are kept.
@@ -73,21 +68,6 @@ pub struct Shop {
     pub currency: String,
 }
 
-/// Everything that carts are judged by, read set by set.
-#[derive(Default)]
-struct Catalog {
-    plans: HashMap<PlanId, Plan>,
-    drives: HashMap<DriveId, Drive>,
-    invitations: Vec<Invitation>,
-}
-
-/// What is read under the locks.
-struct Locked {
-    buyers: HashMap<AccountId, Buyer>,
-    memberships: HashMap<AccountId, MembershipRow>,
-    applications: Vec<Application>,
-}
-
 /// Places a batch in the caller's transaction: every order is accepted or refused for itself, in the order of the batch,
 /// and only accepted ones leave rows. Locks pools by id, then accounts by id.
 ///
@@ -127,136 +107,6 @@ pub async fn place(
     }
     rows.write(conn, now).await?;
     Ok(answers)
-}
-
-fn accounts_of(carts: &[&Cart]) -> Vec<AccountId> {
-    let ids: BTreeSet<_> = carts.iter().map(|cart| cart.account).collect();
-    ids.into_iter().collect()
-}
-
-async fn read_catalog(conn: &mut Conn, carts: &[&Cart]) -> Result<Catalog> {
-    let (mut plan_ids, mut drive_ids, mut codes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for cart in carts {
-        let Line::Plan { plan, drive, invitation } = &cart.line;
-        match drive {
-            Some(drive) => drive_ids.insert(*drive),
-            None => plan_ids.insert(*plan),
-        };
-        codes.extend(invitation.clone());
-    }
-    let drive_ids: Vec<_> = drive_ids.into_iter().collect();
-    let drives: HashMap<_, _> =
-        drives::load(conn, &drive_ids).await?.into_iter().map(|drive| (drive.id, drive)).collect();
-    let plans = match plan_ids.is_empty() {
-        true => Vec::new(),
-        false => plans::load(conn, &plan_ids.into_iter().collect::<Vec<_>>()).await?,
-    };
-    let invited: Vec<_> = drives
-        .values()
-        .filter(|drive| drive.admission == Admission::Invitation)
-        .map(|drive| drive.id)
-        .collect();
-    let invitations = if invited.is_empty() {
-        Vec::new()
-    } else {
-        // Whose address is on the list needs no code.
-        let addresses = accounts::email_keys(conn, &accounts_of(carts)).await?;
-        invitations::find(conn, &invited, &codes.into_iter().collect::<Vec<_>>(), &addresses).await?
-    };
-    Ok(Catalog { plans: plans.into_iter().map(|plan| (plan.id, plan)).collect(), drives, invitations })
-}
-
-fn pools_of(catalog: &Catalog) -> Vec<PoolId> {
-    let drives = catalog.drives.values().map(|drive| drive.pool);
-    drives.chain(catalog.invitations.iter().map(|invitation| invitation.pool)).collect()
-}
-
-async fn read_locked(
-    conn: &mut Conn,
-    catalog: &Catalog,
-    pools: Vec<claims::Pool>,
-    buyers: Vec<Buyer>,
-) -> Result<(Locked, Ledger)> {
-    let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
-    let people: Vec<_> = buyers.iter().filter_map(|buyer| buyer.person_key.clone()).collect();
-    let series: BTreeSet<_> = catalog.drives.values().map(|drive| drive.series.clone()).collect();
-    let by_application: Vec<_> = catalog
-        .drives
-        .values()
-        .filter(|drive| drive.admission == Admission::Application)
-        .map(|drive| drive.id)
-        .collect();
-    let mut ledger = Ledger {
-        left: pools.iter().map(|pool| (pool.id, pool.left())).collect(),
-        pending: model::with_pending_membership(conn, &ids).await?,
-        ..Ledger::default()
-    };
-    if !series.is_empty() {
-        let series: Vec<_> = series.into_iter().collect();
-        for (series, account, person) in model::live_places(conn, &series, &ids, &people).await? {
-            ledger.account_places.insert((series.clone(), account));
-            ledger.person_places.insert((series, person));
-        }
-    }
-    let applications = if by_application.is_empty() {
-        Vec::new()
-    } else {
-        applications::of(conn, &by_application, &ids).await?
-    };
-    let memberships = memberships::open_of(conn, &ids).await?;
-    let locked = Locked {
-        memberships: memberships.into_iter().map(|row| (row.account_id, row)).collect(),
-        buyers: buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect(),
-        applications,
-    };
-    Ok((locked, ledger))
-}
-
-/// Gathers what is known of a cart's line.
-///
-/// # Errors
-/// `unknown_plan`, `unknown_drive`, `unknown_invitation`, `unauthenticated`.
-fn facts_of<'a>(cart: &Cart, catalog: &'a Catalog, locked: &'a Locked) -> Result<Facts<'a>> {
-    let buyer = locked.buyers.get(&cart.account).ok_or(Code::Unauthenticated)?;
-    let Line::Plan { plan, drive, invitation } = &cart.line;
-    let drive = match drive {
-        Some(id) => {
-            Some(catalog.drives.get(id).ok_or_else(|| Code::UnknownDrive.at("lines[0].drive", "unknown"))?)
-        }
-        None => None,
-    };
-    let plan = match drive {
-        Some(drive) if drive.plan.id == *plan => &drive.plan,
-        Some(_) => return Err(Code::UnknownDrive.at("lines[0].drive", "this drive sells another plan")),
-        None => catalog.plans.get(plan).ok_or_else(|| Code::UnknownPlan.at("lines[0].plan", "unknown"))?,
-    };
-    let of_drive = |found: &&Invitation| drive.is_some_and(|drive| drive.id == found.drive);
-    let found = match invitation {
-        Some(code) => {
-            let found = catalog.invitations.iter().find(|found| found.code == *code);
-            if found.is_none() && drive.is_some_and(|drive| drive.admission == Admission::Invitation) {
-                return Err(Code::UnknownInvitation.at("lines[0].invitation", "unknown"));
-            }
-            found.filter(of_drive)
-        }
-        None => catalog
-            .invitations
-            .iter()
-            .filter(of_drive)
-            .find(|found| found.email_key.is_some() && found.email_key == buyer.email_key),
-    };
-    let application = locked
-        .applications
-        .iter()
-        .find(|found| found.account_id == buyer.id && drive.is_some_and(|drive| drive.id == found.drive_id));
-    Ok(Facts {
-        buyer,
-        plan,
-        drive,
-        invitation: found,
-        application,
-        membership: locked.memberships.get(&buyer.id),
-    })
 }
 
 fn title_of(facts: &Facts<'_>) -> String {
@@ -320,153 +170,6 @@ fn accept(
     let order = rows.add(order, &facts, title, &priced, shop, now)?;
     rules::enter(&facts, ledger);
     Ok(Placed { order, replayed: false })
-}
-
-/// The rows of a batch, column by column when they are written.
-#[derive(Default)]
-struct Rows {
-    orders: Vec<NewOrder>,
-    lines: Vec<NewLine>,
-    claims: Vec<NewClaim>,
-    places: Vec<NewSeriesPlace>,
-    payments: Vec<NewPayment>,
-    keys: Vec<NewKey>,
-    jobs: Vec<(Job, DateTime<Utc>)>,
-}
-
-impl Rows {
-    fn add(
-        &mut self,
-        order: &PlaceOrder,
-        facts: &Facts<'_>,
-        title: String,
-        priced: &Priced,
-        shop: &Shop,
-        now: DateTime<Utc>,
-    ) -> Result<OrderId> {
-        let id = OrderId::new();
-        let totals = priced.totals;
-        self.orders.push(NewOrder {
-            id,
-            number: rules::order_number(now, shop.zone, rand::random()),
-            account_id: facts.buyer.id,
-            state: OrderState::PendingPayment.as_str(),
-            currency: shop.currency.clone(),
-            subtotal_minor: totals.subtotal_minor,
-            discount_minor: totals.discount_minor,
-            shipping_minor: totals.shipping_minor,
-            tax_included_minor: totals.tax_included_minor,
-            total_minor: totals.total_minor,
-            points_minor: totals.points_minor,
-            credit_minor: totals.credit_minor,
-            due_minor: totals.due_minor,
-            explanation: serde_json::to_value(&priced.explanation).map_err(AppError::internal)?,
-            email: facts.buyer.email.clone().ok_or(Code::Unauthenticated)?,
-            locale: facts.buyer.locale.as_str().to_owned(),
-            invite_code: order.invite_code.clone().or_else(|| facts.buyer.invite_code.clone()),
-            terms_version: order.terms_version.clone(),
-            consents: order.consents.clone(),
-            success_url: order.success_url.clone(),
-            cancel_url: order.cancel_url.clone(),
-            hold_minutes: facts.plan.hold_minutes,
-            has_membership: true,
-            created_at: now,
-        });
-        for (position, line) in priced.lines.iter().enumerate() {
-            let line_id = LineId::new();
-            self.lines.push(NewLine {
-                id: line_id,
-                order_id: id,
-                position: i32::try_from(position).map_err(AppError::internal)?,
-                kind: "plan",
-                plan_id: Some(facts.plan.id),
-                drive_id: facts.drive.map(|drive| drive.id),
-                invitation_id: rules::invitation_used(facts).map(|invitation| invitation.id),
-                title: title.clone(),
-                quantity: line.quantity,
-                unit_price_minor: line.unit_price_minor,
-                discount_minor: line.discount_minor,
-                total_minor: line.total_minor,
-            });
-            self.claims.extend(rules::pools_claimed(facts).into_iter().map(|pool_id| NewClaim {
-                id: ClaimId::new(),
-                pool_id,
-                order_id: id,
-                line_id,
-                quantity: 1,
-                state: "held",
-                created_at: now,
-            }));
-        }
-        if let Some(drive) = facts.drive {
-            self.places.push(NewSeriesPlace {
-                id: Uuid::now_v7(),
-                series: drive.series.clone(),
-                account_id: facts.buyer.id,
-                person_key: facts.buyer.person_key.clone().ok_or(Code::Unauthenticated)?,
-                order_id: id,
-            });
-        }
-        self.add_payment(id, totals.due_minor, facts.plan, shop, now);
-        self.keys.push(NewKey {
-            account_id: facts.buyer.id,
-            route: ROUTE,
-            key: order.key.clone(),
-            body_hash: order.body_hash.clone(),
-            status: 201,
-            resource: id.0,
-            created_at: now,
-        });
-        Ok(id)
-    }
-
-    fn add_payment(&mut self, order: OrderId, due_minor: i64, plan: &Plan, shop: &Shop, now: DateTime<Utc>) {
-        let payment = PaymentId::new();
-        let is_needed = due_minor > 0;
-        let state = if is_needed { PaymentState::Preparing } else { PaymentState::NotNeeded };
-        self.payments.push(NewPayment {
-            id: payment,
-            order_id: order,
-            attempt: 1,
-            state: state.as_str(),
-            amount_minor: due_minor,
-            currency: shop.currency.clone(),
-            methods: method_names(&plan.payment_methods),
-            saves_card: plan.renews == Renews::Card,
-            expires_at: None,
-            created_at: now,
-        });
-        let job = if is_needed { Job::OpenCheckout { payment } } else { Job::SettleFree { order } };
-        self.jobs.push((job, now));
-    }
-
-    async fn write(self, conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
-        if self.orders.is_empty() {
-            return Ok(());
-        }
-        let mut held = BTreeMap::new();
-        for claim in &self.claims {
-            held.entry(claim.pool_id).or_insert((0, 0)).0 += claim.quantity;
-        }
-        // Rows that refer to others go out after them; those that don't go out together, pipelined.
-        let (mut one, mut two, mut three, mut four) = (&*conn, &*conn, &*conn, &*conn);
-        let orders = NewOrder::insert(&mut one, self.orders);
-        let keys = NewKey::insert(&mut two, self.keys);
-        tokio::try_join!(orders, keys, claims::shift(&mut three, &held))?;
-        let lines = NewLine::insert(&mut one, self.lines);
-        let places = NewSeriesPlace::insert(&mut two, self.places);
-        let payments = NewPayment::insert(&mut three, self.payments);
-        tokio::try_join!(lines, places, payments)?;
-        let claims = async { NewClaim::insert(&mut one, self.claims).await.map_err(AppError::from) };
-        let jobs = jobs::queue::enqueue_pipelined(&mut four, &self.jobs, now);
-        tokio::try_join!(claims, jobs)?;
-        Ok(())
-    }
-}
-
-/// How methods are written into the row.
-pub fn method_names(methods: &[Method]) -> String {
-    methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// The buyer gives an unpaid order up: its claims go back at once, its session is expired by a job; a payment that slips

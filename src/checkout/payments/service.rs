@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
+use crate::checkout::orders::rows::method_names;
 use crate::checkout::orders::service as ordering;
 use crate::checkout::refunds;
 use crate::db::{self, Conn};
@@ -440,7 +441,7 @@ async fn offered_methods(conn: &mut Conn, id: OrderId, wanted: Option<&str>) -> 
     let plan =
         plans::load(conn, &ids).await?.pop().ok_or_else(|| AppError::internal("a sold plan is gone"))?;
     match wanted {
-        None => Ok(ordering::method_names(&plan.payment_methods)),
+        None => Ok(method_names(&plan.payment_methods)),
         Some(name) => plan
             .payment_methods
             .iter()
