@@ -188,11 +188,12 @@ fn currency(code: &str) -> Currency {
     currency
 }
 
-/// The language or, where Stripe doesn't have the region, the language alone.
+/// Languages that Stripe has by region.
+const REGIONAL: [&str; 6] = ["en-GB", "es-419", "fr-CA", "pt-BR", "zh-HK", "zh-TW"];
+
+/// The language or, where Stripe has the region, that of the region.
 fn locale(tag: &str) -> Option<CheckoutSessionLocale> {
     let language = tag.split('-').next().unwrap_or(tag);
-    [tag, language].into_iter().find_map(|name| {
-        let Ok(locale) = CheckoutSessionLocale::from_str(name);
-        (!matches!(locale, CheckoutSessionLocale::Unknown(_))).then_some(locale)
-    })
+    let Ok(locale) = CheckoutSessionLocale::from_str(if REGIONAL.contains(&tag) { tag } else { language });
+    (!matches!(locale, CheckoutSessionLocale::Unknown(_))).then_some(locale)
 }
