@@ -16,8 +16,8 @@ use crate::error::{Code, Result};
 use crate::messages::mails;
 use crate::ports::clock::machine_now;
 use crate::schema::{
-    account_tokens, attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, shop_clock,
-    stripe_events,
+    account_tokens, attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, sessions,
+    shop_clock, stripe_events,
 };
 
 /// Name, job and period of everything periodic.
@@ -137,6 +137,12 @@ pub async fn purge(app: &App) -> Result<Outcome> {
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(now)))
         .execute(&mut conn)
         .await?;
+    // Longer than any access token lives: what has ended or run out needs no refusal of its own any more.
+    let over =
+        || sessions::table.filter(sessions::ended_at.lt(week_ago).or(sessions::expires_at.lt(week_ago)));
+    let theirs = refresh_tokens::session_id.eq_any(over().select(sessions::id));
+    diesel::delete(refresh_tokens::table.filter(theirs)).execute(&mut conn).await?;
+    diesel::delete(over()).execute(&mut conn).await?;
     // As long as Stripe keeps them; they name buyers' addresses, also of those who were erased meanwhile.
     diesel::delete(
         stripe_events::table

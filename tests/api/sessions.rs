@@ -12,6 +12,7 @@ use kindred::people::tokens::Bearer;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::catalog::count_sql;
 use crate::support::http::Answer;
 use crate::support::people::PASSWORD;
 
@@ -50,6 +51,26 @@ async fn one_signs_in_is_listed_and_signs_out() {
     refresh(&app, &other.refresh_token).await.refused(401, "invalid_refresh_token");
     app.delete("/v1/me/sessions/current").bearer(&person.token).send().await.ok(204);
     me(&app, &person.token).await.refused(401, "unauthenticated");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_is_forgotten_in_time() {
+    let app = TestApp::spawn().await;
+    let person = app.member("zhang@example.org").await;
+    app.sign_in("zhang@example.org").await;
+    app.delete("/v1/me/sessions/current").bearer(&person.token).send().await.ok(204);
+    let left = async || {
+        let mut conn = app.conn().await;
+        let sessions = count_sql(&mut conn, "SELECT count(*) AS count FROM sessions").await;
+        (sessions, count_sql(&mut conn, "SELECT count(*) AS count FROM refresh_tokens").await)
+    };
+    app.advance(TimeDelta::days(6)).await;
+    assert_eq!(left().await, (2, 2));
+    app.advance(TimeDelta::days(2)).await;
+    assert_eq!(left().await, (1, 1));
+    app.advance(TimeDelta::days(30)).await;
+    assert_eq!(left().await, (0, 0));
     app.finish().await;
 }
 
