@@ -290,7 +290,7 @@ async fn it_finds_its_data_again_and_time_can_be_moved() {
     let (worked, _, wrong) = output(folder.command(&["backup", file.to_str().unwrap()])).await;
     assert!(worked && file.exists(), "{wrong}");
     assert_eq!(demo.get("/readyz").await.0, 200);
-    demo.end("INT").await;
+    demo.end("HUP").await;
     folder.no_server_runs();
     // And start it for their own time where none runs.
     let (worked, report, wrong) = output(folder.command(&["check"])).await;
