@@ -16,7 +16,7 @@ use kindred::config::{PasswordSettings, Settings};
 use kindred::jobs::worker;
 use kindred::ports::clock::Clock;
 
-pub use http::Request;
+pub use http::{Answer, Request};
 pub use people::Person;
 
 /// A running application. Call [`TestApp::finish`] at the end: it drains the jobs and checks every invariant.
