@@ -91,6 +91,33 @@ async fn while_stripe_cannot_be_asked_the_hold_stays() {
     shop.finish().await;
 }
 
+/// Stripe keeps a 500 with its key and answers it again for a day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_ends_though_stripe_failed_to_expire_its_page() {
+    let shop = Shop::open().await;
+    let sale = shop.drive(DriveSeed::default()).await;
+    let person = shop.app.member("a@b.test").await;
+    shop.order(&person, sale, "k").send().await.ok(201);
+    shop.simulator().inject(Fault::status("expire_checkout", 500));
+    shop.advance(TimeDelta::minutes(20)).await;
+    assert_eq!(shop.pool(sale).await, (5_000, 0, 0));
+    shop.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_stripe_fails_to_make_is_made_later() {
+    let shop = Shop::open().await;
+    let renewing = DriveSeed { renews: "card", methods: vec!["card"], ..DriveSeed::default() };
+    let sale = shop.drive(renewing).await;
+    let person = shop.app.member("a@b.test").await;
+    shop.simulator().inject(Fault::status("create_customer", 500));
+    let mut body = order_body(sale);
+    body["consents"] = json!({ "renewal": true });
+    let order = shop.app.post("/v1/orders").bearer(&person.token).key("k").json(&body).send().await.ok(201);
+    is_payable_at_last(&shop, &person, &order).await;
+    shop.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_twice_late_and_out_of_order_make_no_difference() {
     let shop = Shop::open().await;

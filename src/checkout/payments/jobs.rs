@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use kindred_stripe::{CallError, Checkout, Method, NewCheckout, NewCustomer};
+use uuid::Uuid;
 
 use super::model::{self, PaymentRow, PaymentState};
 use super::service::{self, SESSION_EXTRA};
@@ -114,8 +115,13 @@ async fn customer_of(
         email: Some(order.email.clone()),
         name: buyer.name,
     };
-    let key = format!("customer:{}", order.account_id);
-    let customer = app.stripe()?.create_customer(&key, &new).await.map_err(stripe_failure)?;
+    let key = format!("customer:{}:{}", row.id, row.call_attempt);
+    let made = app.stripe()?.create_customer(&key, &new).await;
+    if let Err(CallError::OutcomeUnknown { status: Some(500), .. }) = made {
+        // Replayed under its key; a customer that it may have made all the same stays empty.
+        model::next_call(conn, row.id).await?;
+    }
+    let customer = made.map_err(stripe_failure)?;
     accounts::set_stripe_customer(conn, order.account_id, &customer).await?;
     Ok(Some(customer))
 }
@@ -171,7 +177,9 @@ pub async fn close_checkout(app: &App, id: PaymentId) -> Result<Outcome> {
     let row = model::load(&mut *db::connect(&app.pool).await?, id).await?;
     let Some(session) = row.stripe_session_id.as_deref() else { return Ok(Outcome::Done) };
     let stripe = app.stripe()?;
-    let session = match stripe.expire_checkout(&format!("expire:{id}"), session).await {
+    // A key a run: Stripe replays a 500 under its key for a day, and expiring twice does no more than once.
+    let key = format!("expire:{id}:{}", Uuid::now_v7());
+    let session = match stripe.expire_checkout(&key, session).await {
         Ok(session) => session,
         Err(CallError::Refused { status, .. }) if !matches!(status, 401 | 403) => {
             stripe.checkout(session).await.map_err(stripe_failure)?
