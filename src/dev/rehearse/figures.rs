@@ -14,14 +14,14 @@ use crate::dev::stripe::{Book, BookedPayment, Simulator};
 use crate::ports::clock::Clock;
 use crate::types::money::Money;
 
-/// Work that is due, or that failed and is to be tried again. What is planned for later (a membership's end, a hold that
-/// was paid in time) isn't.
-const OPEN_WORK: &str = "SELECT (SELECT count(*) FROM jobs WHERE state = 'running'
-            OR (state = 'queued' AND (run_at <= {now} OR attempts > 0)))
-        + (SELECT count(*) FROM mails WHERE state = 'queued')
-        + (SELECT count(*) FROM stripe_events WHERE state = 'received')
-        + (SELECT count(*) FROM refunds WHERE state = 'queued')
-        + (SELECT count(*) FROM orders WHERE state = 'pending_payment')";
+/// Work that is due, or that failed and is to be tried again, by what it is. What is planned for later (a membership's end,
+/// a hold that was paid in time) isn't.
+const OPEN_WORK: &str = "SELECT 'job ' || kind, count(*) FROM jobs WHERE state = 'running'
+            OR (state = 'queued' AND (run_at <= {now} OR attempts > 0)) GROUP BY kind
+    UNION ALL SELECT 'mail', count(*) FROM mails WHERE state = 'queued'
+    UNION ALL SELECT 'event', count(*) FROM stripe_events WHERE state = 'received'
+    UNION ALL SELECT 'refund', count(*) FROM refunds WHERE state = 'queued'
+    UNION ALL SELECT 'order', count(*) FROM orders WHERE state = 'pending_payment'";
 
 /// Rows that say one thing twice. A unique index stands behind each; here the rows are counted.
 const DOUBLES: [(&str, &str); 8] = [
@@ -52,7 +52,7 @@ pub struct Evidence<'a> {
     pub buyers: u32,
 }
 
-/// Waits until no work is left and Stripe's money is all in our tables; false if that takes longer than `limit`.
+/// Waits until no work is left and Stripe's money is all in our tables; what is left if that takes longer than `limit`.
 ///
 /// # Errors
 /// The database's.
@@ -61,19 +61,28 @@ pub async fn drain(
     simulator: &Simulator,
     clock: &Clock,
     limit: Duration,
-) -> Result<bool, RehearsalError> {
+) -> Result<Vec<String>, RehearsalError> {
     let client = connect(url).await?;
     let begun = Instant::now();
-    while begun.elapsed() < limit {
-        let open = count(&client, &OPEN_WORK.replace("{now}", &sql_time(clock.now()))).await?;
+    loop {
+        let mut left = Vec::new();
+        for row in client.query(&OPEN_WORK.replace("{now}", &sql_time(clock.now())), &[]).await? {
+            let (what, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            if count > 0 {
+                left.push(format!("{what}: {count}"));
+            }
+        }
         let captured =
             count(&client, "SELECT coalesce(sum(captured_minor), 0)::bigint FROM payments").await?;
-        if open == 0 && captured == simulator.book().captured_minor {
-            return Ok(true);
+        let uncaptured = simulator.book().captured_minor - captured;
+        if uncaptured != 0 {
+            left.push(format!("uncaptured: {uncaptured}"));
+        }
+        if left.is_empty() || begun.elapsed() > limit {
+            return Ok(left);
         }
         sleep(Duration::from_millis(250)).await;
     }
-    Ok(false)
 }
 
 async fn count(client: &Client, sql: &str) -> Result<i64, tokio_postgres::Error> {

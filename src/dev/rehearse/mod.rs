@@ -177,9 +177,9 @@ async fn hold(
         sale.seen.complain("the sale did not end in time");
     }
     chaos::account_for(options.chaos, &killed?, &sale.seen);
-    let drained = figures::drain(place.url(), &running.simulator, &clock, DRAIN_MAX).await?;
-    if !drained {
-        sale.seen.complain("work was still queued when the rehearsal ended");
+    let left = figures::drain(place.url(), &running.simulator, &clock, DRAIN_MAX).await?;
+    if !left.is_empty() {
+        sale.seen.complain(&format!("work was left when the rehearsal ended: {}", left.join(", ")));
     }
     let oversold = watch.stop();
     let evidence = Evidence {
