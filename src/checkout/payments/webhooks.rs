@@ -134,9 +134,12 @@ async fn find(conn: &mut Conn, object: &ObjectRef) -> Result<Found> {
     }
 }
 
-/// Fetches the object's present state and applies it.
+/// Fetches the object's present state and applies it. A session that was paid and captured stays so: what comes after are
+/// refunds and disputes, which have events of their own.
 async fn apply_object(app: &App, payment: &PaymentRow, object: &ObjectRef) -> Result<()> {
+    let is_captured = payment.captured_minor > 0 && payment.stripe_session_id.as_ref() == Some(&object.id);
     match object.kind.as_str() {
+        "checkout.session" if is_captured => Ok(()),
         "refund" | "charge" => apply_refunds(app, payment).await,
         "dispute" => {
             let dispute = app.stripe()?.dispute(&object.id).await.map_err(stripe_failure)?;
