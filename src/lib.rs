@@ -8,6 +8,7 @@ pub mod config;
 pub mod db;
 pub mod dev;
 pub mod error;
+pub mod fields;
 pub mod http;
 pub mod jobs;
 pub mod membership;

@@ -4,7 +4,6 @@
 pub mod applications;
 pub mod catalog;
 pub mod chapters;
-mod check;
 pub mod drives;
 pub mod invitations;
 pub mod memberships;

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::model::{Application, State};
 use crate::error::{Code, Result};
-use crate::membership::check;
+use crate::fields;
 use crate::membership::drives::model::{Admission, Drive};
 use crate::membership::drives::rules as drives;
 use crate::types::text;
@@ -34,7 +34,7 @@ pub fn answers(typed: &BTreeMap<String, String>) -> Result<BTreeMap<String, Stri
     }
     let mut checked = BTreeMap::new();
     for (question, answer) in typed {
-        let key = check::line("answers", question, 100)?;
+        let key = fields::line("answers", question, 100)?;
         let field = format!("answers.{key}");
         let answer =
             text::block(answer, 2_000).map_err(|error| Code::InvalidField.at(field, error.to_string()))?;

@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
+use crate::fields;
 use crate::jobs::Lane;
-use crate::membership::check;
 use crate::membership::drives::{self, model::Drive};
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts;
@@ -76,7 +76,7 @@ pub async fn approve(app: &App, actor: Actor, id: ApplicationId) -> Result<Appli
 /// # Errors
 /// `not_found`, `application_decided`, `invalid_field`
 pub async fn refuse(app: &App, actor: Actor, id: ApplicationId, reason: &str) -> Result<Application> {
-    let reason = check::reason(reason)?;
+    let reason = fields::reason(reason)?;
     decide(app, actor, id, app.clock.now(), "application.refuse", |drive| {
         let (drive_zh, drive_en) = (drive.name_zh.clone(), drive.name_en.clone());
         let mail = Mail::ApplicationRefused { drive_zh, drive_en, reason: reason.clone() };

@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
+use crate::fields;
 use crate::http::precondition::IfMatch;
-use crate::membership::check;
 use crate::types::id::ChapterId;
 
 /// # Errors
@@ -18,8 +18,8 @@ use crate::types::id::ChapterId;
 pub async fn create(app: &App, actor: Actor, new: &NewChapter) -> Result<Chapter> {
     let chapter = Chapter {
         id: ChapterId::new(),
-        code: check::slug("code", &new.code)?,
-        name: check::line("name", &new.name, 100)?,
+        code: fields::slug("code", &new.code)?,
+        name: fields::line("name", &new.name, 100)?,
         prefix: rules::prefix(&new.prefix)?,
         next_sequence: 1,
         is_default: false,
@@ -43,8 +43,8 @@ pub async fn change(
     seen: IfMatch,
     change: ChapterChange,
 ) -> Result<Chapter> {
-    let name = check::kept("name", change.name)?.map(|name| check::line("name", &name, 100)).transpose()?;
-    let prefix = check::kept("prefix", change.prefix)?.map(|prefix| rules::prefix(&prefix)).transpose()?;
+    let name = fields::kept("name", change.name)?.map(|name| fields::line("name", &name, 100)).transpose()?;
+    let prefix = fields::kept("prefix", change.prefix)?.map(|prefix| rules::prefix(&prefix)).transpose()?;
     db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;

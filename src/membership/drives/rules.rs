@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::model::Drive;
 use crate::error::{Code, Result};
-use crate::membership::check;
+use crate::fields;
 use crate::types::stored::stored_enum;
 
 /// A pool's counters stay far from their limits.
@@ -95,8 +95,8 @@ pub fn check_offer(drive: &Drive) -> Result<()> {
     if drive.opens_at >= drive.closes_at {
         return Err(Code::InvalidField.at("closes_at", "expected a time after `opens_at`"));
     }
-    check::within("quota", drive.quota, 1, LARGEST_QUOTA)?;
-    check::within("buy_within_hours", drive.buy_within_hours, 1, 24 * 366)?;
+    fields::within("quota", drive.quota, 1, LARGEST_QUOTA)?;
+    fields::within("buy_within_hours", drive.buy_within_hours, 1, 24 * 366)?;
     if drive.is_dated { check_releases(drive) } else { Ok(()) }
 }
 
@@ -111,7 +111,7 @@ fn check_releases(drive: &Drive) -> Result<()> {
     let mut sum: i64 = 0;
     let mut before: Option<DateTime<Utc>> = None;
     for (index, release) in drive.releases.iter().enumerate() {
-        check::within(&format!("releases[{index}].quantity"), release.quantity, 1, LARGEST_QUOTA)?;
+        fields::within(&format!("releases[{index}].quantity"), release.quantity, 1, LARGEST_QUOTA)?;
         sum += release.quantity;
         if release.at < drive.opens_at || release.at >= drive.closes_at {
             return wrong(index, "at", "expected a time in the drive's window");

@@ -10,8 +10,9 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
+use crate::fields;
 use crate::http::precondition::IfMatch;
-use crate::membership::{catalog, check, plans};
+use crate::membership::{catalog, plans};
 use crate::types::id::{DriveId, PoolId};
 use crate::types::patch::Patch;
 
@@ -19,12 +20,12 @@ use crate::types::patch::Patch;
 /// `invalid_field`, `unknown_plan`, `code_taken`
 pub async fn create(app: &App, actor: Actor, new: &NewDrive) -> Result<Drive> {
     let now = app.clock.now();
-    let code = check::slug("code", &new.code)?;
+    let code = fields::slug("code", &new.code)?;
     let series =
-        new.series.as_ref().map_or_else(|| Ok(code.clone()), |series| check::slug("series", series))?;
-    let names = check::names("names", &new.names)?;
-    let opens_at = check::dated("opens_at", new.opens_at, now)?;
-    let closes_at = check::ahead("closes_at", new.closes_at, now)?;
+        new.series.as_ref().map_or_else(|| Ok(code.clone()), |series| fields::slug("series", series))?;
+    let names = fields::names("names", &new.names)?;
+    let opens_at = fields::dated("opens_at", new.opens_at, now)?;
+    let closes_at = fields::ahead("closes_at", new.closes_at, now)?;
     let drive = db::transaction(&app.pool, async |conn| {
         let plan = plans::model::find_for_use(conn, new.plan).await?;
         let plan = plan.filter(|plan| plan.archived_at.is_none()).ok_or(Code::UnknownPlan)?;
@@ -84,18 +85,18 @@ struct Change {
 
 impl Change {
     fn checked(change: DriveChange, now: DateTime<Utc>) -> Result<Self> {
-        let names = check::kept("names", change.names)?;
-        let opens_at = check::kept("opens_at", change.opens_at)?;
-        let closes_at = check::kept("closes_at", change.closes_at)?;
+        let names = fields::kept("names", change.names)?;
+        let opens_at = fields::kept("opens_at", change.opens_at)?;
+        let closes_at = fields::kept("closes_at", change.closes_at)?;
         Ok(Self {
-            names: names.map(|names| check::names("names", &names)).transpose()?,
-            quota: check::kept("quota", change.quota)?,
+            names: names.map(|names| fields::names("names", &names)).transpose()?,
+            quota: fields::kept("quota", change.quota)?,
             releases: change.releases,
-            admission: check::kept("admission", change.admission)?,
-            opens_at: opens_at.map(|at| check::dated("opens_at", at, now)).transpose()?,
+            admission: fields::kept("admission", change.admission)?,
+            opens_at: opens_at.map(|at| fields::dated("opens_at", at, now)).transpose()?,
             // The end may be set to a moment that is over: that closes the drive.
-            closes_at: closes_at.map(|at| check::dated("closes_at", at, now)).transpose()?,
-            buy_within_hours: check::kept("buy_within_hours", change.buy_within_hours)?,
+            closes_at: closes_at.map(|at| fields::dated("closes_at", at, now)).transpose()?,
+            buy_within_hours: fields::kept("buy_within_hours", change.buy_within_hours)?,
         })
     }
 

@@ -10,8 +10,9 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db;
 use crate::error::{Code, Result};
+use crate::fields;
+use crate::membership::drives;
 use crate::membership::drives::model::Admission;
-use crate::membership::{check, drives};
 use crate::types::email::Email;
 use crate::types::id::{DriveId, InvitationId, PoolId};
 
@@ -29,7 +30,7 @@ pub async fn create(
     new: &NewInvitations,
 ) -> Result<Vec<Invitation>> {
     let now = app.clock.now();
-    let expires_at = new.expires_at.map(|at| check::ahead("expires_at", at, now)).transpose()?;
+    let expires_at = new.expires_at.map(|at| fields::ahead("expires_at", at, now)).transpose()?;
     let rows = asked_for(new)?;
     let addresses: Vec<String> = rows.iter().filter_map(|row| row.email_key.clone()).collect();
     db::transaction(&app.pool, async |conn| {
@@ -54,10 +55,10 @@ pub async fn create(
 
 /// What the body asks for, with new ids and codes.
 fn asked_for(new: &NewInvitations) -> Result<Vec<NewInvitation>> {
-    let uses = check::within("uses", new.uses.unwrap_or(1), 1, MOST_USES)?;
+    let uses = fields::within("uses", new.uses.unwrap_or(1), 1, MOST_USES)?;
     match (new.codes, &new.emails) {
         (Some(count), None) => {
-            let count = check::within("codes", count, 1, MOST_AT_ONCE)?;
+            let count = fields::within("codes", count, 1, MOST_AT_ONCE)?;
             Ok((0..count).map(|_| invitation(None, uses)).collect())
         }
         (None, Some(emails)) => {
@@ -65,7 +66,7 @@ fn asked_for(new: &NewInvitations) -> Result<Vec<NewInvitation>> {
                 return Err(Code::InvalidField.at("uses", "a place for an address is one place"));
             }
             let count = i64::try_from(emails.len()).unwrap_or(i64::MAX);
-            check::within("emails", count, 1, MOST_AT_ONCE)?;
+            fields::within("emails", count, 1, MOST_AT_ONCE)?;
             let mut keys: Vec<String> = emails.iter().map(Email::key).collect();
             keys.sort_unstable();
             keys.dedup();

@@ -12,11 +12,12 @@ use crate::db;
 use crate::db::idempotency::{self, Request};
 use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
+use crate::fields;
 use crate::http::auth::{ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
-use crate::membership::{check, plans};
+use crate::membership::plans;
 use crate::types::id::{AccountId, MembershipId};
 
 #[derive(utoipa::OpenApi)]
@@ -270,7 +271,7 @@ impl Call<'_> {
             key: self.key.0,
             body_hash: idempotency::hash(&(self.path, body))?,
         };
-        let reason = check::reason(reason)?;
+        let reason = fields::reason(reason)?;
         Ok(Asked { actor: self.staff.actor, target, action, reason, request, status })
     }
 }

@@ -9,8 +9,9 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
+use crate::fields;
 use crate::http::precondition::IfMatch;
-use crate::membership::{catalog, check, tiers};
+use crate::membership::{catalog, tiers};
 use crate::types::id::PlanId;
 
 /// An unpaid order's Checkout Session lives `hold + 30 min`, and Stripe allows it 24 hours at most.
@@ -19,11 +20,11 @@ const LONGEST_HOLD_MINUTES: i32 = 1_380;
 /// # Errors
 /// `invalid_field`, `amount_out_of_range`, `code_taken`
 pub async fn create(app: &App, actor: Actor, new: &NewPlan) -> Result<Plan> {
-    let code = check::slug("code", &new.code)?;
+    let code = fields::slug("code", &new.code)?;
     let term = rules::term(&new.term)?;
-    let price_minor = check::price("price", &new.price, &app.settings.currency)?;
+    let price_minor = fields::price("price", &new.price, &app.settings.currency)?;
     let payment_methods = rules::methods(&new.payment_methods)?;
-    let hold_minutes = check::within("hold_minutes", new.hold_minutes, 1, LONGEST_HOLD_MINUTES)?;
+    let hold_minutes = fields::within("hold_minutes", new.hold_minutes, 1, LONGEST_HOLD_MINUTES)?;
     rules::check_renewal(new.renews, &payment_methods, term)?;
     let plan = db::transaction(&app.pool, async |conn| {
         let tier = tiers::model::find_for_use(conn, new.tier).await?;
@@ -61,17 +62,17 @@ pub async fn create(app: &App, actor: Actor, new: &NewPlan) -> Result<Plan> {
 /// # Errors
 /// `not_found`, `version_mismatch`, `invalid_field`, `amount_out_of_range`
 pub async fn change(app: &App, actor: Actor, id: PlanId, seen: IfMatch, change: PlanChange) -> Result<Plan> {
-    let term = check::kept("term", change.term)?.map(|term| rules::term(&term)).transpose()?;
-    let price = check::kept("price", change.price)?
-        .map(|price| check::price("price", &price, &app.settings.currency))
+    let term = fields::kept("term", change.term)?.map(|term| rules::term(&term)).transpose()?;
+    let price = fields::kept("price", change.price)?
+        .map(|price| fields::price("price", &price, &app.settings.currency))
         .transpose()?;
-    let renews = check::kept("renews", change.renews)?;
-    let methods = check::kept("payment_methods", change.payment_methods)?;
+    let renews = fields::kept("renews", change.renews)?;
+    let methods = fields::kept("payment_methods", change.payment_methods)?;
     let methods = methods.map(|methods| rules::methods(&methods)).transpose()?;
-    let hold = check::kept("hold_minutes", change.hold_minutes)?
-        .map(|minutes| check::within("hold_minutes", minutes, 1, LONGEST_HOLD_MINUTES))
+    let hold = fields::kept("hold_minutes", change.hold_minutes)?
+        .map(|minutes| fields::within("hold_minutes", minutes, 1, LONGEST_HOLD_MINUTES))
         .transpose()?;
-    let open_sale = check::kept("open_sale", change.open_sale)?;
+    let open_sale = fields::kept("open_sale", change.open_sale)?;
     let plan = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;

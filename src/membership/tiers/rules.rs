@@ -2,7 +2,7 @@
 
 use super::model::Benefit;
 use crate::error::{Code, Result};
-use crate::membership::check;
+use crate::fields;
 
 const MOST_BENEFITS: usize = 50;
 
@@ -25,9 +25,9 @@ pub fn benefits(typed: &[Benefit]) -> Result<Vec<Benefit>> {
             return Err(Code::InvalidField.at(at("kind"), "it is there already"));
         }
         if let Some(allowed) = benefit.allowed {
-            check::within(&at("allowed"), allowed, 1, 1_000_000)?;
+            fields::within(&at("allowed"), allowed, 1, 1_000_000)?;
         }
-        let names = check::names(&at("names"), &benefit.names)?;
+        let names = fields::names(&at("names"), &benefit.names)?;
         checked.push(Benefit { kind: benefit.kind.clone(), names, allowed: benefit.allowed });
     }
     Ok(checked)

@@ -9,8 +9,9 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
+use crate::fields;
 use crate::http::precondition::IfMatch;
-use crate::membership::{catalog, check};
+use crate::membership::catalog;
 use crate::types::id::TierId;
 
 /// # Errors
@@ -19,8 +20,8 @@ pub async fn create(app: &App, actor: Actor, new: &NewTier) -> Result<Tier> {
     let now = app.clock.now();
     let tier = Tier {
         id: TierId::new(),
-        code: check::slug("code", &new.code)?,
-        names: check::names("names", &new.names)?,
+        code: fields::slug("code", &new.code)?,
+        names: fields::names("names", &new.names)?,
         rank: new.rank,
         benefits: rules::benefits(&new.benefits)?,
         created_at: now,
@@ -39,10 +40,10 @@ pub async fn create(app: &App, actor: Actor, new: &NewTier) -> Result<Tier> {
 /// # Errors
 /// `not_found`, `version_mismatch`, `invalid_field`
 pub async fn change(app: &App, actor: Actor, id: TierId, seen: IfMatch, change: TierChange) -> Result<Tier> {
-    let names = check::kept("names", change.names)?;
-    let names = names.map(|names| check::names("names", &names)).transpose()?;
-    let rank = check::kept("rank", change.rank)?;
-    let benefits = check::kept("benefits", change.benefits)?;
+    let names = fields::kept("names", change.names)?;
+    let names = names.map(|names| fields::names("names", &names)).transpose()?;
+    let rank = fields::kept("rank", change.rank)?;
+    let benefits = fields::kept("benefits", change.benefits)?;
     let benefits = benefits.map(|benefits| rules::benefits(&benefits)).transpose()?;
     let tier = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
