@@ -69,6 +69,9 @@ codes! {
     InvitationRequired 403 "invitation_required" "This drive takes invited people only.";
     InvitationNotYours 403 "invitation_not_yours" "This invitation is not for you or not for this drive.";
     ApplicationRequired 403 "application_required" "Joining this drive needs an approved application.";
+    MembersOnly 403 "members_only" "This is for members.";
+    TierRequired 403 "tier_required" "This is for members of a higher tier.";
+    FCodeNotYours 403 "f_code_not_yours" "This code belongs to somebody else.";
     NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
     NoMembership 404 "no_membership" "This account has no membership.";
     MethodNotAllowed 405 "method_not_allowed" "This path doesn't take this method.";
@@ -84,6 +87,13 @@ codes! {
     UseUpgradeQuote 409 "use_upgrade_quote" "You are a member of another tier. Ask for an upgrade quote.";
     MembershipFrozen 409 "membership_frozen" "Your membership is frozen.";
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
+    AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
+    OutOfStock 409 "out_of_stock" "There is not so much of it left.";
+    CapReached 409 "cap_reached" "One person may not have more of it.";
+    FCodeUsed 409 "f_code_used" "This code has been used.";
+    FCodeExpired 409 "f_code_expired" "This code has expired.";
+    StockNotFree 409 "stock_not_free" "Not so much of it is free: the rest is sold or held.";
+    NothingToShip 409 "nothing_to_ship" "That is more than is still to be sent.";
     InvitationUsedUp 409 "invitation_used_up" "This invitation has been used up.";
     InvitationExpired 409 "invitation_expired" "This invitation has expired or was withdrawn.";
     WrongAdmission 409 "wrong_admission" "This drive takes people in in another way.";
@@ -117,6 +127,12 @@ codes! {
     UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
     UnknownDrive 422 "unknown_drive" "There is no such drive for this plan.";
     DriveRequired 422 "drive_required" "This plan is sold in drives: name one.";
+    UnknownArticle 422 "unknown_article" "There is no such thing to buy.";
+    UnknownDrop 422 "unknown_drop" "There is no such drop, or it doesn't sell this.";
+    UnknownFCode 422 "unknown_f_code" "There is no such code for this.";
+    DropRequired 422 "drop_required" "This is sold in drops: name one.";
+    ShippingRequired 422 "shipping_required" "This is sent by parcel: choose a method and an address.";
+    NotShippedThere 422 "not_shipped_there" "This method doesn't go there.";
     UnknownInvitation 422 "unknown_invitation" "There is no such invitation.";
     UrlNotAllowed 422 "url_not_allowed" "The URL is not on an allowed origin.";
     MethodNotOffered 422 "method_not_offered" "This plan can't be paid that way.";
@@ -212,7 +228,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 10] = [
+const CONSTRAINT_CODES: [(&str, Code); 14] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -223,6 +239,10 @@ const CONSTRAINT_CODES: [(&str, Code); 10] = [
     ("drive_applications_once", Code::ApplicationExists),
     ("orders_one_pending_membership", Code::MembershipOrderPending),
     ("terms_versions_pkey", Code::CodeTaken),
+    ("products_slug", Code::CodeTaken),
+    ("variants_sku", Code::CodeTaken),
+    ("drops_code", Code::CodeTaken),
+    ("shipping_methods_code", Code::CodeTaken),
 ];
 
 impl From<DbError> for AppError {

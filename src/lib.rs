@@ -18,4 +18,5 @@ pub mod ports;
 #[rustfmt::skip]
 #[allow(missing_docs)]
 pub mod schema;
+pub mod shop;
 pub mod types;

@@ -78,6 +78,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    bundle_parts (bundle_id, part_id) {
+        bundle_id -> Uuid,
+        part_id -> Uuid,
+        quantity -> Integer,
+    }
+}
+
+diesel::table! {
     catalog_version (id) {
         id -> SmallInt,
         version -> BigInt,
@@ -178,6 +186,64 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+    }
+}
+
+diesel::table! {
+    drop_audiences (id) {
+        id -> Uuid,
+        drop_id -> Uuid,
+        buyers -> Jsonb,
+        opens_at -> Timestamptz,
+        pool_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    drop_items (drop_id, variant_id) {
+        drop_id -> Uuid,
+        variant_id -> Uuid,
+        pool_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    drop_purchases (line_id) {
+        line_id -> Uuid,
+        drop_id -> Uuid,
+        account_id -> Uuid,
+        person_key -> Text,
+        quantity -> BigInt,
+        released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    drops (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        opens_at -> Timestamptz,
+        closes_at -> Timestamptz,
+        cap_per_person -> Nullable<Integer>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    f_codes (id) {
+        id -> Uuid,
+        drop_id -> Uuid,
+        variant_id -> Uuid,
+        code -> Text,
+        pool_id -> Uuid,
+        email_key -> Nullable<Text>,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -296,6 +362,11 @@ diesel::table! {
         total_minor -> BigInt,
         refunded_minor -> BigInt,
         fulfilled_at -> Nullable<Timestamptz>,
+        variant_id -> Nullable<Uuid>,
+        drop_id -> Nullable<Uuid>,
+        f_code_id -> Nullable<Uuid>,
+        tax_included_minor -> BigInt,
+        shipped -> BigInt,
     }
 }
 
@@ -328,6 +399,8 @@ diesel::table! {
         created_at -> Timestamptz,
         paid_at -> Nullable<Timestamptz>,
         closed_at -> Nullable<Timestamptz>,
+        ship_to -> Nullable<Jsonb>,
+        shipping_method_id -> Nullable<Uuid>,
     }
 }
 
@@ -390,6 +463,46 @@ diesel::table! {
 }
 
 diesel::table! {
+    prices (id) {
+        id -> Uuid,
+        variant_id -> Uuid,
+        buyers -> Jsonb,
+        quantity_from -> Integer,
+        price_minor -> BigInt,
+        starts_at -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    products (id) {
+        id -> Uuid,
+        slug -> Text,
+        kind -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        about_zh -> Text,
+        about_en -> Text,
+        images -> Array<Text>,
+        category -> Nullable<Text>,
+        tags -> Array<Text>,
+        tax_rate_bp -> Integer,
+        sees -> Jsonb,
+        buys -> Jsonb,
+        payment_methods -> Array<Text>,
+        hold_minutes -> Integer,
+        right_days -> Nullable<Integer>,
+        shown_from -> Nullable<Timestamptz>,
+        shown_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     refresh_tokens (hash) {
         hash -> Bytea,
         session_id -> Uuid,
@@ -425,6 +538,19 @@ diesel::table! {
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         requested_by -> Text,
+        shipping_minor -> BigInt,
+    }
+}
+
+diesel::table! {
+    rights (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        product_id -> Uuid,
+        line_id -> Uuid,
+        starts_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -460,6 +586,42 @@ diesel::table! {
 }
 
 diesel::table! {
+    shipment_lines (shipment_id, line_id) {
+        shipment_id -> Uuid,
+        line_id -> Uuid,
+        quantity -> BigInt,
+    }
+}
+
+diesel::table! {
+    shipments (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        carrier -> Text,
+        tracking_number -> Nullable<Text>,
+        cause -> Text,
+        shipped_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    shipping_methods (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        countries -> Array<Text>,
+        fee_minor -> BigInt,
+        fee_per_kg_minor -> BigInt,
+        free_from_minor -> Nullable<BigInt>,
+        free_for -> Nullable<Jsonb>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     shop_clock (id) {
         id -> SmallInt,
         offset_micros -> BigInt,
@@ -473,6 +635,19 @@ diesel::table! {
         public_key -> Bytea,
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    stock_moves (id) {
+        id -> Uuid,
+        variant_id -> Uuid,
+        quantity -> BigInt,
+        reason -> Text,
+        note -> Nullable<Text>,
+        cause -> Text,
+        moved_by -> Text,
+        moved_at -> Timestamptz,
     }
 }
 
@@ -509,6 +684,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    variants (id) {
+        id -> Uuid,
+        product_id -> Uuid,
+        sku -> Text,
+        position -> Integer,
+        options -> Jsonb,
+        price_minor -> BigInt,
+        currency -> Text,
+        weight_grams -> Integer,
+        pool_id -> Nullable<Uuid>,
+        open_sale -> Bool,
+        max_per_order -> Integer,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
 diesel::joinable!(claims -> order_lines (line_id));
@@ -523,6 +716,17 @@ diesel::joinable!(drive_invitations -> pools (pool_id));
 diesel::joinable!(drive_releases -> drives (drive_id));
 diesel::joinable!(drives -> plans (plan_id));
 diesel::joinable!(drives -> pools (pool_id));
+diesel::joinable!(drop_audiences -> drops (drop_id));
+diesel::joinable!(drop_audiences -> pools (pool_id));
+diesel::joinable!(drop_items -> drops (drop_id));
+diesel::joinable!(drop_items -> pools (pool_id));
+diesel::joinable!(drop_items -> variants (variant_id));
+diesel::joinable!(drop_purchases -> accounts (account_id));
+diesel::joinable!(drop_purchases -> drops (drop_id));
+diesel::joinable!(drop_purchases -> order_lines (line_id));
+diesel::joinable!(f_codes -> drops (drop_id));
+diesel::joinable!(f_codes -> pools (pool_id));
+diesel::joinable!(f_codes -> variants (variant_id));
 diesel::joinable!(idempotency_keys -> accounts (account_id));
 diesel::joinable!(mails -> accounts (account_id));
 diesel::joinable!(member_numbers -> accounts (account_id));
@@ -538,20 +742,34 @@ diesel::joinable!(memberships -> plans (plan_id));
 diesel::joinable!(memberships -> tiers (tier_id));
 diesel::joinable!(order_lines -> drive_invitations (invitation_id));
 diesel::joinable!(order_lines -> drives (drive_id));
+diesel::joinable!(order_lines -> drops (drop_id));
+diesel::joinable!(order_lines -> f_codes (f_code_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> plans (plan_id));
+diesel::joinable!(order_lines -> variants (variant_id));
 diesel::joinable!(orders -> accounts (account_id));
+diesel::joinable!(orders -> shipping_methods (shipping_method_id));
 diesel::joinable!(orders -> terms_versions (terms_version));
 diesel::joinable!(payments -> orders (order_id));
 diesel::joinable!(plans -> tiers (tier_id));
+diesel::joinable!(prices -> variants (variant_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(refund_lines -> order_lines (line_id));
 diesel::joinable!(refund_lines -> refunds (refund_id));
 diesel::joinable!(refunds -> orders (order_id));
 diesel::joinable!(refunds -> payments (payment_id));
+diesel::joinable!(rights -> accounts (account_id));
+diesel::joinable!(rights -> order_lines (line_id));
+diesel::joinable!(rights -> products (product_id));
 diesel::joinable!(series_places -> accounts (account_id));
 diesel::joinable!(series_places -> orders (order_id));
 diesel::joinable!(sessions -> accounts (account_id));
+diesel::joinable!(shipment_lines -> order_lines (line_id));
+diesel::joinable!(shipment_lines -> shipments (shipment_id));
+diesel::joinable!(shipments -> orders (order_id));
+diesel::joinable!(stock_moves -> variants (variant_id));
+diesel::joinable!(variants -> pools (pool_id));
+diesel::joinable!(variants -> products (product_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     account_tokens,
@@ -560,6 +778,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     audit_head,
     audit_log,
+    bundle_parts,
     catalog_version,
     chapters,
     claims,
@@ -568,6 +787,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     drive_invitations,
     drive_releases,
     drives,
+    drop_audiences,
+    drop_items,
+    drop_purchases,
+    drops,
+    f_codes,
     idempotency_keys,
     instances,
     jobs,
@@ -580,15 +804,23 @@ diesel::allow_tables_to_appear_in_same_query!(
     payments,
     plans,
     pools,
+    prices,
+    products,
     refresh_tokens,
     refund_lines,
     refunds,
+    rights,
     schedules,
     series_places,
     sessions,
+    shipment_lines,
+    shipments,
+    shipping_methods,
     shop_clock,
     signing_keys,
+    stock_moves,
     stripe_events,
     terms_versions,
     tiers,
+    variants,
 );

@@ -21,6 +21,7 @@ use crate::jobs;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
+use crate::shop;
 
 /// Every room's part of the document, wing by wing.
 const ROOMS: &[fn() -> Document] = &[
@@ -50,6 +51,14 @@ const ROOMS: &[fn() -> Document] = &[
     membership::applications::routes::Api::openapi,
     membership::memberships::routes::Api::openapi,
     membership::memberships::admin_routes::Api::openapi,
+    // shop
+    shop::products::routes::Api::openapi,
+    shop::products::admin_routes::Api::openapi,
+    shop::stock::routes::Api::openapi,
+    shop::drops::routes::Api::openapi,
+    shop::drops::admin_routes::Api::openapi,
+    shop::shipping::routes::Api::openapi,
+    shop::rights::routes::Api::openapi,
     // checkout
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,
@@ -69,6 +78,9 @@ const TAGS: &[(&str, &str)] = &[
     ("sessions", "Sign in and out; keys of the access tokens."),
     ("tiers", "What is sold: tiers and their plans."),
     ("drives", "Recruitment drives: a plan sold in a window, to a quota."),
+    ("products", "Goods, digital goods, bundles, and how they are sent."),
+    ("drops", "Limited sales: variants in a window, for audiences, with F-codes."),
+    ("access", "What one may open."),
     ("orders", "Quotes, orders and their payment."),
     ("payments", "What Stripe tells."),
     ("memberships", "One's own membership; the public check of a number."),

@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
+use crate::shop;
 use crate::types::id::{AccountId, MailId, MembershipId, OrderId, PaymentId, RefundId};
 
 pub use queue::{enqueue, enqueue_all};
@@ -60,6 +61,8 @@ pub enum Job {
     SendPasswordReset { account: Option<AccountId>, request: Uuid },
     /// Makes the next key of the access tokens when the newest one is old.
     RotateSigningKeys {},
+    /// F-codes whose time is over give their units back.
+    EndFCodes {},
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -104,7 +107,7 @@ impl Job {
             | Self::SendRefund { .. }
             | Self::Reconcile {} => Lane::Stripe,
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
-            Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
+            Self::ExpireMembership { .. } | Self::Purge {} | Self::EndFCodes {} => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => Lane::Local,
         }
     }
@@ -123,7 +126,7 @@ impl Job {
             | Self::ApplyEvent { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
-            Self::Purge {} => 5,
+            Self::Purge {} | Self::EndFCodes {} => 5,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
         }
     }
@@ -159,6 +162,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::ApplyEvent { event } => payments::webhooks::apply_event(app, &event).await,
         Job::SendRefund { refund } => refunds::jobs::send(app, refund).await,
         Job::SettleFree { order } => payments::jobs::settle_free(app, order).await,
+        Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::Reconcile {} => payments::reconcile::run(app).await,
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await

@@ -25,6 +25,7 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
     vec![
         ("purge", Job::Purge {}, TimeDelta::hours(1)),
         ("reconcile", Job::Reconcile {}, TimeDelta::minutes(5)),
+        ("end_f_codes", Job::EndFCodes {}, TimeDelta::minutes(1)),
         ("rotate_signing_keys", Job::RotateSigningKeys {}, TimeDelta::days(1)),
     ]
 }

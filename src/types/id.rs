@@ -115,6 +115,19 @@ id_types! {
     PaymentId = "pay";
     RefundId = "ref";
     DisputeId = "dsp";
+    ProductId = "prod";
+    /// What a line sells of a product.
+    VariantId = "var";
+    /// The one variant of a bundle, as a line names it.
+    BundleId = "bun";
+    PriceId = "price";
+    MoveId = "move";
+    DropId = "drop";
+    AudienceId = "aud";
+    FCodeId = "fc";
+    ShippingMethodId = "shm";
+    ShipmentId = "shp";
+    RightId = "rgt";
     MailId = "mail";
     JobId = "job";
 }

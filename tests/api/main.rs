@@ -18,6 +18,7 @@ mod demo;
 mod dependencies;
 mod drives;
 mod generated;
+mod goods;
 mod invitations;
 mod jobs;
 mod mails;

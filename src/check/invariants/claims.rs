@@ -2,6 +2,28 @@
 
 use super::super::Invariant;
 
+/// What each line takes from which pool. The pool of an audience is not among them: through which one a buyer came in is
+/// known by the claim alone.
+macro_rules! wanted {
+    () => {
+        "(SELECT l.id AS line_id, l.order_id, d.pool_id, 1::bigint AS quantity
+          FROM order_lines l JOIN drives d ON d.id = l.drive_id
+          UNION ALL SELECT l.id, l.order_id, i.pool_id, 1
+          FROM order_lines l JOIN drive_invitations i ON i.id = l.invitation_id
+          UNION ALL SELECT l.id, l.order_id, v.pool_id, l.quantity
+          FROM order_lines l JOIN variants v ON v.id = l.variant_id
+          WHERE v.pool_id IS NOT NULL AND l.f_code_id IS NULL
+          UNION ALL SELECT l.id, l.order_id, v.pool_id, l.quantity * b.quantity
+          FROM order_lines l JOIN bundle_parts b ON b.bundle_id = l.variant_id JOIN variants v ON v.id = b.part_id
+          WHERE v.pool_id IS NOT NULL AND l.f_code_id IS NULL
+          UNION ALL SELECT l.id, l.order_id, i.pool_id, l.quantity
+          FROM order_lines l JOIN drop_items i ON i.drop_id = l.drop_id AND i.variant_id = l.variant_id
+          WHERE l.f_code_id IS NULL
+          UNION ALL SELECT l.id, l.order_id, f.pool_id, 1
+          FROM order_lines l JOIN f_codes f ON f.id = l.f_code_id)"
+    };
+}
+
 pub const ALL: &[Invariant] = &[
     Invariant {
         name: "pools_held",
@@ -34,14 +56,20 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "pools_owned",
-        says: "a pool belongs to one drive or one invitation, as its kind says",
+        says: "a pool belongs to one thing, of the kind that it says",
         prefix: "pool",
-        sql: "SELECT p.id, format('kind %s, %s drives, %s invitations', p.kind, coalesce(d.n, 0), coalesce(i.n, 0))
-              FROM pools p
-              LEFT JOIN (SELECT pool_id, count(*) AS n FROM drives GROUP BY pool_id) d ON d.pool_id = p.id
-              LEFT JOIN (SELECT pool_id, count(*) AS n FROM drive_invitations GROUP BY pool_id) i ON i.pool_id = p.id
-              WHERE coalesce(d.n, 0) <> CASE p.kind WHEN 'drive' THEN 1 ELSE 0 END
-                 OR coalesce(i.n, 0) <> CASE p.kind WHEN 'invitation' THEN 1 ELSE 0 END",
+        sql: "SELECT p.id, format('kind %s, %s', p.kind, coalesce(o.kinds, 'nobody''s'))
+              FROM pools p LEFT JOIN (
+                  SELECT pool_id, count(*) AS n, string_agg(kind, ', ') AS kinds FROM (
+                      SELECT pool_id, 'drive' AS kind FROM drives
+                      UNION ALL SELECT pool_id, 'invitation' FROM drive_invitations
+                      UNION ALL SELECT v.pool_id, CASE r.kind WHEN 'goods' THEN 'stock' ELSE 'limit' END
+                          FROM variants v JOIN products r ON r.id = v.product_id WHERE v.pool_id IS NOT NULL
+                      UNION ALL SELECT pool_id, 'drop' FROM drop_items
+                      UNION ALL SELECT pool_id, 'audience' FROM drop_audiences WHERE pool_id IS NOT NULL
+                      UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
+                  GROUP BY pool_id) o ON o.pool_id = p.id
+              WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",
     },
     Invariant {
         name: "drive_releases",
@@ -81,34 +109,38 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "claims_have_lines",
-        says: "a claim is of its line's order and quantity, on the pool of the line's drive or invitation",
+        says: "a claim is of its line's order, on a pool of what the line sells, of so much as the line takes from it",
         prefix: "clm",
-        sql: "SELECT c.id, CASE WHEN c.order_id <> l.order_id THEN 'another order''s line'
-                                WHEN c.quantity <> l.quantity THEN format('%s of %s', c.quantity, l.quantity)
-                                ELSE 'a pool that the line has no part in' END
-              FROM claims c JOIN order_lines l ON l.id = c.line_id
-              LEFT JOIN drives d ON d.id = l.drive_id LEFT JOIN drive_invitations i ON i.id = l.invitation_id
-              WHERE c.order_id <> l.order_id OR c.quantity <> l.quantity
-                 OR (c.pool_id IS DISTINCT FROM d.pool_id AND c.pool_id IS DISTINCT FROM i.pool_id)",
+        sql: concat!(
+            "SELECT c.id, CASE WHEN c.order_id <> l.order_id THEN 'another order''s line'
+                               WHEN w.pool_id IS NULL AND a.id IS NULL THEN 'a pool that the line has no part in'
+                               ELSE format('%s of %s', c.quantity, coalesce(w.quantity, l.quantity)) END
+             FROM claims c JOIN order_lines l ON l.id = c.line_id
+             LEFT JOIN ",
+            wanted!(),
+            " w ON w.line_id = c.line_id AND w.pool_id = c.pool_id
+             LEFT JOIN drop_audiences a ON a.pool_id = c.pool_id AND a.drop_id = l.drop_id
+             WHERE c.order_id <> l.order_id OR (w.pool_id IS NULL AND a.id IS NULL)
+                OR c.quantity <> coalesce(w.quantity, l.quantity)"
+        ),
     },
     Invariant {
         name: "lines_have_claims",
-        says: "a line of a drive has one claim on the drive's pool (and one on its invitation's) that isn't released, \
-               unless its order ended without payment or a refund gave it back",
+        says: "a line has one claim that isn't released on each pool that it takes from, unless its order ended without \
+               payment or a refund gave it back",
         prefix: "line",
-        sql: "SELECT w.line_id, format('%s claims, %s of them live', coalesce(c.n, 0), coalesce(c.live, 0))
-              FROM (SELECT l.id AS line_id, l.order_id, d.pool_id
-                    FROM order_lines l JOIN drives d ON d.id = l.drive_id
-                    UNION ALL
-                    SELECT l.id, l.order_id, i.pool_id
-                    FROM order_lines l JOIN drive_invitations i ON i.id = l.invitation_id) w
-              JOIN orders o ON o.id = w.order_id
-              LEFT JOIN (SELECT line_id, pool_id, count(*) AS n,
-                                count(*) FILTER (WHERE state IN ('held', 'taken')) AS live
-                         FROM claims GROUP BY line_id, pool_id) c ON c.line_id = w.line_id AND c.pool_id = w.pool_id
-              LEFT JOIN (SELECT DISTINCT line_id FROM refund_lines WHERE restock) r ON r.line_id = w.line_id
-              WHERE c.n IS NULL
-                 OR (c.live <> 1 AND o.state NOT IN ('cancelled', 'expired')
-                     AND r.line_id IS NULL)",
+        sql: concat!(
+            "SELECT w.line_id, format('%s claims, %s of them live', coalesce(c.n, 0), coalesce(c.live, 0))
+             FROM ",
+            wanted!(),
+            " w JOIN orders o ON o.id = w.order_id
+             LEFT JOIN (SELECT line_id, pool_id, count(*) AS n,
+                               count(*) FILTER (WHERE state IN ('held', 'taken')) AS live
+                        FROM claims GROUP BY line_id, pool_id) c ON c.line_id = w.line_id AND c.pool_id = w.pool_id
+             LEFT JOIN (SELECT DISTINCT line_id FROM refund_lines WHERE restock) r ON r.line_id = w.line_id
+             WHERE c.n IS NULL
+                OR (c.live <> 1 AND o.state NOT IN ('cancelled', 'expired')
+                    AND r.line_id IS NULL)"
+        ),
     },
 ];

@@ -5,6 +5,7 @@
 //! refund that Stripe hasn't answered yet), both states are allowed.
 
 mod claims;
+mod goods;
 mod jobs;
 mod mails;
 mod memberships;
@@ -23,6 +24,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         claims::ALL,
         places::ALL,
         orders::ALL,
+        goods::ALL,
         payments::ALL,
         refunds::ALL,
         memberships::ALL,

@@ -1,6 +1,7 @@
 //! Orders against their lines, and against the keys under which they were asked for.
 
 use super::super::Invariant;
+use super::goods::shipped;
 
 pub const ALL: &[Invariant] = &[
     Invariant {
@@ -38,10 +39,15 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "lines_fulfilled",
-        says: "the lines of an order that was paid are fulfilled, those of another one aren't",
+        says: "a line of an order that was paid is fulfilled, of goods once all of it is shipped; one of another order isn't",
         prefix: "line",
-        sql: "SELECT l.id, format('its order is %s', o.state) FROM order_lines l JOIN orders o ON o.id = l.order_id
-              WHERE (o.paid_at IS NOT NULL) <> (l.fulfilled_at IS NOT NULL)",
+        sql: concat!(
+            "SELECT l.id, format('its order is %s, %s of %s shipped', o.state, l.shipped, l.quantity)
+             FROM order_lines l JOIN orders o ON o.id = l.order_id LEFT JOIN ",
+            shipped!(),
+            " s ON s.id = l.variant_id
+             WHERE (o.paid_at IS NOT NULL AND (s.id IS NULL OR l.shipped = l.quantity)) <> (l.fulfilled_at IS NOT NULL)"
+        ),
     },
     Invariant {
         name: "orders_have_keys",

@@ -48,7 +48,7 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "refund_lines",
-        says: "the lines of a refund are of its order and add up to it, or it has none",
+        says: "the lines of a refund are of its order and add up to it with its part of the shipping, or it has none",
         prefix: "ref",
         sql: "SELECT f.id, format('amount %s, its lines %s', f.amount_minor, l.amount)
               FROM refunds f JOIN (
@@ -56,7 +56,7 @@ pub const ALL: &[Invariant] = &[
                          min(l.order_id::text) AS first_order, max(l.order_id::text) AS last_order
                   FROM refund_lines r JOIN order_lines l ON l.id = r.line_id GROUP BY r.refund_id
               ) l ON l.refund_id = f.id
-              WHERE l.amount <> f.amount_minor
+              WHERE l.amount + f.shipping_minor <> f.amount_minor
                  OR l.first_order <> f.order_id::text OR l.last_order <> f.order_id::text",
     },
     Invariant {

@@ -5,24 +5,86 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::model::{LineRow, OrderRow, OrderState};
-use super::service::Line;
+use super::service::{ArticleLine, Cart, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
 use crate::checkout::pricing::rules::{Explained, Totals, TotalsView};
 use crate::checkout::refunds::dto::RefundView;
 use crate::error::{AppError, Code, Result};
 use crate::membership::invitations::rules::normal_code;
-use crate::types::id::{AccountId, DriveId, LineId, OrderId, PaymentId, PlanId};
+use crate::shop::shipping::model::Shipment;
+use crate::shop::shipping::rules::Address;
+use crate::types::id::{
+    AccountId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, ShipmentId, ShippingMethodId,
+    VariantId,
+};
 use crate::types::money::Money;
 
-/// A line to buy: a plan, in a drive where it is sold in one.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+/// Lines of one order.
+const LINES_MAX: usize = 20;
+
+/// A line to buy: one of `plan`, `variant` and `bundle`, and what goes with it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRequest {
-    pub plan: PlanId,
+    pub plan: Option<PlanId>,
+    /// The drive in which the plan is sold.
     pub drive: Option<DriveId>,
     /// The code of an invitation; needless where one is reserved for the buyer's verified address.
     pub invitation: Option<String>,
+    pub variant: Option<VariantId>,
+    pub bundle: Option<BundleId>,
+    /// Of a variant or a bundle; 1 by default.
+    pub quantity: Option<i64>,
+    /// The drop in which it is bought.
+    pub drop: Option<DropId>,
+    /// A code that guarantees a unit of it.
+    pub f_code: Option<String>,
+}
+
+impl LineRequest {
+    fn parse(&self, index: usize) -> Result<Line> {
+        let wrong =
+            |field: &str, why: &'static str| Code::InvalidField.at(format!("lines[{index}]{field}"), why);
+        let article = match (self.plan, self.variant, self.bundle) {
+            (Some(plan), None, None) => return self.plan_line(plan, &wrong),
+            (None, Some(variant), None) => variant,
+            (None, None, Some(bundle)) => VariantId(bundle.0),
+            _ => return Err(wrong("", "expected one of plan, variant, bundle")),
+        };
+        if self.drive.is_some() || self.invitation.is_some() {
+            return Err(wrong(".drive", "goes with a plan"));
+        }
+        if self.f_code.is_some() && self.drop.is_none() {
+            return Err(wrong(".f_code", "needs its drop"));
+        }
+        Ok(Line::Article(ArticleLine {
+            article,
+            is_bundle: self.bundle.is_some(),
+            quantity: self.quantity.unwrap_or(1),
+            drop: self.drop,
+            f_code: self.f_code.as_deref().map(normal_code),
+        }))
+    }
+
+    fn plan_line(&self, plan: PlanId, wrong: &impl Fn(&str, &'static str) -> AppError) -> Result<Line> {
+        if self.quantity.is_some_and(|quantity| quantity != 1) {
+            return Err(wrong(".quantity", "a plan is bought once"));
+        }
+        if self.drop.is_some() || self.f_code.is_some() {
+            return Err(wrong(".drop", "goes with a variant or a bundle"));
+        }
+        let invitation = self.invitation.as_deref().map(normal_code);
+        Ok(Line::Plan(PlanLine { plan, drive: self.drive, invitation }))
+    }
+}
+
+/// How goods are to be sent, and where.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShippingRequest {
+    pub method: ShippingMethodId,
+    pub address: Address,
 }
 
 /// What the buyer agrees to; stored with the order.
@@ -48,7 +110,7 @@ pub enum TermsConsent {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderRequest {
-    /// Exactly one for now.
+    /// One to twenty, with one plan at most.
     pub lines: Vec<LineRequest>,
     #[serde(default)]
     pub coupon_codes: Vec<String>,
@@ -58,6 +120,8 @@ pub struct OrderRequest {
     pub points: Option<i64>,
     /// Store credit to pay with, in minor units.
     pub credit: Option<i64>,
+    /// Needed where something is sent by parcel.
+    pub shipping: Option<ShippingRequest>,
     /// Where Stripe sends the buyer after paying; on an allowed origin.
     pub success_url: Option<String>,
     pub cancel_url: Option<String>,
@@ -74,14 +138,14 @@ impl OrderRequest {
         Ok(Sha256::digest(bytes).to_vec())
     }
 
-    /// The one line, and nothing that can't be honoured yet.
+    /// What is to be bought, and nothing that can't be honoured yet.
     ///
     /// # Errors
     /// `invalid_field`.
-    pub fn line(&self) -> Result<Line> {
-        let [line] = self.lines.as_slice() else {
-            return Err(Code::InvalidField.at("lines", "expected exactly one line"));
-        };
+    pub fn cart(&self, account: AccountId) -> Result<Cart> {
+        if !(1..=LINES_MAX).contains(&self.lines.len()) {
+            return Err(Code::InvalidField.at("lines", format!("expected 1 to {LINES_MAX} lines")));
+        }
         if !self.coupon_codes.is_empty() {
             return Err(Code::InvalidField.at("coupon_codes[0]", "there is no such coupon"));
         }
@@ -91,8 +155,15 @@ impl OrderRequest {
         if self.credit.is_some_and(|credit| credit != 0) {
             return Err(Code::InvalidField.at("credit", "the account has no store credit"));
         }
-        let invitation = line.invitation.as_deref().map(normal_code);
-        Ok(Line::Plan { plan: line.plan, drive: line.drive, invitation })
+        let lines = self.lines.iter().enumerate().map(|(index, line)| line.parse(index));
+        let shipping = match &self.shipping {
+            Some(asked) => Some(ShippingChoice {
+                method: asked.method,
+                address: asked.address.checked("shipping.address")?,
+            }),
+            None => None,
+        };
+        Ok(Cart { account, lines: lines.collect::<Result<_>>()?, shipping })
     }
 
     /// The referral code as it is stored.
@@ -131,14 +202,51 @@ pub struct WaitQuery {
 /// A priced line of a quote.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct QuotedLine {
-    pub kind: &'static str,
-    pub plan: PlanId,
-    pub drive: Option<DriveId>,
+    #[serde(flatten)]
+    pub sells: Sells,
     pub title: String,
     pub quantity: i64,
     pub unit_price: Money,
     pub discount: Money,
     pub total: Money,
+}
+
+/// What a line sells: `kind` is `plan`, `variant` or `bundle`, and the field of that name is set.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Sells {
+    pub kind: &'static str,
+    pub plan: Option<PlanId>,
+    pub drive: Option<DriveId>,
+    pub variant: Option<VariantId>,
+    pub bundle: Option<BundleId>,
+    pub drop: Option<DropId>,
+}
+
+impl Sells {
+    pub fn of(line: &Line) -> Self {
+        match line {
+            Line::Plan(line) => Self::plan(Some(line.plan), line.drive),
+            Line::Article(line) => Self::article(line.is_bundle, line.article, line.drop),
+        }
+    }
+
+    fn plan(plan: Option<PlanId>, drive: Option<DriveId>) -> Self {
+        Self { kind: "plan", plan, drive, variant: None, bundle: None, drop: None }
+    }
+
+    fn article(is_bundle: bool, article: VariantId, drop: Option<DropId>) -> Self {
+        let (variant, bundle) =
+            if is_bundle { (None, Some(BundleId(article.0))) } else { (Some(article), None) };
+        let kind = if is_bundle { "bundle" } else { "variant" };
+        Self { kind, plan: None, drive: None, variant, bundle, drop }
+    }
+
+    fn of_row(row: &LineRow) -> Self {
+        match row.variant_id {
+            Some(article) => Self::article(row.kind == "bundle", article, row.drop_id),
+            None => Self::plan(row.plan_id, row.drive_id),
+        }
+    }
 }
 
 /// What an order would cost now, and why. No effect, no promise: places are held by an order.
@@ -154,15 +262,18 @@ pub struct QuoteView {
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct LineView {
     pub id: LineId,
-    pub kind: String,
-    pub plan: Option<PlanId>,
-    pub drive: Option<DriveId>,
+    #[serde(flatten)]
+    pub sells: Sells,
     pub title: String,
     pub quantity: i64,
     pub unit_price: Money,
     pub discount: Money,
     pub total: Money,
+    /// Included in the total.
+    pub tax_included: Money,
     pub refunded: Money,
+    /// Units that were handed over to a carrier.
+    pub shipped: i64,
     pub fulfilled_at: Option<DateTime<Utc>>,
 }
 
@@ -197,6 +308,9 @@ pub struct OrderView {
     pub explanation: Vec<Explained>,
     pub payment: Option<PaymentView>,
     pub refunds: Vec<RefundView>,
+    /// Where parcels go; absent where nothing is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<Address>,
     pub shipments: Vec<ShipmentView>,
     pub invite_code: Option<String>,
     pub terms_version: Option<String>,
@@ -204,9 +318,35 @@ pub struct OrderView {
     pub paid_at: Option<DateTime<Utc>>,
 }
 
-/// Goods on their way; none yet.
+/// A parcel.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct ShipmentView {}
+pub struct ShipmentView {
+    pub id: ShipmentId,
+    pub carrier: String,
+    pub tracking_number: Option<String>,
+    pub shipped_at: DateTime<Utc>,
+    pub lines: Vec<ShippedLine>,
+}
+
+/// What of a line is in a parcel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShippedLine {
+    pub line: LineId,
+    pub quantity: i64,
+}
+
+impl ShipmentView {
+    pub fn of((row, lines): (Shipment, Vec<(LineId, i64)>)) -> Self {
+        Self {
+            id: row.id,
+            carrier: row.carrier,
+            tracking_number: row.tracking_number,
+            shipped_at: row.shipped_at,
+            lines: lines.into_iter().map(|(line, quantity)| ShippedLine { line, quantity }).collect(),
+        }
+    }
+}
 
 impl PaymentView {
     pub fn of(row: PaymentRow) -> Self {
@@ -226,15 +366,15 @@ impl LineView {
     fn of(row: LineRow, currency: &str) -> Self {
         Self {
             id: row.id,
-            kind: row.kind,
-            plan: row.plan_id,
-            drive: row.drive_id,
+            sells: Sells::of_row(&row),
             title: row.title,
             quantity: row.quantity,
             unit_price: Money::new(row.unit_price_minor, currency),
             discount: Money::new(row.discount_minor, currency),
             total: Money::new(row.total_minor, currency),
+            tax_included: Money::new(row.tax_included_minor, currency),
             refunded: Money::new(row.refunded_minor, currency),
+            shipped: row.shipped,
             fulfilled_at: row.fulfilled_at,
         }
     }
@@ -250,6 +390,7 @@ impl OrderView {
         lines: Vec<LineRow>,
         payment: Option<PaymentRow>,
         refunds: Vec<RefundView>,
+        shipments: Vec<ShipmentView>,
     ) -> Result<Self> {
         let totals = Totals {
             subtotal_minor: row.subtotal_minor,
@@ -272,7 +413,8 @@ impl OrderView {
             explanation: serde_json::from_value(row.explanation).map_err(AppError::internal)?,
             payment: payment.map(PaymentView::of),
             refunds,
-            shipments: Vec::new(),
+            ship_to: row.ship_to.map(serde_json::from_value).transpose().map_err(AppError::internal)?,
+            shipments,
             invite_code: row.invite_code,
             terms_version: row.terms_version,
             created_at: row.created_at,

@@ -2,19 +2,26 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
+
 use super::model;
-use super::rules::{Facts, Ledger};
-use super::service::{Cart, Line};
+use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
+use super::service::{ArticleLine, Cart, Line, PlanLine};
 use crate::checkout::claims;
 use crate::db::Conn;
-use crate::error::{Code, Result};
+use crate::error::{AppError, Code, Result};
 use crate::membership::applications::model::{self as applications, Application};
 use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
 use crate::membership::memberships::model::{self as memberships, MembershipRow};
+use crate::membership::memberships::rules::{GRACE, gives_access, life};
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::people::accounts::model::{self as accounts, Buyer};
-use crate::types::id::{AccountId, DriveId, PlanId, PoolId};
+use crate::shop::audience::{Ranks, Visitor};
+use crate::shop::drops::model::{self as drops, Drop, FCode};
+use crate::shop::products::model::{self as products, Article};
+use crate::shop::shipping::model::{self as shipping, ShippingMethod};
+use crate::types::id::{AccountId, DriveId, DropId, PlanId, PoolId, ShippingMethodId, VariantId};
 
 /// Everything that carts are judged by, read set by set.
 #[derive(Default)]
@@ -22,6 +29,11 @@ pub struct Catalog {
     plans: HashMap<PlanId, Plan>,
     drives: HashMap<DriveId, Drive>,
     invitations: Vec<Invitation>,
+    articles: HashMap<VariantId, Article>,
+    drops: HashMap<DropId, Drop>,
+    f_codes: Vec<FCode>,
+    methods: HashMap<ShippingMethodId, ShippingMethod>,
+    ranks: Ranks,
 }
 
 /// What is read under the locks.
@@ -37,46 +49,113 @@ pub fn accounts_of(carts: &[&Cart]) -> Vec<AccountId> {
     ids.into_iter().collect()
 }
 
+/// What the carts name, each once.
+#[derive(Default)]
+struct Named {
+    plans: BTreeSet<PlanId>,
+    drives: BTreeSet<DriveId>,
+    invitations: BTreeSet<String>,
+    articles: BTreeSet<VariantId>,
+    drops: BTreeSet<DropId>,
+    f_codes: BTreeSet<String>,
+    methods: BTreeSet<ShippingMethodId>,
+}
+
+impl Named {
+    fn by(carts: &[&Cart]) -> Self {
+        let mut named = Self::default();
+        for cart in carts {
+            named.methods.extend(cart.shipping.as_ref().map(|choice| choice.method));
+            for line in &cart.lines {
+                named.add(line);
+            }
+        }
+        named
+    }
+
+    fn add(&mut self, line: &Line) {
+        match line {
+            Line::Plan(line) => {
+                match line.drive {
+                    Some(drive) => self.drives.insert(drive),
+                    None => self.plans.insert(line.plan),
+                };
+                self.invitations.extend(line.invitation.clone());
+            }
+            Line::Article(line) => {
+                self.articles.insert(line.article);
+                self.drops.extend(line.drop);
+                self.f_codes.extend(line.f_code.clone());
+            }
+        }
+    }
+}
+
+fn ids<T: Copy>(named: &BTreeSet<T>) -> Vec<T> {
+    named.iter().copied().collect()
+}
+
 /// Reads what the carts name.
 ///
 /// # Errors
 /// The database's.
 pub async fn read_catalog(conn: &mut Conn, carts: &[&Cart]) -> Result<Catalog> {
-    let (mut plan_ids, mut drive_ids, mut codes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for cart in carts {
-        let Line::Plan { plan, drive, invitation } = &cart.line;
-        match drive {
-            Some(drive) => drive_ids.insert(*drive),
-            None => plan_ids.insert(*plan),
-        };
-        codes.extend(invitation.clone());
+    let named = Named::by(carts);
+    let mut catalog = Catalog::default();
+    if !named.drives.is_empty() {
+        let drives = drives::load(conn, &ids(&named.drives)).await?;
+        catalog.drives = drives.into_iter().map(|drive| (drive.id, drive)).collect();
+        catalog.invitations = read_invitations(conn, carts, &named, &catalog.drives).await?;
     }
-    let drive_ids: Vec<_> = drive_ids.into_iter().collect();
-    let drives: HashMap<_, _> =
-        drives::load(conn, &drive_ids).await?.into_iter().map(|drive| (drive.id, drive)).collect();
-    let plans = match plan_ids.is_empty() {
-        true => Vec::new(),
-        false => plans::load(conn, &plan_ids.into_iter().collect::<Vec<_>>()).await?,
-    };
-    let invited: Vec<_> = drives
-        .values()
-        .filter(|drive| drive.admission == Admission::Invitation)
-        .map(|drive| drive.id)
-        .collect();
-    let invitations = if invited.is_empty() {
-        Vec::new()
-    } else {
-        // Whose address is on the list needs no code.
-        let addresses = accounts::email_keys(conn, &accounts_of(carts)).await?;
-        invitations::find(conn, &invited, &codes.into_iter().collect::<Vec<_>>(), &addresses).await?
-    };
-    Ok(Catalog { plans: plans.into_iter().map(|plan| (plan.id, plan)).collect(), drives, invitations })
+    if !named.plans.is_empty() {
+        let plans = plans::load(conn, &ids(&named.plans)).await?;
+        catalog.plans = plans.into_iter().map(|plan| (plan.id, plan)).collect();
+    }
+    if !named.articles.is_empty() {
+        let articles = products::articles(conn, &ids(&named.articles)).await?;
+        catalog.articles = articles.into_iter().map(|article| (article.id, article)).collect();
+        let drops = drops::load(conn, &ids(&named.drops)).await?;
+        catalog.drops = drops.into_iter().map(|drop| (drop.id, drop)).collect();
+        catalog.f_codes = drops::f_codes(conn, &named.f_codes.into_iter().collect::<Vec<_>>()).await?;
+        let methods = shipping::load(conn, &ids(&named.methods)).await?;
+        catalog.methods = methods.into_iter().map(|method| (method.id, method)).collect();
+        catalog.ranks = products::ranks(conn).await?;
+    }
+    Ok(catalog)
 }
 
-/// Pools that the carts may claim of.
+async fn read_invitations(
+    conn: &mut Conn,
+    carts: &[&Cart],
+    named: &Named,
+    drives: &HashMap<DriveId, Drive>,
+) -> Result<Vec<Invitation>> {
+    let by_invitation = |drive: &&Drive| drive.admission == Admission::Invitation;
+    let invited: Vec<_> = drives.values().filter(by_invitation).map(|drive| drive.id).collect();
+    if invited.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Whose address is on the list needs no code.
+    let addresses = accounts::email_keys(conn, &accounts_of(carts)).await?;
+    let codes: Vec<_> = named.invitations.iter().cloned().collect();
+    invitations::find(conn, &invited, &codes, &addresses).await
+}
+
+/// Pools that the carts may claim of. All pools of a drop are among them: under their locks nobody else buys in it, which
+/// the cap a person needs.
 pub fn pools_of(catalog: &Catalog) -> Vec<PoolId> {
-    let drives = catalog.drives.values().map(|drive| drive.pool);
-    drives.chain(catalog.invitations.iter().map(|invitation| invitation.pool)).collect()
+    let mut pools: BTreeSet<PoolId> = catalog.drives.values().map(|drive| drive.pool).collect();
+    pools.extend(catalog.invitations.iter().map(|invitation| invitation.pool));
+    for article in catalog.articles.values() {
+        pools.extend(article.pool);
+        pools.extend(article.parts.iter().filter_map(|part| part.pool));
+    }
+    for drop in catalog.drops.values() {
+        pools.extend(drop.items.iter().map(|item| item.pool));
+        pools.extend(drop.audiences.iter().filter_map(|of| of.pool));
+    }
+    pools.extend(catalog.f_codes.iter().map(|code| code.pool));
+    pools.into_iter().collect()
 }
 
 /// Reads what may change unless the pools and the buyers are locked; for a quote they aren't.
@@ -110,6 +189,11 @@ pub async fn read_locked(
             ledger.person_places.insert((series, person));
         }
     }
+    let capped: Vec<_> =
+        catalog.drops.values().filter(|drop| drop.cap_per_person.is_some()).map(|drop| drop.id).collect();
+    if !capped.is_empty() {
+        ledger.purchases = drops::purchases(conn, &capped, &ids, &people).await?;
+    }
     let applications = if by_application.is_empty() {
         Vec::new()
     } else {
@@ -124,30 +208,75 @@ pub async fn read_locked(
     Ok((locked, ledger))
 }
 
-/// Gathers what is known of a cart's line.
+/// The buyer as the rules of the shop see him.
+pub fn visitor_of(membership: Option<&MembershipRow>, ranks: &Ranks, now: DateTime<Utc>) -> Visitor {
+    let open = membership.filter(|row| gives_access(life(row, now, GRACE)));
+    Visitor { is_signed_in: true, tier_rank: open.and_then(|row| ranks.of(row.tier_id)) }
+}
+
+/// Gathers what is known of a cart.
 ///
 /// # Errors
-/// `unknown_plan`, `unknown_drive`, `unknown_invitation`, `unauthenticated`.
-pub fn facts_of<'a>(cart: &Cart, catalog: &'a Catalog, locked: &'a Locked) -> Result<Facts<'a>> {
+/// `unauthenticated`; for a line that names what isn't there `unknown_plan`, `unknown_drive`, `unknown_invitation`,
+/// `unknown_article`, `unknown_drop`, `unknown_f_code`; `invalid_field` for a shipping method that isn't there.
+pub fn facts_of<'a>(
+    cart: &'a Cart,
+    catalog: &'a Catalog,
+    locked: &'a Locked,
+    now: DateTime<Utc>,
+) -> Result<Facts<'a>> {
     let buyer = locked.buyers.get(&cart.account).ok_or(Code::Unauthenticated)?;
-    let Line::Plan { plan, drive, invitation } = &cart.line;
-    let drive = match drive {
-        Some(id) => {
-            Some(catalog.drives.get(id).ok_or_else(|| Code::UnknownDrive.at("lines[0].drive", "unknown"))?)
+    let membership = locked.memberships.get(&buyer.id);
+    let mut lines = Vec::with_capacity(cart.lines.len());
+    for (index, line) in cart.lines.iter().enumerate() {
+        lines.push(match line {
+            Line::Plan(line) => LineFacts::Plan(plan_facts(index, line, buyer, catalog, locked)?),
+            Line::Article(line) => LineFacts::Article(article_facts(index, line, catalog)?),
+        });
+    }
+    let shipping = match &cart.shipping {
+        Some(choice) if !catalog.articles.is_empty() => {
+            let method = catalog.methods.get(&choice.method);
+            let method = method.ok_or_else(|| Code::InvalidField.at("shipping.method", "unknown"))?;
+            Some((method, &choice.address))
         }
+        _ => None,
+    };
+    let visitor = visitor_of(membership, &catalog.ranks, now);
+    Ok(Facts { buyer, membership, visitor, ranks: &catalog.ranks, lines, shipping })
+}
+
+/// A field of a line, for whom it is to be told.
+fn at_line(code: Code, index: usize, field: &str, why: &'static str) -> AppError {
+    code.at(format!("lines[{index}].{field}"), why)
+}
+
+fn plan_facts<'a>(
+    index: usize,
+    line: &PlanLine,
+    buyer: &Buyer,
+    catalog: &'a Catalog,
+    locked: &'a Locked,
+) -> Result<PlanFacts<'a>> {
+    let unknown_drive = |why| at_line(Code::UnknownDrive, index, "drive", why);
+    let drive = match line.drive {
+        Some(id) => Some(catalog.drives.get(&id).ok_or_else(|| unknown_drive("unknown"))?),
         None => None,
     };
     let plan = match drive {
-        Some(drive) if drive.plan.id == *plan => &drive.plan,
-        Some(_) => return Err(Code::UnknownDrive.at("lines[0].drive", "this drive sells another plan")),
-        None => catalog.plans.get(plan).ok_or_else(|| Code::UnknownPlan.at("lines[0].plan", "unknown"))?,
+        Some(drive) if drive.plan.id == line.plan => &drive.plan,
+        Some(_) => return Err(unknown_drive("this drive sells another plan")),
+        None => catalog
+            .plans
+            .get(&line.plan)
+            .ok_or_else(|| at_line(Code::UnknownPlan, index, "plan", "unknown"))?,
     };
     let of_drive = |found: &&Invitation| drive.is_some_and(|drive| drive.id == found.drive);
-    let found = match invitation {
+    let invitation = match &line.invitation {
         Some(code) => {
             let found = catalog.invitations.iter().find(|found| found.code == *code);
             if found.is_none() && drive.is_some_and(|drive| drive.admission == Admission::Invitation) {
-                return Err(Code::UnknownInvitation.at("lines[0].invitation", "unknown"));
+                return Err(at_line(Code::UnknownInvitation, index, "invitation", "unknown"));
             }
             found.filter(of_drive)
         }
@@ -161,12 +290,32 @@ pub fn facts_of<'a>(cart: &Cart, catalog: &'a Catalog, locked: &'a Locked) -> Re
         .applications
         .iter()
         .find(|found| found.account_id == buyer.id && drive.is_some_and(|drive| drive.id == found.drive_id));
-    Ok(Facts {
-        buyer,
-        plan,
-        drive,
-        invitation: found,
-        application,
-        membership: locked.memberships.get(&buyer.id),
-    })
+    Ok(PlanFacts { plan, drive, invitation, application })
+}
+
+fn article_facts<'a>(index: usize, line: &ArticleLine, catalog: &'a Catalog) -> Result<ArticleFacts<'a>> {
+    let article = catalog
+        .articles
+        .get(&line.article)
+        .filter(|article| article.is_bundle() == line.is_bundle)
+        .ok_or_else(|| at_line(Code::UnknownArticle, index, line.field(), "unknown"))?;
+    let unknown_drop = || at_line(Code::UnknownDrop, index, "drop", "it doesn't sell this");
+    let drop = match line.drop {
+        Some(id) => {
+            let drop = catalog.drops.get(&id).filter(|drop| drop.item(article.id).is_some());
+            Some(drop.ok_or_else(unknown_drop)?)
+        }
+        None => None,
+    };
+    let f_code = match &line.f_code {
+        Some(code) => {
+            let its = |found: &&FCode| {
+                found.code == *code && found.variant == article.id && line.drop == Some(found.drop)
+            };
+            let found = catalog.f_codes.iter().find(its);
+            Some(found.ok_or_else(|| at_line(Code::UnknownFCode, index, "f_code", "not a code for this"))?)
+        }
+        None => None,
+    };
+    Ok(ArticleFacts { article, quantity: line.quantity, drop, f_code })
 }

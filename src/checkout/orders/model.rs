@@ -17,7 +17,9 @@ use crate::db::page::Page;
 use crate::error::{Code, Result};
 use crate::schema::{idempotency_keys, order_lines, orders, series_places, terms_versions};
 use crate::statement;
-use crate::types::id::{AccountId, DriveId, InvitationId, LineId, OrderId, PlanId};
+use crate::types::id::{
+    AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, ShippingMethodId, VariantId,
+};
 use crate::types::stored::stored_enum;
 
 stored_enum! {
@@ -61,6 +63,9 @@ pub struct OrderRow {
     pub success_url: String,
     pub cancel_url: String,
     pub hold_minutes: i32,
+    /// Where parcels go, as it was given.
+    pub ship_to: Option<Value>,
+    pub shipping_method_id: Option<ShippingMethodId>,
     pub created_at: DateTime<Utc>,
     pub paid_at: Option<DateTime<Utc>>,
     pub closed_at: Option<DateTime<Utc>>,
@@ -76,12 +81,19 @@ pub struct LineRow {
     pub kind: String,
     pub plan_id: Option<PlanId>,
     pub drive_id: Option<DriveId>,
+    /// A variant's or a bundle's.
+    pub variant_id: Option<VariantId>,
+    pub drop_id: Option<DropId>,
+    pub f_code_id: Option<FCodeId>,
     pub title: String,
     pub quantity: i64,
     pub unit_price_minor: i64,
     pub discount_minor: i64,
     pub total_minor: i64,
+    pub tax_included_minor: i64,
     pub refunded_minor: i64,
+    /// Units that were handed over to a carrier.
+    pub shipped: i64,
     pub fulfilled_at: Option<DateTime<Utc>>,
 }
 
@@ -110,6 +122,8 @@ batch_insert! {
         cancel_url: String => Text,
         hold_minutes: i32 => Integer,
         has_membership: bool => Bool,
+        ship_to: Option<Value> => Nullable<Jsonb>,
+        shipping_method_id: Option<ShippingMethodId> => Nullable<SqlUuid>,
         created_at: DateTime<Utc> => Timestamptz,
     }
 }
@@ -123,11 +137,15 @@ batch_insert! {
         plan_id: Option<PlanId> => Nullable<SqlUuid>,
         drive_id: Option<DriveId> => Nullable<SqlUuid>,
         invitation_id: Option<InvitationId> => Nullable<SqlUuid>,
+        variant_id: Option<VariantId> => Nullable<SqlUuid>,
+        drop_id: Option<DropId> => Nullable<SqlUuid>,
+        f_code_id: Option<FCodeId> => Nullable<SqlUuid>,
         title: String => Text,
         quantity: i64 => BigInt,
         unit_price_minor: i64 => BigInt,
         discount_minor: i64 => BigInt,
         total_minor: i64 => BigInt,
+        tax_included_minor: i64 => BigInt,
     }
 }
 

@@ -7,11 +7,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::dto::{
-    AttemptRequest, Consents, OrderRequest, OrderView, QuoteView, QuotedLine, TermsConsent, WaitQuery,
+    AttemptRequest, Consents, OrderRequest, OrderView, QuoteView, QuotedLine, Sells, ShipmentView,
+    TermsConsent, WaitQuery,
 };
 use super::model::{self, Filter, OrderState};
 use super::rules::check_return_url;
-use super::service::{self, Cart, PlaceOrder};
+use super::service::{self, PlaceOrder};
 use super::waiting::{WAIT_MAX, WaitFor};
 use crate::app::App;
 use crate::checkout::payments::model as payments;
@@ -20,9 +21,11 @@ use crate::checkout::refunds::model as refunds;
 use crate::db::page::{List, PageQuery};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
-use crate::http::auth::{Caller, ReadShop, Staff};
+use crate::http::auth::{Caller, ReadShop, ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
+use crate::people::operators::rules::Right;
+use crate::shop::shipping::model as shipping;
 use crate::types::id::{AccountId, OrderId};
 use crate::types::money::Money;
 
@@ -55,16 +58,14 @@ pub async fn quote(
     caller: Caller,
     Body(body): Body<OrderRequest>,
 ) -> Result<HttpResponse> {
-    let cart = Cart { account: caller.account, line: body.line()? };
+    let cart = body.cart(caller.account)?;
     let now = app.clock.now();
     let quoted = service::quote(&mut *db::connect(&app.pool).await?, now, &cart).await?;
     let currency = &app.settings.currency;
     let money = |minor| Money::new(minor, currency);
-    let lines = quoted.priced.lines.iter().map(|line| QuotedLine {
-        kind: "plan",
-        plan: quoted.plan,
-        drive: quoted.drive,
-        title: quoted.title.clone(),
+    let lines = quoted.priced.lines.iter().zip(quoted.lines).map(|(line, quoted)| QuotedLine {
+        sells: Sells::of(&quoted.line),
+        title: quoted.title,
         quantity: line.quantity,
         unit_price: money(line.unit_price_minor),
         discount: money(line.discount_minor),
@@ -73,7 +74,7 @@ pub async fn quote(
     Ok(HttpResponse::Ok().json(QuoteView {
         lines: lines.collect(),
         totals: quoted.priced.totals.view(currency),
-        explanation: quoted.priced.explanation.clone(),
+        explanation: quoted.priced.explanation,
         valid_until: now + QUOTE,
     }))
 }
@@ -94,7 +95,7 @@ pub async fn place(
     Body(body): Body<OrderRequest>,
 ) -> Result<HttpResponse> {
     let order = PlaceOrder {
-        cart: Cart { account: caller.account, line: body.line()? },
+        cart: body.cart(caller.account)?,
         key: key.0,
         body_hash: body.hash()?,
         invite_code: body.referral()?,
@@ -212,12 +213,13 @@ pub struct OrderFilter {
     responses((status = 200, body = List<OrderView>)), security(("bearer" = [])))]
 pub async fn admin_list(
     app: web::Data<App>,
-    _staff: Staff<ReadShop>,
+    staff: Staff<ReadShop>,
     filter: web::Query<OrderFilter>,
     page: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
     let OrderFilter { account, state, number } = filter.into_inner();
-    let list = views(&app, &Filter { account, state, number }, &page, true).await?;
+    let mut list = views(&app, &Filter { account, state, number }, &page, true).await?;
+    list.data.iter_mut().for_each(|view| mask(view, &staff));
     Ok(HttpResponse::Ok().json(list))
 }
 
@@ -226,7 +228,7 @@ pub async fn admin_list(
     responses((status = 200, body = OrderView)), security(("bearer" = [])))]
 pub async fn admin_show(
     app: web::Data<App>,
-    _staff: Staff<ReadShop>,
+    staff: Staff<ReadShop>,
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
@@ -234,7 +236,15 @@ pub async fn admin_show(
     let account = order.account_id;
     let mut view = view(&mut conn, order.id, account).await?;
     view.account = Some(account);
+    mask(&mut view, &staff);
     Ok(HttpResponse::Ok().json(view))
+}
+
+/// Where a parcel goes is for those who serve members.
+fn mask(view: &mut OrderView, staff: &Staff<ReadShop>) {
+    if !staff.roles.iter().any(|role| ServeMembers::is_given_to(*role)) {
+        view.ship_to = None;
+    }
 }
 
 /// An id of a path: what can't be one names nothing.
@@ -262,7 +272,11 @@ async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderV
     let lines = model::lines_of(conn, &[id]).await?;
     let payment = payments::latest_of(conn, &[id]).await?.pop();
     let refunds = refunds::of_order(conn, id).await?.into_iter().map(Into::into).collect();
-    OrderView::of(order, lines, payment, refunds)
+    let shipments = match order.ship_to {
+        Some(_) => shipping::shipments_of(conn, id).await?.into_iter().map(ShipmentView::of).collect(),
+        None => Vec::new(),
+    };
+    OrderView::of(order, lines, payment, refunds, shipments)
 }
 
 async fn views(

@@ -7,7 +7,7 @@ use kindred_stripe::Method;
 use uuid::Uuid;
 
 use super::model::{NewKey, NewLine, NewOrder, NewSeriesPlace, OrderState};
-use super::rules::{self, Facts};
+use super::rules::{self, Admitted, Facts, LineFacts};
 use super::service::{PlaceOrder, ROUTE, Shop};
 use crate::checkout::claims::{self, NewClaim};
 use crate::checkout::payments::model::{NewPayment, PaymentState};
@@ -15,7 +15,8 @@ use crate::checkout::pricing::rules::Priced;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
-use crate::membership::plans::model::{Plan, Renews};
+use crate::membership::plans::model::Renews;
+use crate::shop::drops::model::NewPurchase;
 use crate::types::id::{ClaimId, LineId, OrderId, PaymentId};
 
 /// The rows of a batch, column by column when they are written.
@@ -25,6 +26,7 @@ pub struct Rows {
     lines: Vec<NewLine>,
     claims: Vec<NewClaim>,
     places: Vec<NewSeriesPlace>,
+    purchases: Vec<NewPurchase>,
     payments: Vec<NewPayment>,
     keys: Vec<NewKey>,
     jobs: Vec<(Job, DateTime<Utc>)>,
@@ -34,18 +36,20 @@ impl Rows {
     /// The rows of one accepted order.
     ///
     /// # Errors
-    /// `unauthenticated` for an erased account.
+    /// `method_not_offered` where nothing pays all of its lines; `unauthenticated` for an erased account.
     pub fn add(
         &mut self,
         order: &PlaceOrder,
         facts: &Facts<'_>,
-        title: String,
-        priced: &Priced,
+        admitted: &Admitted,
+        worded: Worded<'_>,
         shop: &Shop,
         now: DateTime<Utc>,
     ) -> Result<OrderId> {
         let id = OrderId::new();
-        let totals = priced.totals;
+        let totals = worded.priced.totals;
+        let terms = Terms::of(facts)?;
+        let shipping = order.cart.shipping.as_ref().filter(|_| is_shipped(facts));
         self.orders.push(NewOrder {
             id,
             number: rules::order_number(now, shop.zone, rand::random()),
@@ -60,7 +64,7 @@ impl Rows {
             points_minor: totals.points_minor,
             credit_minor: totals.credit_minor,
             due_minor: totals.due_minor,
-            explanation: serde_json::to_value(&priced.explanation).map_err(AppError::internal)?,
+            explanation: serde_json::to_value(&worded.priced.explanation).map_err(AppError::internal)?,
             email: facts.buyer.email.clone().ok_or(Code::Unauthenticated)?,
             locale: facts.buyer.locale.as_str().to_owned(),
             invite_code: order.invite_code.clone().or_else(|| facts.buyer.invite_code.clone()),
@@ -68,46 +72,20 @@ impl Rows {
             consents: order.consents.clone(),
             success_url: order.success_url.clone(),
             cancel_url: order.cancel_url.clone(),
-            hold_minutes: facts.plan.hold_minutes,
-            has_membership: true,
+            hold_minutes: terms.hold_minutes,
+            has_membership: facts.lines.iter().any(|line| matches!(line, LineFacts::Plan(_))),
+            ship_to: shipping
+                .map(|choice| serde_json::to_value(&choice.address))
+                .transpose()
+                .map_err(AppError::internal)?,
+            shipping_method_id: shipping.map(|choice| choice.method),
             created_at: now,
         });
-        for (position, line) in priced.lines.iter().enumerate() {
-            let line_id = LineId::new();
-            self.lines.push(NewLine {
-                id: line_id,
-                order_id: id,
-                position: i32::try_from(position).map_err(AppError::internal)?,
-                kind: "plan",
-                plan_id: Some(facts.plan.id),
-                drive_id: facts.drive.map(|drive| drive.id),
-                invitation_id: rules::invitation_used(facts).map(|invitation| invitation.id),
-                title: title.clone(),
-                quantity: line.quantity,
-                unit_price_minor: line.unit_price_minor,
-                discount_minor: line.discount_minor,
-                total_minor: line.total_minor,
-            });
-            self.claims.extend(rules::pools_claimed(facts).into_iter().map(|pool_id| NewClaim {
-                id: ClaimId::new(),
-                pool_id,
-                order_id: id,
-                line_id,
-                quantity: 1,
-                state: "held",
-                created_at: now,
-            }));
+        let accepted = Accepted { id, facts, admitted, worded: &worded, now };
+        for (position, line) in facts.lines.iter().enumerate() {
+            self.add_line(&accepted, position, line)?;
         }
-        if let Some(drive) = facts.drive {
-            self.places.push(NewSeriesPlace {
-                id: Uuid::now_v7(),
-                series: drive.series.clone(),
-                account_id: facts.buyer.id,
-                person_key: facts.buyer.person_key.clone().ok_or(Code::Unauthenticated)?,
-                order_id: id,
-            });
-        }
-        self.add_payment(id, totals.due_minor, facts.plan, shop, now);
+        self.add_payment(id, totals.due_minor, &terms, shop, now);
         self.keys.push(NewKey {
             account_id: facts.buyer.id,
             route: ROUTE,
@@ -120,7 +98,86 @@ impl Rows {
         Ok(id)
     }
 
-    fn add_payment(&mut self, order: OrderId, due_minor: i64, plan: &Plan, shop: &Shop, now: DateTime<Utc>) {
+    fn add_line(&mut self, of: &Accepted<'_>, position: usize, line: &LineFacts<'_>) -> Result<()> {
+        let Accepted { id: order, facts, admitted, worded, now } = *of;
+        let id = LineId::new();
+        let short = || AppError::internal("a line without its price");
+        let priced = worded.priced.lines.get(position).ok_or_else(short)?;
+        let row = NewLine {
+            id,
+            order_id: order,
+            position: i32::try_from(position).map_err(AppError::internal)?,
+            kind: "plan",
+            plan_id: None,
+            drive_id: None,
+            invitation_id: None,
+            variant_id: None,
+            drop_id: None,
+            f_code_id: None,
+            title: worded.titles.get(position).cloned().ok_or_else(short)?,
+            quantity: priced.quantity,
+            unit_price_minor: priced.unit_price_minor,
+            discount_minor: priced.discount_minor,
+            total_minor: priced.total_minor,
+            tax_included_minor: priced.tax_included_minor,
+        };
+        let person = || facts.buyer.person_key.clone().ok_or_else(|| Code::Unauthenticated.error());
+        self.lines.push(match line {
+            LineFacts::Plan(line) => {
+                if let Some(drive) = line.drive {
+                    self.places.push(NewSeriesPlace {
+                        id: Uuid::now_v7(),
+                        series: drive.series.clone(),
+                        account_id: facts.buyer.id,
+                        person_key: person()?,
+                        order_id: order,
+                    });
+                }
+                NewLine {
+                    plan_id: Some(line.plan.id),
+                    drive_id: line.drive.map(|drive| drive.id),
+                    invitation_id: rules::invitation_used(line).map(|invitation| invitation.id),
+                    ..row
+                }
+            }
+            LineFacts::Article(line) => NewLine {
+                kind: if line.article.is_bundle() { "bundle" } else { "variant" },
+                variant_id: Some(line.article.id),
+                drop_id: line.drop.map(|drop| drop.id),
+                f_code_id: line.f_code.map(|code| code.id),
+                ..row
+            },
+        });
+        let claims = admitted.claims.get(position).into_iter().flatten();
+        self.claims.extend(claims.map(|(pool, quantity)| NewClaim {
+            id: ClaimId::new(),
+            pool_id: *pool,
+            order_id: order,
+            line_id: id,
+            quantity: *quantity,
+            state: "held",
+            created_at: now,
+        }));
+        if let Some(Some((drop, units))) = admitted.capped.get(position) {
+            self.purchases.push(NewPurchase {
+                line_id: id,
+                drop_id: *drop,
+                account_id: facts.buyer.id,
+                person_key: person()?,
+                quantity: *units,
+            });
+        }
+        Ok(())
+    }
+
+    fn add_payment(
+        &mut self,
+        order: OrderId,
+        due_minor: i64,
+        terms: &Terms,
+        shop: &Shop,
+        now: DateTime<Utc>,
+    ) {
         let payment = PaymentId::new();
         let is_needed = due_minor > 0;
         let state = if is_needed { PaymentState::Preparing } else { PaymentState::NotNeeded };
@@ -131,8 +188,8 @@ impl Rows {
             state: state.as_str(),
             amount_minor: due_minor,
             currency: shop.currency.clone(),
-            methods: method_names(&plan.payment_methods),
-            saves_card: plan.renews == Renews::Card,
+            methods: method_names(&terms.methods),
+            saves_card: terms.saves_card,
             expires_at: None,
             created_at: now,
         });
@@ -162,10 +219,65 @@ impl Rows {
         let payments = NewPayment::insert(&mut three, self.payments);
         tokio::try_join!(lines, places, payments)?;
         let claims = async { NewClaim::insert(&mut one, self.claims).await.map_err(AppError::from) };
+        let purchases = async { NewPurchase::insert(&mut two, self.purchases).await.map_err(AppError::from) };
         let jobs = jobs::queue::enqueue_pipelined(&mut four, &self.jobs, now);
-        tokio::try_join!(claims, jobs)?;
+        tokio::try_join!(claims, purchases, jobs)?;
         Ok(())
     }
+}
+
+/// An order that was accepted, as its lines see it.
+#[derive(Clone, Copy)]
+struct Accepted<'a> {
+    id: OrderId,
+    facts: &'a Facts<'a>,
+    admitted: &'a Admitted,
+    worded: &'a Worded<'a>,
+    now: DateTime<Utc>,
+}
+
+/// What an order's lines are called and cost.
+pub struct Worded<'a> {
+    pub titles: Vec<String>,
+    pub priced: &'a Priced,
+}
+
+/// What the lines allow together.
+struct Terms {
+    hold_minutes: i32,
+    methods: Vec<Method>,
+    saves_card: bool,
+}
+
+impl Terms {
+    fn of(facts: &Facts<'_>) -> Result<Self> {
+        let mut terms = Self { hold_minutes: i32::MAX, methods: Vec::new(), saves_card: false };
+        for (index, line) in facts.lines.iter().enumerate() {
+            let (hold_minutes, methods) = match line {
+                LineFacts::Plan(line) => {
+                    terms.saves_card |= line.plan.renews == Renews::Card;
+                    (line.plan.hold_minutes, &line.plan.payment_methods)
+                }
+                LineFacts::Article(line) => {
+                    (line.article.product.hold_minutes, &line.article.product.payment_methods)
+                }
+            };
+            terms.hold_minutes = terms.hold_minutes.min(hold_minutes);
+            if index == 0 {
+                terms.methods.clone_from(methods);
+            } else {
+                terms.methods.retain(|method| methods.contains(method));
+            }
+        }
+        if terms.methods.is_empty() {
+            return Err(Code::MethodNotOffered.at("lines", "no payment method takes all of these"));
+        }
+        Ok(terms)
+    }
+}
+
+fn is_shipped(facts: &Facts<'_>) -> bool {
+    facts.lines.iter().any(|line| matches!(line, LineFacts::Article(line) if line.article.is_shipped()))
 }
 
 /// How methods are written into the row.

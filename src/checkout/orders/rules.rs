@@ -1,12 +1,12 @@
 //! What an order may be: decided in memory, under the locks, for one line after another.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
-use crate::error::{AppError, Code, Result};
+use crate::error::{AppError, Code, FieldError, Result};
 use crate::membership::applications::model::Application;
 use crate::membership::applications::rules as applications;
 use crate::membership::drives::model::{Admission, Drive};
@@ -17,7 +17,14 @@ use crate::membership::memberships::model::MembershipRow;
 use crate::membership::memberships::rules::{self as memberships, GRACE};
 use crate::membership::plans::model::Plan;
 use crate::people::accounts::model::Buyer;
-use crate::types::id::{AccountId, PoolId};
+use crate::shop::audience::{Ranks, Visitor};
+use crate::shop::drops::model::{Drop, FCode};
+use crate::shop::drops::rules as drops;
+use crate::shop::products::model::Article;
+use crate::shop::products::rules as products;
+use crate::shop::shipping::model::ShippingMethod;
+use crate::shop::shipping::rules::Address;
+use crate::types::id::{AccountId, DropId, PoolId};
 
 /// How far the pools are, counting what this batch has claimed so far.
 #[derive(Debug, Default)]
@@ -28,27 +35,102 @@ pub struct Ledger {
     /// (series, account) and (series, person) that have a place.
     pub account_places: HashSet<(String, AccountId)>,
     pub person_places: HashSet<(String, String)>,
+    /// Units of capped drops: (drop, account, person, units).
+    pub purchases: Vec<(DropId, AccountId, String, i64)>,
 }
 
-/// What is known of one asked line.
-#[derive(Clone, Copy, Debug)]
+/// What is known of one cart.
+#[derive(Clone, Debug)]
 pub struct Facts<'a> {
     pub buyer: &'a Buyer,
+    pub membership: Option<&'a MembershipRow>,
+    pub visitor: Visitor,
+    pub ranks: &'a Ranks,
+    pub lines: Vec<LineFacts<'a>>,
+    pub shipping: Option<(&'a ShippingMethod, &'a Address)>,
+}
+
+/// What is known of one line.
+#[derive(Clone, Copy, Debug)]
+pub enum LineFacts<'a> {
+    Plan(PlanFacts<'a>),
+    Article(ArticleFacts<'a>),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct PlanFacts<'a> {
     pub plan: &'a Plan,
     pub drive: Option<&'a Drive>,
     /// The invitation whose code was sent, or the one reserved for the buyer's address.
     pub invitation: Option<&'a Invitation>,
     pub application: Option<&'a Application>,
-    pub membership: Option<&'a MembershipRow>,
 }
 
-/// May this line be ordered now? Reads the ledger and changes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct ArticleFacts<'a> {
+    pub article: &'a Article,
+    pub quantity: i64,
+    /// It sells the article.
+    pub drop: Option<&'a Drop>,
+    /// A code for this article in that drop.
+    pub f_code: Option<&'a FCode>,
+}
+
+/// What an admitted order does to the ledger, and what its lines claim.
+#[derive(Debug, Default)]
+pub struct Admitted {
+    /// A line each, by pool.
+    pub claims: Vec<BTreeMap<PoolId, i64>>,
+    /// A line each: units that count for the cap of a drop.
+    pub capped: Vec<Option<(DropId, i64)>>,
+}
+
+impl Admitted {
+    fn claimed(&self, pool: PoolId) -> i64 {
+        self.claims.iter().filter_map(|line| line.get(&pool)).sum()
+    }
+
+    fn units(&self, drop: DropId) -> i64 {
+        self.capped.iter().flatten().filter(|(of, _)| *of == drop).map(|(_, units)| units).sum()
+    }
+}
+
+/// May this be ordered now? Reads the ledger and changes nothing.
 ///
 /// # Errors
-/// The first rule that refuses.
-pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<()> {
+/// The first rule that refuses, with the line that it is about.
+pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<Admitted> {
+    let is_plan = |line: &&LineFacts<'_>| matches!(line, LineFacts::Plan(_));
+    if facts.lines.iter().filter(is_plan).count() > 1 {
+        return Err(Code::InvalidField.at("lines", "expected one plan at most"));
+    }
+    let mut admitted = Admitted::default();
+    for (index, line) in facts.lines.iter().enumerate() {
+        let judged = match line {
+            LineFacts::Plan(plan) => {
+                admit_plan(facts, plan, ledger, now).map(|()| (pools_claimed(plan), None))
+            }
+            LineFacts::Article(article) => admit_article(facts, article, ledger, &admitted, index, now),
+        };
+        let (claims, capped) = judged.map_err(|error| of_line(error, index))?;
+        admitted.claims.push(claims);
+        admitted.capped.push(capped);
+    }
+    Ok(admitted)
+}
+
+/// Says which line a refusal is about, unless it names a field already.
+fn of_line(mut error: AppError, index: usize) -> AppError {
+    if error.errors.is_empty() {
+        let detail = error.detail.to_string();
+        error.errors.push(FieldError { field: format!("lines[{index}]"), detail });
+    }
+    error
+}
+
+fn admit_plan(facts: &Facts<'_>, line: &PlanFacts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<()> {
     let buyer = facts.buyer;
-    match facts.drive {
+    match line.drive {
         Some(drive) => {
             drives::check_open(drive, now)?;
             let has_place = ledger.account_places.contains(&(drive.series.clone(), buyer.id))
@@ -59,30 +141,30 @@ pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<(
                 return Err(Code::OnePerPerson.error());
             }
         }
-        None if facts.plan.archived_at.is_some() => return Err(Code::UnknownPlan.error()),
-        None if !facts.plan.open_sale => return Err(Code::DriveRequired.error()),
+        None if line.plan.archived_at.is_some() => return Err(Code::UnknownPlan.error()),
+        None if !line.plan.open_sale => return Err(Code::DriveRequired.error()),
         None => {}
     }
-    memberships::may_buy(facts.membership, facts.plan.tier, now, GRACE)?;
+    memberships::may_buy(facts.membership, line.plan.tier, now, GRACE)?;
     if ledger.pending.contains(&buyer.id) {
         return Err(Code::MembershipOrderPending.error());
     }
-    if let Some(drive) = facts.drive {
-        admitted(facts, drive, now)?;
-        has_room(facts, drive, ledger, now)?;
+    if let Some(drive) = line.drive {
+        let_in(buyer, line, drive, now)?;
+        has_room(line, drive, ledger, now)?;
     }
     Ok(())
 }
 
-fn admitted(facts: &Facts<'_>, drive: &Drive, now: DateTime<Utc>) -> Result<()> {
+fn let_in(buyer: &Buyer, line: &PlanFacts<'_>, drive: &Drive, now: DateTime<Utc>) -> Result<()> {
     match drive.admission {
         Admission::Open => Ok(()),
-        Admission::Application => Ok(applications::may_buy(facts.application, now)?),
+        Admission::Application => Ok(applications::may_buy(line.application, now)?),
         Admission::Invitation => {
-            let invitation = facts.invitation.ok_or(Code::InvitationRequired)?;
+            let invitation = line.invitation.ok_or(Code::InvitationRequired)?;
             let guest = Guest {
-                email_key: facts.buyer.email_key.as_deref(),
-                is_email_verified: facts.buyer.email_verified_at.is_some(),
+                email_key: buyer.email_key.as_deref(),
+                is_email_verified: buyer.email_verified_at.is_some(),
             };
             Ok(invitations::may_use(invitation, guest, now)?)
         }
@@ -90,8 +172,8 @@ fn admitted(facts: &Facts<'_>, drive: &Drive, now: DateTime<Utc>) -> Result<()> 
 }
 
 /// Places: of the quota, of the parts that have been let out by now, and of the invitation.
-fn has_room(facts: &Facts<'_>, drive: &Drive, ledger: &Ledger, now: DateTime<Utc>) -> Result<()> {
-    if let Some(invitation) = invitation_used(facts)
+fn has_room(line: &PlanFacts<'_>, drive: &Drive, ledger: &Ledger, now: DateTime<Utc>) -> Result<()> {
+    if let Some(invitation) = invitation_used(line)
         && ledger.left.get(&invitation.pool).copied().unwrap_or(0) < 1
     {
         return Err(Code::InvitationUsedUp.error());
@@ -105,29 +187,133 @@ fn has_room(facts: &Facts<'_>, drive: &Drive, ledger: &Ledger, now: DateTime<Utc
 }
 
 /// An invitation counts only where the drive asks for one.
-pub fn invitation_used<'a>(facts: &Facts<'a>) -> Option<&'a Invitation> {
-    facts.invitation.filter(|_| facts.drive.is_some_and(|drive| drive.admission == Admission::Invitation))
+pub fn invitation_used<'a>(line: &PlanFacts<'a>) -> Option<&'a Invitation> {
+    line.invitation.filter(|_| line.drive.is_some_and(|drive| drive.admission == Admission::Invitation))
 }
 
-/// Enters an admitted line into the ledger, so that the batch's later orders see it.
-pub fn enter(facts: &Facts<'_>, ledger: &mut Ledger) {
-    ledger.pending.insert(facts.buyer.id);
-    let Some(drive) = facts.drive else { return };
-    for pool in pools_claimed(facts) {
-        if let Some(left) = ledger.left.get_mut(&pool) {
-            *left -= 1;
+/// The pools of which an admitted plan claims one each.
+fn pools_claimed(line: &PlanFacts<'_>) -> BTreeMap<PoolId, i64> {
+    let drive = line.drive.map(|drive| drive.pool);
+    drive
+        .into_iter()
+        .chain(invitation_used(line).map(|invitation| invitation.pool))
+        .map(|pool| (pool, 1))
+        .collect()
+}
+
+type Claims = (BTreeMap<PoolId, i64>, Option<(DropId, i64)>);
+
+fn admit_article(
+    facts: &Facts<'_>,
+    line: &ArticleFacts<'_>,
+    ledger: &Ledger,
+    admitted: &Admitted,
+    index: usize,
+    now: DateTime<Utc>,
+) -> Result<Claims> {
+    let (article, quantity) = (line.article, line.quantity);
+    let most = if line.f_code.is_some() { 1 } else { i64::from(article.max_per_order) };
+    if !(1..=most).contains(&quantity) {
+        let field = format!("lines[{index}].quantity");
+        return Err(Code::InvalidField.at(field, format!("expected 1 to {most}")));
+    }
+    products::may_buy(article, facts.visitor, facts.ranks, now)?;
+    let left = |pool: PoolId| ledger.left.get(&pool).copied().unwrap_or(0) - admitted.claimed(pool);
+    match (line.drop, line.f_code) {
+        (Some(_), Some(code)) => {
+            drops::may_use(code, facts.buyer.email_key.as_deref(), now)?;
+            if left(code.pool) < 1 {
+                return Err(Code::FCodeUsed.error());
+            }
+            // Its unit was taken out of the drop and out of stock when the code was made.
+            Ok((BTreeMap::from([(code.pool, 1)]), None))
+        }
+        (Some(drop), None) => {
+            let mut claims = in_drop(facts, line, drop, &left, now)?;
+            let capped = drop.cap_per_person.map(|cap| (drop.id, i64::from(cap)));
+            if let Some((id, cap)) = capped
+                && bought(facts.buyer, id, ledger) + admitted.units(id) + quantity > cap
+            {
+                return Err(Code::CapReached.error());
+            }
+            claims.extend(from_stock(article, quantity, &left, Code::SoldOut)?);
+            Ok((claims, capped.map(|(id, _)| (id, quantity))))
+        }
+        (None, _) if !article.open_sale => Err(Code::DropRequired.error()),
+        (None, _) => Ok((from_stock(article, quantity, &left, Code::OutOfStock)?, None)),
+    }
+}
+
+/// Units of the drop, and of the audience through which the buyer comes in: the first that has enough left.
+fn in_drop(
+    facts: &Facts<'_>,
+    line: &ArticleFacts<'_>,
+    drop: &Drop,
+    left: &impl Fn(PoolId) -> i64,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<PoolId, i64>> {
+    let doors = drops::doors(drop, facts.visitor, facts.ranks, now)?;
+    let item = drop.item(line.article.id).ok_or(Code::UnknownDrop)?;
+    if left(item.pool) < line.quantity {
+        return Err(Code::SoldOut.error());
+    }
+    let mut claims = BTreeMap::from([(item.pool, line.quantity)]);
+    let is_wide = |pool: Option<PoolId>| pool.is_none_or(|pool| left(pool) >= line.quantity);
+    match doors.iter().find(|door| is_wide(door.pool)) {
+        Some(door) => claims.extend(door.pool.map(|pool| (pool, line.quantity))),
+        None if doors.is_empty() => {}
+        None => return Err(Code::AudienceSoldOut.error()),
+    }
+    Ok(claims)
+}
+
+fn bought(buyer: &Buyer, drop: DropId, ledger: &Ledger) -> i64 {
+    let his = |(of, account, person, _): &&(DropId, AccountId, String, i64)| {
+        *of == drop && (*account == buyer.id || Some(person) == buyer.person_key.as_ref())
+    };
+    ledger.purchases.iter().filter(his).map(|(.., units)| units).sum()
+}
+
+/// What the article takes of its own pool and of its parts'.
+fn from_stock(
+    article: &Article,
+    quantity: i64,
+    left: &impl Fn(PoolId) -> i64,
+    refusal: Code,
+) -> Result<BTreeMap<PoolId, i64>> {
+    let of_parts = article.parts.iter().filter_map(|part| Some((part.pool?, i64::from(part.quantity))));
+    let mut claims = BTreeMap::new();
+    for (pool, of_one) in article.pool.map(|pool| (pool, 1)).into_iter().chain(of_parts) {
+        let wanted = of_one.checked_mul(quantity).ok_or(Code::AmountOutOfRange)?;
+        if left(pool) < wanted {
+            return Err(refusal.error());
+        }
+        claims.insert(pool, wanted);
+    }
+    Ok(claims)
+}
+
+/// Enters an admitted order into the ledger, so that the batch's later orders see it.
+pub fn enter(facts: &Facts<'_>, admitted: &Admitted, ledger: &mut Ledger) {
+    for (pool, quantity) in admitted.claims.iter().flatten() {
+        if let Some(left) = ledger.left.get_mut(pool) {
+            *left -= quantity;
         }
     }
-    ledger.account_places.insert((drive.series.clone(), facts.buyer.id));
-    if let Some(person) = facts.buyer.person_key.clone() {
-        ledger.person_places.insert((drive.series.clone(), person));
+    let person = facts.buyer.person_key.clone();
+    for (drop, units) in admitted.capped.iter().flatten() {
+        let person = person.clone().unwrap_or_default();
+        ledger.purchases.push((*drop, facts.buyer.id, person, *units));
     }
-}
-
-/// The pools of which an admitted line claims one each.
-pub fn pools_claimed(facts: &Facts<'_>) -> Vec<PoolId> {
-    let drive = facts.drive.map(|drive| drive.pool);
-    drive.into_iter().chain(invitation_used(facts).map(|invitation| invitation.pool)).collect()
+    for line in &facts.lines {
+        let LineFacts::Plan(line) = line else { continue };
+        ledger.pending.insert(facts.buyer.id);
+        let Some(drive) = line.drive else { continue };
+        ledger.account_places.insert((drive.series.clone(), facts.buyer.id));
+        if let Some(person) = person.clone() {
+            ledger.person_places.insert((drive.series.clone(), person));
+        }
+    }
 }
 
 const NUMBER_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

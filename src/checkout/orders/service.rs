@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked};
 use super::model::{self, NewKey, OrderState};
-use super::rows::Rows;
-use super::rules::{self, Facts, Ledger};
+use super::rows::{Rows, Worded};
+use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
 use crate::app::App;
 use crate::audit::{self, Actor};
 use crate::checkout::claims;
@@ -20,7 +20,10 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::people::accounts::model as accounts;
-use crate::types::id::{AccountId, DriveId, OrderId, PlanId};
+use crate::shop::drops::model as drops;
+use crate::shop::products::rules as products;
+use crate::shop::shipping::rules::{Address, fee_minor};
+use crate::types::id::{AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, VariantId};
 use crate::types::locale::Locale;
 
 /// The route under which the keys of placed orders are kept.
@@ -30,14 +33,50 @@ pub const CANCEL_ROUTE: &str = "POST /v1/orders/{id}/cancel";
 /// One line, as asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    Plan { plan: PlanId, drive: Option<DriveId>, invitation: Option<String> },
+    Plan(PlanLine),
+    Article(ArticleLine),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanLine {
+    pub plan: PlanId,
+    pub drive: Option<DriveId>,
+    /// As it is stored.
+    pub invitation: Option<String>,
+}
+
+/// A variant or a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArticleLine {
+    pub article: VariantId,
+    pub is_bundle: bool,
+    pub quantity: i64,
+    pub drop: Option<DropId>,
+    /// As it is stored.
+    pub f_code: Option<String>,
+}
+
+impl ArticleLine {
+    /// The field that names the article.
+    pub fn field(&self) -> &'static str {
+        if self.is_bundle { "bundle" } else { "variant" }
+    }
+}
+
+/// How goods are to be sent, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShippingChoice {
+    pub method: ShippingMethodId,
+    pub address: Address,
 }
 
 /// What is to be bought.
 #[derive(Clone, Debug)]
 pub struct Cart {
     pub account: AccountId,
-    pub line: Line,
+    pub lines: Vec<Line>,
+    /// Needless where nothing goes into a parcel.
+    pub shipping: Option<ShippingChoice>,
 }
 
 /// An order to place.
@@ -109,32 +148,82 @@ pub async fn place(
     Ok(answers)
 }
 
-fn title_of(facts: &Facts<'_>) -> String {
-    let locale = facts.buyer.locale;
-    let tier = locale.pick(&facts.plan.tier_zh, &facts.plan.tier_en);
-    match facts.drive {
-        Some(drive) => format!("{} · {tier}", locale.pick(&drive.name_zh, &drive.name_en)),
-        None => tier.clone(),
+fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
+    match line {
+        LineFacts::Plan(PlanFacts { plan, drive, .. }) => {
+            let tier = locale.pick(&plan.tier_zh, &plan.tier_en);
+            match drive {
+                Some(drive) => format!("{} · {tier}", locale.pick(&drive.name_zh, &drive.name_en)),
+                None => tier.clone(),
+            }
+        }
+        LineFacts::Article(ArticleFacts { article, .. }) => {
+            let options = article.options.as_object().into_iter().flatten();
+            let options: Vec<_> = options.filter_map(|(_, value)| value.as_str()).collect();
+            let name = article.product.names.pick(locale);
+            if options.is_empty() { name.to_owned() } else { format!("{name} · {}", options.join(", ")) }
+        }
+    }
+}
+
+fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> PricedItem {
+    match line {
+        LineFacts::Plan(PlanFacts { plan, drive, .. }) => PricedItem {
+            quantity: 1,
+            unit_price_minor: plan.price_minor,
+            why: if drive.is_some() { "drive_price" } else { "plan_price" },
+            tax_rate_bp: 0,
+        },
+        LineFacts::Article(ArticleFacts { article, quantity, .. }) => {
+            let unit = products::unit_price(article, *quantity, facts.visitor, facts.ranks, now);
+            PricedItem {
+                quantity: *quantity,
+                unit_price_minor: unit.minor,
+                why: unit.why,
+                tax_rate_bp: article.product.tax_rate_bp,
+            }
+        }
     }
 }
 
 /// Prices what was admitted.
-fn price_of(facts: &Facts<'_>, title: &str) -> Result<Priced> {
-    price(&[PricedItem {
-        title,
-        plan_code: &facts.plan.code,
-        drive_code: facts.drive.map(|drive| drive.code.as_str()),
-        quantity: 1,
-        list_price_minor: facts.plan.price_minor,
-    }])
+///
+/// # Errors
+/// `shipping_required`, `not_shipped_there`, `amount_out_of_range`.
+fn price_of(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Priced> {
+    let items: Vec<_> = facts.lines.iter().map(|line| priced_item(line, facts, now)).collect();
+    let (mut goods_minor, mut weight_grams, mut is_shipped) = (0_i64, 0_i64, false);
+    for (line, item) in facts.lines.iter().zip(&items) {
+        let LineFacts::Article(ArticleFacts { article, quantity, .. }) = line else { continue };
+        if article.is_shipped() {
+            is_shipped = true;
+            goods_minor = goods_minor.saturating_add(item.unit_price_minor.saturating_mul(*quantity));
+            weight_grams = weight_grams.saturating_add(article.weight_grams().saturating_mul(*quantity));
+        }
+    }
+    let shipping_minor = match facts.shipping {
+        _ if !is_shipped => None,
+        None => return Err(Code::ShippingRequired.at("shipping", "missing field")),
+        Some((method, address)) => {
+            let (visitor, ranks) = (facts.visitor, facts.ranks);
+            let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
+            Some(fee.map_err(|code| code.at("shipping.method", "not for this address"))?)
+        }
+    };
+    price(&items, shipping_minor)
+}
+
+/// A line of a quote.
+#[derive(Clone, Debug)]
+pub struct QuotedLine {
+    pub line: Line,
+    pub title: String,
 }
 
 /// A cart with its price, as an order placed now would have it.
 #[derive(Clone, Debug)]
 pub struct Quoted {
-    pub title: String,
-    pub plan: PlanId,
-    pub drive: Option<DriveId>,
+    pub lines: Vec<QuotedLine>,
     pub priced: Priced,
 }
 
@@ -147,11 +236,14 @@ pub async fn quote(conn: &mut Conn, now: DateTime<Utc>, cart: &Cart) -> Result<Q
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![accounts::load_buyer(conn, cart.account).await?];
     let (locked, ledger) = read_locked(conn, &catalog, pools, buyers).await?;
-    let facts = facts_of(cart, &catalog, &locked)?;
+    let facts = facts_of(cart, &catalog, &locked, now)?;
     rules::admit(&facts, &ledger, now)?;
-    let title = title_of(&facts);
-    let priced = price_of(&facts, &title)?;
-    Ok(Quoted { title, plan: facts.plan.id, drive: facts.drive.map(|drive| drive.id), priced })
+    let priced = price_of(&facts, now)?;
+    let lines = cart.lines.iter().zip(&facts.lines).map(|(line, of_line)| QuotedLine {
+        line: line.clone(),
+        title: title_of(of_line, facts.buyer.locale),
+    });
+    Ok(Quoted { lines: lines.collect(), priced })
 }
 
 fn accept(
@@ -163,13 +255,13 @@ fn accept(
     now: DateTime<Utc>,
     rows: &mut Rows,
 ) -> Result<Placed> {
-    let facts = facts_of(&order.cart, catalog, locked)?;
-    rules::admit(&facts, ledger, now)?;
-    let title = title_of(&facts);
-    let priced = price_of(&facts, &title)?;
-    let order = rows.add(order, &facts, title, &priced, shop, now)?;
-    rules::enter(&facts, ledger);
-    Ok(Placed { order, replayed: false })
+    let facts = facts_of(&order.cart, catalog, locked, now)?;
+    let admitted = rules::admit(&facts, ledger, now)?;
+    let priced = price_of(&facts, now)?;
+    let titles = facts.lines.iter().map(|line| title_of(line, facts.buyer.locale)).collect();
+    let id = rows.add(order, &facts, &admitted, Worded { titles, priced: &priced }, shop, now)?;
+    rules::enter(&facts, &admitted, ledger);
+    Ok(Placed { order: id, replayed: false })
 }
 
 /// The buyer gives an unpaid order up: its claims go back at once, its session is expired by a job; a payment that slips
@@ -256,6 +348,7 @@ pub async fn remember(
 pub async fn close(conn: &mut Conn, id: OrderId, state: OrderState, now: DateTime<Utc>) -> Result<()> {
     claims::release(conn, id, now).await?;
     model::release_places(conn, id, now).await?;
+    drops::release_purchases(conn, id, now).await?;
     payments::end_live(conn, id, PaymentState::Expired, now).await?;
     model::set_state(conn, id, state, now).await
 }

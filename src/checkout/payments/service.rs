@@ -1,6 +1,8 @@
 //! Settling: what Stripe says of a payment is applied to the order, once, and only forward. The webhook, the buyer's
 //! return, the end of the hold and the reconciler all come here.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use kindred_stripe::{Checkout, CheckoutStatus, PaymentStatus};
@@ -24,7 +26,9 @@ use crate::membership::plans::model as plans;
 use crate::messages::mails::{self, Mail, ReceiptLine, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
-use crate::types::id::{AccountId, OrderId, PaymentId};
+use crate::shop::products::model::{self as products, Article};
+use crate::shop::{drops, rights};
+use crate::types::id::{AccountId, OrderId, PaymentId, VariantId};
 
 /// A delayed method's money may be on its way for that long; then the hold ends.
 pub const PROCESSING_MAX: TimeDelta = TimeDelta::days(3);
@@ -255,6 +259,9 @@ async fn make_possible(
             if !orders::renew_places(conn, order.id).await? {
                 return Ok(Err(Impossible::PaidAlready));
             }
+            if !drops::service::renew(conn, order).await? {
+                return Ok(Err(Impossible::NoPlaceLeft));
+            }
             claims::take_again(conn, order.id, now).await?;
             Ok(Ok(()))
         }
@@ -300,22 +307,43 @@ async fn deliver(
     orders::set_state(conn, order.id, OrderState::Paid, now).await?;
     let recipient = recipient_of(order);
     let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
+    let articles = articles_of(conn, lines).await?;
+    let mut is_fulfilled = true;
     for line in lines {
-        let plan = line.plan_id.ok_or_else(|| AppError::internal("a line that sells nothing"))?;
-        let activation = Activation {
-            account: order.account_id,
-            plan,
-            line: line.id,
-            value_minor: line.total_minor,
-            now,
-            zone,
-        };
-        let activated = memberships::service::activate(conn, &activation).await?;
+        match (line.plan_id, line.variant_id.and_then(|id| articles.get(&id))) {
+            (Some(plan), _) => {
+                let activation = Activation {
+                    account: order.account_id,
+                    plan,
+                    line: line.id,
+                    value_minor: line.total_minor,
+                    now,
+                    zone,
+                };
+                let activated = memberships::service::activate(conn, &activation).await?;
+                queued.push((recipient.clone(), format!("welcome:{}", line.id), welcome(&activated)));
+            }
+            (None, Some(article)) => {
+                rights::service::grant(conn, order.account_id, line.id, article, now).await?;
+                if article.is_shipped() {
+                    // It is fulfilled by its parcel.
+                    is_fulfilled = false;
+                    continue;
+                }
+            }
+            (None, None) => return Err(AppError::internal("a line that sells nothing")),
+        }
         orders::set_fulfilled(conn, line.id, now).await?;
-        queued.push((recipient.clone(), format!("welcome:{}", line.id), welcome(&activated)));
     }
-    orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
+    if is_fulfilled {
+        orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
+    }
     mails::queue_all(conn, now, &queued).await
+}
+
+async fn articles_of(conn: &mut Conn, lines: &[LineRow]) -> Result<HashMap<VariantId, Article>> {
+    let ids: Vec<_> = lines.iter().filter_map(|line| line.variant_id).collect();
+    Ok(products::articles(conn, &ids).await?.into_iter().map(|article| (article.id, article)).collect())
 }
 
 /// The buyer, at the address that the order was placed with.
@@ -346,6 +374,7 @@ fn receipt(order: &OrderRow, lines: &[LineRow], paid_at: DateTime<Utc>) -> Mail 
     Mail::Receipt {
         order_number: order.number.clone(),
         lines: lines.collect(),
+        shipping_minor: order.shipping_minor,
         total_minor: order.total_minor,
         due_minor: order.due_minor,
         currency: order.currency.clone(),
@@ -435,19 +464,25 @@ pub async fn try_again(
     Ok(())
 }
 
-/// The methods of the order's plan, or the one of them that is wanted.
+/// The methods that pay every line of the order, or the one of them that is wanted.
 async fn offered_methods(conn: &mut Conn, id: OrderId, wanted: Option<&str>) -> Result<String> {
-    let ids: Vec<_> = orders::lines_of(conn, &[id]).await?.iter().filter_map(|line| line.plan_id).collect();
-    let plan =
-        plans::load(conn, &ids).await?.pop().ok_or_else(|| AppError::internal("a sold plan is gone"))?;
+    let lines = orders::lines_of(conn, &[id]).await?;
+    let plans: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
+    let plans = plans::load(conn, &plans).await?;
+    let articles = articles_of(conn, &lines).await?;
+    let mut of_lines = plans
+        .iter()
+        .map(|plan| &plan.payment_methods)
+        .chain(articles.values().map(|article| &article.product.payment_methods));
+    let mut methods = of_lines.next().cloned().ok_or_else(|| AppError::internal("what was sold is gone"))?;
+    of_lines.for_each(|others| methods.retain(|method| others.contains(method)));
     match wanted {
-        None => Ok(method_names(&plan.payment_methods)),
-        Some(name) => plan
-            .payment_methods
+        None => Ok(method_names(&methods)),
+        Some(name) => methods
             .iter()
             .find(|method| method.as_str() == name)
             .map(|method| method.as_str().to_owned())
-            .ok_or_else(|| Code::MethodNotOffered.at("method", "not a method of this plan")),
+            .ok_or_else(|| Code::MethodNotOffered.at("method", "not a method of this order")),
     }
 }
 

@@ -4,16 +4,18 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Result};
+use crate::shop::products::rules::included_tax_minor;
 use crate::types::money::Money;
 
 /// A line as it is asked for, with the facts that price it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PricedItem<'a> {
-    pub title: &'a str,
-    pub plan_code: &'a str,
-    pub drive_code: Option<&'a str>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PricedItem {
     pub quantity: i64,
-    pub list_price_minor: i64,
+    pub unit_price_minor: i64,
+    /// Stable reason of that price.
+    pub why: &'static str,
+    /// Tax that the price includes, in hundredths of a percent.
+    pub tax_rate_bp: i32,
 }
 
 /// One line with what it costs.
@@ -24,6 +26,8 @@ pub struct PricedLine {
     pub subtotal_minor: i64,
     pub discount_minor: i64,
     pub total_minor: i64,
+    /// Included in the total.
+    pub tax_included_minor: i64,
 }
 
 /// One rule that was looked at, in order, with its outcome; stored with the order.
@@ -70,46 +74,55 @@ pub struct Priced {
 /// The most that an order may come to: Stripe takes eight digits.
 pub const ORDER_MAX_MINOR: i64 = 99_999_999;
 
-/// Prices a cart.
+/// Prices a cart; `shipping_minor` where something goes into a parcel.
 ///
 /// # Errors
 /// `amount_out_of_range` when a sum is beyond [`ORDER_MAX_MINOR`].
-pub fn price(items: &[PricedItem<'_>]) -> Result<Priced> {
+pub fn price(items: &[PricedItem], shipping_minor: Option<i64>) -> Result<Priced> {
     let mut lines = Vec::with_capacity(items.len());
     let mut explanation = Vec::with_capacity(items.len());
-    let mut subtotal_minor: i64 = 0;
+    let in_range = |minor: &i64| (0..=ORDER_MAX_MINOR).contains(minor);
+    let mut totals = Totals { shipping_minor: shipping_minor.unwrap_or(0), ..Totals::default() };
     for (index, item) in items.iter().enumerate() {
         let line_minor = item
-            .list_price_minor
+            .unit_price_minor
             .checked_mul(item.quantity)
-            .filter(|minor| (0..=ORDER_MAX_MINOR).contains(minor))
+            .filter(in_range)
             .ok_or(Code::AmountOutOfRange)?;
-        subtotal_minor += line_minor;
-        let reason = if item.drive_code.is_some() { "drive_price" } else { "plan_price" };
+        let tax_included_minor = included_tax_minor(line_minor, item.tax_rate_bp);
+        totals.subtotal_minor += line_minor;
+        totals.tax_included_minor += tax_included_minor;
         explanation.push(Explained {
             line: Some(index),
             rule: "list_price".to_owned(),
             outcome: "applied".to_owned(),
-            reason: reason.to_owned(),
-            amount_minor: item.list_price_minor,
+            reason: item.why.to_owned(),
+            amount_minor: item.unit_price_minor,
         });
         lines.push(PricedLine {
-            unit_price_minor: item.list_price_minor,
+            unit_price_minor: item.unit_price_minor,
             quantity: item.quantity,
             subtotal_minor: line_minor,
             discount_minor: 0,
             total_minor: line_minor,
+            tax_included_minor,
         });
     }
-    if subtotal_minor > ORDER_MAX_MINOR {
-        return Err(Code::AmountOutOfRange.error());
+    if let Some(minor) = shipping_minor {
+        explanation.push(Explained {
+            line: None,
+            rule: "shipping".to_owned(),
+            outcome: "applied".to_owned(),
+            reason: if minor == 0 { "free_shipping" } else { "shipping_fee" }.to_owned(),
+            amount_minor: minor,
+        });
     }
-    let totals = Totals {
-        subtotal_minor,
-        total_minor: subtotal_minor,
-        due_minor: subtotal_minor,
-        ..Totals::default()
-    };
+    totals.total_minor = totals
+        .subtotal_minor
+        .checked_add(totals.shipping_minor)
+        .filter(in_range)
+        .ok_or(Code::AmountOutOfRange)?;
+    totals.due_minor = totals.total_minor;
     Ok(Priced { lines, totals, explanation })
 }
 
@@ -146,24 +159,28 @@ impl Totals {
 mod tests {
     use super::*;
 
-    fn item(list_price_minor: i64, quantity: i64) -> PricedItem<'static> {
-        PricedItem { title: "t", plan_code: "p", drive_code: None, quantity, list_price_minor }
+    fn item(unit_price_minor: i64, quantity: i64) -> PricedItem {
+        PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900 }
     }
 
     #[test]
     fn what_is_shown_sums_to_what_is_charged() {
-        let priced = price(&[item(20_000, 1), item(120_000, 2)]).unwrap();
-        assert_eq!(priced.totals.subtotal_minor, 260_000);
-        assert_eq!(priced.lines.iter().map(|line| line.total_minor).sum::<i64>(), priced.totals.due_minor);
-        assert_eq!(priced.explanation.len(), 2);
+        let priced = price(&[item(20_000, 1), item(120_000, 2)], Some(1_200)).unwrap();
+        assert_eq!((priced.totals.subtotal_minor, priced.totals.due_minor), (260_000, 261_200));
+        let of_lines: i64 = priced.lines.iter().map(|line| line.total_minor).sum();
+        assert_eq!(of_lines + priced.totals.shipping_minor, priced.totals.due_minor);
+        let tax: i64 = priced.lines.iter().map(|line| line.tax_included_minor).sum();
+        assert_eq!((tax, priced.totals.tax_included_minor), (1_651 + 19_817, 1_651 + 19_817));
+        assert_eq!(priced.explanation.len(), 3);
     }
 
     #[test]
     fn amounts_out_of_range_are_refused() {
-        assert!(price(&[item(ORDER_MAX_MINOR, 1)]).is_ok());
-        assert_eq!(price(&[item(ORDER_MAX_MINOR, 2)]).unwrap_err().code, Code::AmountOutOfRange);
-        assert_eq!(price(&[item(i64::MAX, 2)]).unwrap_err().code, Code::AmountOutOfRange);
-        let two = [item(ORDER_MAX_MINOR, 1), item(1, 1)];
-        assert_eq!(price(&two).unwrap_err().code, Code::AmountOutOfRange);
+        assert!(price(&[item(ORDER_MAX_MINOR, 1)], None).is_ok());
+        let refused = |items: &[PricedItem], shipping| price(items, shipping).unwrap_err().code;
+        assert_eq!(refused(&[item(ORDER_MAX_MINOR, 2)], None), Code::AmountOutOfRange);
+        assert_eq!(refused(&[item(i64::MAX, 2)], None), Code::AmountOutOfRange);
+        assert_eq!(refused(&[item(ORDER_MAX_MINOR, 1), item(1, 1)], None), Code::AmountOutOfRange);
+        assert_eq!(refused(&[item(ORDER_MAX_MINOR, 1)], Some(1)), Code::AmountOutOfRange);
     }
 }

@@ -41,6 +41,8 @@ pub struct RefundRow {
     pub created_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
     pub requested_by: String,
+    /// What of it is shipping; the rest is its lines'.
+    pub shipping_minor: i64,
 }
 
 /// What of a refund belongs to a line.

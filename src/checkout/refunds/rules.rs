@@ -29,11 +29,47 @@ pub enum Asked {
     Amount(i64),
 }
 
-/// The amount a line; they sum to the refund.
+/// What goes back, of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    pub lines: Vec<(LineId, i64)>,
+    pub shipping_minor: i64,
+}
+
+impl Parts {
+    pub fn amount_minor(&self) -> i64 {
+        self.lines.iter().map(|(_, minor)| minor).sum::<i64>() + self.shipping_minor
+    }
+}
+
+/// The amount a line, and of the shipping; they sum to the refund. Shipping goes back with all that is left, or where an
+/// amount is more than the lines have.
 ///
 /// # Errors
 /// `nothing_to_refund`, `refund_exceeds_captured`, `invalid_field` for a line that isn't the order's or an amount below 1.
-pub fn plan(lines: &[Refundable], asked: &Asked) -> Result<Vec<(LineId, i64)>> {
+pub fn plan(lines: &[Refundable], shipping_minor: i64, asked: &Asked) -> Result<Parts> {
+    let of_lines: i64 = lines.iter().map(Refundable::left_minor).sum();
+    if of_lines + shipping_minor == 0 {
+        return Err(Code::NothingToRefund.error());
+    }
+    let shipping_minor = match asked {
+        Asked::Full => shipping_minor,
+        Asked::Amount(amount) if *amount > of_lines + shipping_minor => {
+            return Err(Code::RefundExceedsCaptured.error());
+        }
+        Asked::Amount(amount) => (amount - of_lines).max(0),
+        Asked::Lines(_) => 0,
+    };
+    let lines = match asked {
+        Asked::Amount(amount) if of_lines > 0 => plan_lines(lines, &Asked::Amount(amount - shipping_minor))?,
+        Asked::Amount(amount) if *amount >= 1 => Vec::new(),
+        Asked::Full if of_lines == 0 => Vec::new(),
+        asked => plan_lines(lines, asked)?,
+    };
+    Ok(Parts { lines, shipping_minor })
+}
+
+fn plan_lines(lines: &[Refundable], asked: &Asked) -> Result<Vec<(LineId, i64)>> {
     let left_minor: i64 = lines.iter().map(Refundable::left_minor).sum();
     if left_minor == 0 {
         return Err(Code::NothingToRefund.error());
@@ -97,9 +133,9 @@ mod tests {
     #[test]
     fn never_more_than_is_left() {
         let lines = lines(&[(20_000, 5_000), (100, 100)]);
-        assert_eq!(plan(&lines, &Asked::Full).unwrap(), [(lines[0].line, 15_000)]);
-        assert_eq!(plan(&lines, &Asked::Amount(15_000)).unwrap(), [(lines[0].line, 15_000)]);
-        let code = |asked| plan(&lines, &asked).unwrap_err().code;
+        assert_eq!(plan_lines(&lines, &Asked::Full).unwrap(), [(lines[0].line, 15_000)]);
+        assert_eq!(plan_lines(&lines, &Asked::Amount(15_000)).unwrap(), [(lines[0].line, 15_000)]);
+        let code = |asked| plan(&lines, 0, &asked).unwrap_err().code;
         assert_eq!(code(Asked::Amount(15_001)), Code::RefundExceedsCaptured);
         assert_eq!(code(Asked::Amount(0)), Code::InvalidField);
         assert_eq!(code(Asked::Lines(vec![(lines[0].line, Some(15_001))])), Code::RefundExceedsCaptured);
@@ -108,6 +144,22 @@ mod tests {
         let twice = vec![(lines[0].line, Some(1)), (lines[0].line, Some(1))];
         assert_eq!(code(Asked::Lines(twice)), Code::InvalidField);
         assert_eq!(code(Asked::Lines(Vec::new())), Code::InvalidField);
+    }
+
+    #[test]
+    fn shipping_goes_back_last_or_with_all() {
+        let lines = lines(&[(20_000, 5_000)]);
+        let ask =
+            |asked| plan(&lines, 1_200, &asked).map(|parts| (parts.amount_minor(), parts.shipping_minor));
+        assert_eq!(ask(Asked::Full).unwrap(), (16_200, 1_200));
+        assert_eq!(ask(Asked::Amount(15_000)).unwrap(), (15_000, 0));
+        assert_eq!(ask(Asked::Amount(15_001)).unwrap(), (15_001, 1));
+        assert_eq!(ask(Asked::Amount(16_201)).unwrap_err().code, Code::RefundExceedsCaptured);
+        assert_eq!(ask(Asked::Lines(vec![(lines[0].line, None)])).unwrap(), (15_000, 0));
+        let spent = [Refundable { refunded_minor: 20_000, ..lines[0] }];
+        assert_eq!(plan(&spent, 1_200, &Asked::Full).unwrap().amount_minor(), 1_200);
+        assert_eq!(plan(&spent, 1_200, &Asked::Amount(1)).unwrap().shipping_minor, 1);
+        assert_eq!(plan(&spent, 0, &Asked::Full).unwrap_err().code, Code::NothingToRefund);
     }
 
     proptest! {
@@ -120,7 +172,7 @@ mod tests {
             let left: i64 = totals.iter().map(|(total, _)| *total).sum();
             prop_assume!(left > 0);
             let amount = (left * share / 1_000).max(1);
-            let parts = plan(&lines, &Asked::Amount(amount)).unwrap();
+            let parts = plan(&lines, 0, &Asked::Amount(amount)).unwrap().lines;
             prop_assert_eq!(parts.iter().map(|(_, minor)| *minor).sum::<i64>(), amount);
             for (id, minor) in parts {
                 let line = lines.iter().find(|line| line.line == id).unwrap();

@@ -5,7 +5,7 @@ use kindred_stripe::{Refund, RefundStatus};
 use serde_json::json;
 
 use super::model::{self, RefundLine, RefundRow, RefundState};
-use super::rules::{self, Asked, Refundable};
+use super::rules::{self, Asked, Parts, Refundable};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
@@ -19,7 +19,8 @@ use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships::service as memberships;
 use crate::messages::mails::{self, Mail};
 use crate::people::accounts::model as accounts;
-use crate::types::id::{LineId, OrderId, PaymentId, RefundId};
+use crate::shop::{drops, rights};
+use crate::types::id::{OrderId, PaymentId, RefundId};
 
 /// An operator's request.
 #[derive(Clone, Debug)]
@@ -47,9 +48,10 @@ pub async fn request(app: &App, actor: Actor, new: &NewRefund) -> Result<RefundI
         let lines = orders::lines_of(conn, &[order.id]).await?;
         let captured = payments::captured_of(conn, order.id).await?;
         let payment = captured.iter().find(|payment| !payment.sent_back).ok_or(Code::NothingToRefund)?;
-        let parts = rules::plan(&lines.iter().map(refundable).collect::<Vec<_>>(), &new.asked)?;
+        let parts = plan(&order, &lines, &new.asked)?;
         let refund = RefundId::new();
         let of_lines: Vec<_> = parts
+            .lines
             .iter()
             .map(|(line_id, amount_minor)| RefundLine {
                 refund_id: refund,
@@ -58,7 +60,7 @@ pub async fn request(app: &App, actor: Actor, new: &NewRefund) -> Result<RefundI
                 restock: new.restock,
             })
             .collect();
-        let amount_minor = parts.iter().map(|(_, minor)| *minor).sum();
+        let amount_minor = parts.amount_minor();
         let row = RefundRow {
             id: refund,
             order_id: order.id,
@@ -74,6 +76,7 @@ pub async fn request(app: &App, actor: Actor, new: &NewRefund) -> Result<RefundI
             created_at: now,
             ended_at: None,
             requested_by: actor.kind().to_owned(),
+            shipping_minor: parts.shipping_minor,
         };
         if !model::insert(conn, &row, &of_lines).await? {
             // The key was used for another order.
@@ -100,6 +103,13 @@ async fn by_cause(conn: &mut Conn, new: &NewRefund) -> Result<Option<RefundId>> 
     if earlier.reason == new.reason { Ok(Some(earlier.id)) } else { Err(Code::IdempotencyKeyReused.error()) }
 }
 
+/// What goes back of an order, as it stands.
+fn plan(order: &OrderRow, lines: &[LineRow], asked: &Asked) -> Result<Parts> {
+    let of_lines: i64 = lines.iter().map(|line| line.refunded_minor).sum();
+    let shipping_minor = order.shipping_minor - (order.refunded_minor - of_lines);
+    rules::plan(&lines.iter().map(refundable).collect::<Vec<_>>(), shipping_minor, asked)
+}
+
 fn refundable(line: &LineRow) -> Refundable {
     Refundable { line: line.id, total_minor: line.total_minor, refunded_minor: line.refunded_minor }
 }
@@ -110,20 +120,20 @@ async fn book(
     now: DateTime<Utc>,
     order: &OrderRow,
     lines: &[LineRow],
-    parts: &[(LineId, i64)],
+    parts: &Parts,
     restock: bool,
 ) -> Result<()> {
-    let amount_minor: i64 = parts.iter().map(|(_, minor)| *minor).sum();
+    let amount_minor = parts.amount_minor();
     let state = if order.refunded_minor + amount_minor >= order.due_minor {
         OrderState::Refunded
     } else {
         OrderState::PartlyRefunded
     };
-    orders::add_refunded(conn, order.id, amount_minor, parts, state).await?;
+    orders::add_refunded(conn, order.id, amount_minor, &parts.lines, state).await?;
     let ended: Vec<_> = lines
         .iter()
         .filter(|line| {
-            let part = parts.iter().find(|(id, _)| *id == line.id).map_or(0, |(_, minor)| *minor);
+            let part = parts.lines.iter().find(|(id, _)| *id == line.id).map_or(0, |(_, minor)| *minor);
             part > 0 && line.refunded_minor + part == line.total_minor
         })
         .collect();
@@ -134,9 +144,13 @@ async fn book(
     accounts::lock_buyers(conn, &[order.account_id]).await?;
     for line in ended {
         memberships::end_term(conn, line.id, now).await?;
+        rights::model::end_of_line(conn, line.id, now).await?;
         if restock {
             claims::give_back(conn, order.id, line.id, now).await?;
-            orders::release_places(conn, order.id, now).await?;
+            match line.plan_id {
+                Some(_) => orders::release_places(conn, order.id, now).await?,
+                None => drops::service::take_back(conn, line, now).await?,
+            }
         }
     }
     Ok(())
@@ -179,6 +193,7 @@ pub async fn send_back(
         created_at: now,
         ended_at: None,
         requested_by: Actor::System.kind().to_owned(),
+        shipping_minor: 0,
     };
     if model::insert(conn, &row, &[]).await? {
         jobs::enqueue(conn, &Job::SendRefund { refund: row.id }, now, now).await?;
@@ -245,10 +260,15 @@ pub async fn fail(
         .into_iter()
         .map(|line| (line.line_id, -line.amount_minor))
         .collect();
-    if !parts.is_empty() {
+    if !parts.is_empty() || row.shipping_minor > 0 {
         let order = orders::load(conn, row.order_id).await?;
         let left = order.refunded_minor - row.amount_minor;
-        let state = if left > 0 { OrderState::PartlyRefunded } else { OrderState::Fulfilled };
+        let lines = orders::lines_of(conn, &[row.order_id]).await?;
+        let state = match left {
+            1.. => OrderState::PartlyRefunded,
+            _ if lines.iter().all(|line| line.fulfilled_at.is_some()) => OrderState::Fulfilled,
+            _ => OrderState::Paid,
+        };
         orders::add_refunded(conn, row.order_id, -row.amount_minor, &parts, state).await?;
     }
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
@@ -277,9 +297,9 @@ async fn adopt(
     }
     let lines = orders::lines_of(conn, &[order.id]).await?;
     let parts = if payment.sent_back {
-        Vec::new()
+        Parts { lines: Vec::new(), shipping_minor: 0 }
     } else {
-        rules::plan(&lines.iter().map(refundable).collect::<Vec<_>>(), &Asked::Amount(refund.amount_minor))?
+        plan(order, &lines, &Asked::Amount(refund.amount_minor))?
     };
     let row = RefundRow {
         id: RefundId::new(),
@@ -296,8 +316,10 @@ async fn adopt(
         created_at: now,
         ended_at: None,
         requested_by: "stripe_dashboard".to_owned(),
+        shipping_minor: parts.shipping_minor,
     };
     let of_lines: Vec<_> = parts
+        .lines
         .iter()
         .map(|(line_id, amount_minor)| RefundLine {
             refund_id: row.id,
@@ -309,7 +331,7 @@ async fn adopt(
     if !model::insert(conn, &row, &of_lines).await? {
         return Ok(());
     }
-    if !parts.is_empty() {
+    if !payment.sent_back {
         book(conn, now, order, &lines, &parts, false).await?;
     }
     queue_mail(conn, now, order, &row).await?;

@@ -34,10 +34,19 @@ pub enum Mail {
     Receipt {
         order_number: String,
         lines: Vec<ReceiptLine>,
+        #[serde(default)]
+        shipping_minor: i64,
         total_minor: i64,
         due_minor: i64,
         currency: String,
         paid_at: DateTime<Utc>,
+    },
+    /// A parcel is on its way.
+    Shipped {
+        order_number: String,
+        carrier: String,
+        tracking_number: Option<String>,
+        lines: Vec<ReceiptLine>,
     },
     /// Money went back. `reason` is for the buyer, in the buyer's language, and may be empty.
     Refunded {
@@ -89,12 +98,13 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 11] = [
+    pub const KINDS: [&str; 12] = [
         "verify_email",
         "reset_password",
         "change_email",
         "welcome",
         "receipt",
+        "shipped",
         "refunded",
         "application_received",
         "application_approved",
@@ -132,6 +142,7 @@ impl Mail {
             Self::ChangeEmail { .. } => Some(Self::ChangeEmail { token }),
             Self::Welcome { .. }
             | Self::Receipt { .. }
+            | Self::Shipped { .. }
             | Self::Refunded { .. }
             | Self::ApplicationReceived { .. }
             | Self::ApplicationApproved { .. }

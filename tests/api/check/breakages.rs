@@ -99,6 +99,69 @@ pub const BREAKAGES: &[Breakage] = &[
         "DELETE FROM claims WHERE order_id = u('finn order') AND pool_id = u('invitation pool');
          UPDATE pools SET held = held - 1 WHERE id = u('invitation pool')",
     ),
+    breaks(
+        &["claims_have_lines"],
+        Id("clm", "hua claim tea"),
+        "UPDATE claims SET quantity = 1 WHERE id = u('hua claim tea'); UPDATE pools SET taken = 3 WHERE id = u('tea pool')",
+    ),
+    breaks(
+        &["claims_have_lines"],
+        Id("clm", "hua claim audience"),
+        "SELECT take('hua', 'audience', 2)",
+    ),
+    breaks(
+        &["lines_have_claims"],
+        Id("line", "gil line"),
+        "DELETE FROM claims WHERE id = u('gil claim tea'); UPDATE pools SET taken = 2 WHERE id = u('tea pool')",
+    ),
+    breaks(
+        &["pools_owned"],
+        Id("pool", "code pool"),
+        "UPDATE pools SET kind = 'drop' WHERE id = u('code pool')",
+    ),
+    // Goods.
+    breaks(&["stock_moves"], Id("var", "tea"), "UPDATE pools SET capacity = 11 WHERE id = u('tea pool')"),
+    breaks(&["stock_moves"], Id("var", "tea"), "DELETE FROM stock_moves WHERE id = u('move 2')"),
+    breaks(
+        &["lines_shipped"],
+        Id("line", "hua line"),
+        "UPDATE order_lines SET shipped = 1 WHERE id = u('hua line')",
+    ),
+    breaks(
+        &["lines_shipped"],
+        Id("line", "gil line"),
+        "UPDATE orders SET ship_to = NULL WHERE id = u('gil order')",
+    ),
+    breaks(
+        &["rights_follow_lines"],
+        Id("line", "gil line"),
+        "DELETE FROM rights WHERE id = u('gil right')",
+    ),
+    breaks(
+        &["rights_follow_lines"],
+        Id("line", "gil line"),
+        "UPDATE rights SET account_id = u('hua') WHERE id = u('gil right')",
+    ),
+    breaks(
+        &["rights_follow_lines"],
+        Id("line", "gil line"),
+        "SELECT refund_line('gil', 25000, 'succeeded', false)",
+    ),
+    breaks(
+        &["drop_purchases"],
+        Id("line", "gil line"),
+        "UPDATE drop_purchases SET released_at = t(5) WHERE line_id = u('gil line')",
+    ),
+    breaks(
+        &["drop_purchases"],
+        Id("line", "gil line"),
+        "UPDATE drop_purchases SET quantity = 2 WHERE line_id = u('gil line')",
+    ),
+    breaks(
+        &["lines_fulfilled"],
+        Id("line", "hua line"),
+        "UPDATE order_lines SET fulfilled_at = t(6) WHERE id = u('hua line')",
+    ),
     // Places.
     breaks(
         &["places_follow_orders"],

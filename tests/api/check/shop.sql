@@ -233,3 +233,58 @@ INSERT INTO stripe_events (id, kind, payload, state, received_at) VALUES
     ('evt_applied', 'checkout.session.completed', '{}', 'applied', t(5)), ('evt_unreadable', 'x', '{', 'unreadable', t(5));
 SELECT job('apply_event', 'event', 'evt_received'), job('apply_event', 'event', 'evt_parked'), job('purge', 'none', '', 'dead'),
        mail('verify_email', 'verify:quin', 'ada', '{}', 'queued'), mail('verify_email', 'verify:rob', 'ada', '{}', 'dead');
+
+-- Goods: a box of two teas and a course, bought in a drop, sent, its right given; two of a thing still to be sent.
+INSERT INTO pools (id, kind, capacity) VALUES
+    (u('tea pool'), 'stock', 10), (u('drop pool'), 'drop', 5), (u('audience pool'), 'audience', 3), (u('code pool'), 'f_code', 1);
+INSERT INTO products (id, slug, kind, name_zh, name_en, sees, buys, payment_methods, created_at)
+    SELECT u(p || ' product'), p, k, p, p, '{"who": "everyone"}', '{"who": "everyone"}', '{card}', t(0)
+    FROM (VALUES ('tea', 'goods'), ('course', 'digital'), ('box', 'bundle')) AS x (p, k);
+INSERT INTO variants (id, product_id, sku, position, price_minor, currency, pool_id, created_at) VALUES
+    (u('tea'), u('tea product'), 'TEA', 0, 9000, 'CNY', u('tea pool'), t(0)),
+    (u('course'), u('course product'), 'COURSE', 0, 9900, 'CNY', NULL, t(0)),
+    (u('box'), u('box product'), 'BOX', 0, 25000, 'CNY', NULL, t(0));
+INSERT INTO bundle_parts VALUES (u('box'), u('tea'), 2), (u('box'), u('course'), 1);
+INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at) VALUES
+    (u('move 1'), u('tea'), 12, 'received', '1', 'operator', t(0)), (u('move 2'), u('tea'), -2, 'set_aside', '2', 'operator', t(0));
+INSERT INTO drops (id, code, name_zh, name_en, opens_at, closes_at, cap_per_person, created_at)
+    VALUES (u('drop'), 'drop', '书盒', 'Box', t(0), t(60), 1, t(0));
+INSERT INTO drop_items VALUES (u('drop'), u('box'), u('drop pool'));
+INSERT INTO drop_audiences VALUES (u('audience'), u('drop'), '{"who": "everyone"}', t(0), u('audience pool'));
+INSERT INTO f_codes (id, drop_id, variant_id, code, pool_id, expires_at, created_at)
+    VALUES (u('code'), u('drop'), u('box'), 'CODE', u('code pool'), t(60), t(0));
+
+-- A paid order of goods of the account `name`, with one line.
+CREATE FUNCTION sell(name text, article text, in_drop text, many bigint, price bigint, ends text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM account(name);
+    INSERT INTO orders (id, number, account_id, state, currency, subtotal_minor, total_minor, due_minor, explanation, email,
+                        locale, consents, success_url, cancel_url, hold_minutes, has_membership, ship_to, created_at, paid_at)
+        VALUES (u(name || ' order'), 'N-' || name, u(name), ends, 'CNY', many * price, many * price, many * price, '[]',
+                name || '@shop.test', 'en', '{}', 'http://shop.test', 'http://shop.test', 15, false, '{}', t(1), t(4));
+    INSERT INTO order_lines (id, order_id, position, kind, variant_id, drop_id, title, quantity, unit_price_minor, total_minor,
+                             shipped, fulfilled_at)
+        VALUES (u(name || ' line'), u(name || ' order'), 0, CASE article WHEN 'box' THEN 'bundle' ELSE 'variant' END, u(article),
+                u(in_drop), article, many, price, many * price, CASE ends WHEN 'fulfilled' THEN many ELSE 0 END,
+                CASE ends WHEN 'fulfilled' THEN t(6) END);
+    INSERT INTO payments (id, order_id, attempt, state, amount_minor, currency, methods, created_at)
+        VALUES (u(name || ' payment 1'), u(name || ' order'), 1, 'ready', many * price, 'CNY', '{card}', t(1));
+    PERFORM capture(name || ' payment 1');
+    INSERT INTO idempotency_keys (account_id, route, key, body_hash, status, resource, created_at)
+        VALUES (u(name), 'POST /v1/orders', name, '\x', 201, u(name || ' order'), t(1));
+    PERFORM mail('receipt', 'receipt:' || ext('ord', name || ' order'), name, '{}');
+END $$;
+
+CREATE FUNCTION take(name text, pool text, many bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO claims (id, pool_id, order_id, line_id, quantity, state, created_at, ended_at)
+        VALUES (u(name || ' claim ' || pool), u(pool || ' pool'), u(name || ' order'), u(name || ' line'), many, 'taken', t(1), t(4));
+    UPDATE pools SET taken = taken + many WHERE id = u(pool || ' pool');
+$$;
+
+SELECT sell('gil', 'box', 'drop', 1, 25000, 'fulfilled'), take('gil', 'tea', 2), take('gil', 'drop', 1), take('gil', 'audience', 1);
+INSERT INTO drop_purchases VALUES (u('gil line'), u('drop'), u('gil'), 'gil@shop.test', 1);
+INSERT INTO rights (id, account_id, product_id, line_id, starts_at) VALUES
+    (u('gil right'), u('gil'), u('course product'), u('gil line'), t(4));
+INSERT INTO shipments (id, order_id, carrier, cause, shipped_at) VALUES (u('parcel'), u('gil order'), 'SF', 'parcel', t(6));
+INSERT INTO shipment_lines VALUES (u('parcel'), u('gil line'), 1);
+SELECT sell('hua', 'tea', NULL, 2, 9000, 'paid'), take('hua', 'tea', 2);

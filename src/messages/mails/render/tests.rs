@@ -35,10 +35,17 @@ fn samples() -> Vec<Mail> {
         Mail::Receipt {
             order_number: number(),
             lines: vec![line("铁杆会员 <一年>", 120_000), line("普通会员", 20_000)],
-            total_minor: 140_000,
-            due_minor: 130_000,
+            shipping_minor: 1_200,
+            total_minor: 141_200,
+            due_minor: 131_200,
             currency: "CNY".to_owned(),
             paid_at: utc("2013-08-09T16:30:00Z"),
+        },
+        Mail::Shipped {
+            order_number: number(),
+            carrier: "顺丰".to_owned(),
+            tracking_number: Some("SF1234567890".to_owned()),
+            lines: vec![line("书盒 <六本>", 49_900)],
         },
         Mail::Refunded {
             order_number: number(),

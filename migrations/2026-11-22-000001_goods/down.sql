@@ -1,0 +1,16 @@
+DROP TABLE rights, shipment_lines, shipments;
+ALTER TABLE refunds DROP COLUMN shipping_minor;
+ALTER TABLE orders DROP COLUMN shipping_method_id;
+ALTER TABLE orders DROP COLUMN ship_to;
+DROP TABLE shipping_methods, drop_purchases;
+ALTER TABLE order_lines DROP CONSTRAINT order_lines_sells;
+ALTER TABLE order_lines DROP COLUMN shipped;
+ALTER TABLE order_lines DROP COLUMN tax_included_minor;
+ALTER TABLE order_lines DROP COLUMN f_code_id;
+ALTER TABLE order_lines DROP COLUMN drop_id;
+ALTER TABLE order_lines DROP COLUMN variant_id;
+ALTER TABLE order_lines DROP CONSTRAINT order_lines_kind_check;
+ALTER TABLE order_lines ADD CONSTRAINT order_lines_kind_check CHECK (kind IN ('plan'));
+DROP TABLE f_codes, drop_audiences, drop_items, drops, stock_moves, prices, bundle_parts, variants, products;
+ALTER TABLE pools DROP CONSTRAINT pools_kind_check;
+ALTER TABLE pools ADD CONSTRAINT pools_kind_check CHECK (kind IN ('drive', 'invitation'));

@@ -1,0 +1,250 @@
+//! Drops over the wire.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::model::{Drop, FCode};
+use super::rules::{self, DropState};
+use crate::membership::invitations::rules::shown_code;
+use crate::shop::audience::{Audience, Ranks, Visitor};
+use crate::types::id::{DropId, FCodeId, VariantId};
+use crate::types::locale::{Locale, Names};
+use crate::types::patch::Patch;
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDrop {
+    /// Small letters, digits, hyphens; never changes.
+    #[schema(example = "book-box-2014")]
+    pub code: String,
+    pub names: Names,
+    /// For everybody, where there are no audiences.
+    pub opens_at: DateTime<Utc>,
+    /// Exclusive.
+    pub closes_at: DateTime<Utc>,
+    /// Units of the drop that one person may have.
+    pub cap_per_person: Option<i32>,
+    /// What is sold: one to twenty variants or bundles.
+    pub items: Vec<ItemBody>,
+    /// Who may buy from when; absent: everybody from the opening on.
+    #[serde(default)]
+    pub audiences: Vec<AudienceBody>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DropItem)]
+pub struct ItemBody {
+    /// Of a bundle too.
+    pub variant: VariantId,
+    /// How many the drop sells in all.
+    #[schema(example = 8000)]
+    pub quantity: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DropAudience)]
+pub struct AudienceBody {
+    pub buyers: Audience,
+    pub opens_at: DateTime<Utc>,
+    /// How many units they may take together; absent: as many as there are.
+    pub allocation: Option<i64>,
+}
+
+/// What is absent stays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DropChange {
+    #[serde(default)]
+    #[schema(value_type = Option<Names>)]
+    pub names: Patch<Names>,
+    #[serde(default)]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub opens_at: Patch<DateTime<Utc>>,
+    #[serde(default)]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub closes_at: Patch<DateTime<Utc>>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    pub cap_per_person: Patch<i32>,
+}
+
+/// A drop as operators see it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AdminDrop)]
+pub struct AdminDropView {
+    pub id: DropId,
+    pub code: String,
+    pub names: Names,
+    pub state: DropState,
+    pub opens_at: DateTime<Utc>,
+    pub closes_at: DateTime<Utc>,
+    pub cap_per_person: Option<i32>,
+    pub items: Vec<AdminItemView>,
+    pub audiences: Vec<AudienceBody>,
+    pub created_at: DateTime<Utc>,
+    pub archived_at: Option<DateTime<Utc>>,
+    /// Also the ETag: send it back as If-Match. Sales don't change it.
+    pub version: i32,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AdminDropItem)]
+pub struct AdminItemView {
+    pub variant: VariantId,
+    /// What is sold without a code; each F-code took one off.
+    pub quantity: i64,
+    pub held: i64,
+    pub sold: i64,
+    pub remaining: i64,
+}
+
+impl AdminDropView {
+    pub fn new(drop: Drop, now: DateTime<Utc>) -> Self {
+        let state = rules::state(&drop, now);
+        let items = drop.items.iter().map(|item| AdminItemView {
+            variant: item.variant,
+            quantity: item.capacity,
+            held: item.held,
+            sold: item.taken,
+            remaining: item.capacity - item.held - item.taken,
+        });
+        let audiences = drop.audiences.iter().map(|of| AudienceBody {
+            buyers: of.buyers.clone(),
+            opens_at: of.opens_at,
+            allocation: of.allocation,
+        });
+        Self {
+            items: items.collect(),
+            audiences: audiences.collect(),
+            id: drop.id,
+            code: drop.code,
+            names: drop.names,
+            state,
+            opens_at: drop.opens_at,
+            closes_at: drop.closes_at,
+            cap_per_person: drop.cap_per_person,
+            created_at: drop.created_at,
+            archived_at: drop.archived_at,
+            version: drop.version,
+        }
+    }
+}
+
+/// A drop as its reader sees it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Drop)]
+pub struct DropView {
+    pub id: DropId,
+    pub code: String,
+    pub name: String,
+    pub names: Names,
+    pub state: DropState,
+    pub opens_at: DateTime<Utc>,
+    pub closes_at: DateTime<Utc>,
+    /// From when you may buy; null: you may not.
+    pub opens_for_you_at: Option<DateTime<Utc>>,
+    /// May you buy in it now, were enough left?
+    pub may_buy: bool,
+    /// The code of the refusal, where you mayn't.
+    pub refusal: Option<&'static str>,
+    pub cap_per_person: Option<i32>,
+    pub items: Vec<DropItemView>,
+    pub audiences: Vec<AudienceBody>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = DropItemOnSale)]
+pub struct DropItemView {
+    pub variant: VariantId,
+    pub quantity: i64,
+    pub remaining: i64,
+}
+
+impl DropView {
+    pub fn new(drop: Drop, visitor: Visitor, ranks: &Ranks, locale: Locale, now: DateTime<Utc>) -> Self {
+        let refusal = rules::doors(&drop, visitor, ranks, now).err().map(crate::error::Code::as_str);
+        let items = drop.items.iter().map(|item| DropItemView {
+            variant: item.variant,
+            quantity: item.capacity,
+            remaining: item.capacity - item.held - item.taken,
+        });
+        let audiences = drop.audiences.iter().map(|of| AudienceBody {
+            buyers: of.buyers.clone(),
+            opens_at: of.opens_at,
+            allocation: of.allocation,
+        });
+        Self {
+            opens_for_you_at: rules::opens_for(&drop, visitor, ranks),
+            may_buy: refusal.is_none(),
+            refusal,
+            state: rules::state(&drop, now),
+            name: drop.names.pick(locale).to_owned(),
+            items: items.collect(),
+            audiences: audiences.collect(),
+            id: drop.id,
+            code: drop.code,
+            names: drop.names,
+            opens_at: drop.opens_at,
+            closes_at: drop.closes_at,
+            cap_per_person: drop.cap_per_person,
+        }
+    }
+}
+
+/// New F-codes: so many for whoever has them, or one each for these people.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewFCodes {
+    pub variant: VariantId,
+    pub quantity: Option<i64>,
+    pub emails: Option<Vec<String>>,
+    /// Exclusive. 24 hours from now by default.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// An F-code.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct FCodeView {
+    pub id: FCodeId,
+    pub variant: VariantId,
+    #[schema(example = "7Q4M2-X9PAB")]
+    pub code: String,
+    pub is_bound: bool,
+    pub is_used: bool,
+    pub expires_at: DateTime<Utc>,
+    /// Its unit went back on sale.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl From<FCode> for FCodeView {
+    fn from(code: FCode) -> Self {
+        Self {
+            id: code.id,
+            variant: code.variant,
+            code: shown_code(&code.code),
+            is_bound: code.email_key.is_some(),
+            is_used: code.held + code.taken > 0,
+            expires_at: code.expires_at,
+            ended_at: code.ended_at,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FCodeQuestion {
+    pub code: String,
+}
+
+/// What a code is, and whether you can use it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct FCodeAnswer {
+    pub drop: DropId,
+    pub variant: VariantId,
+    pub expires_at: DateTime<Utc>,
+    pub may_use: bool,
+    /// The code of the refusal, where you mayn't.
+    pub refusal: Option<&'static str>,
+}

@@ -1,0 +1,533 @@
+//! Rows of drops, what they sell, for whom, and of their F-codes.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use crate::db::Conn;
+use crate::db::page::Page;
+use crate::error::{AppError, Result};
+use crate::schema::{drop_audiences, drop_items, drop_purchases, drops, f_codes, order_lines, pools};
+use crate::shop::audience::Audience;
+use crate::shop::products::model::audience;
+use crate::types::id::{AccountId, AudienceId, DropId, FCodeId, LineId, OrderId, PoolId, VariantId};
+use crate::types::locale::Names;
+use crate::{batch_insert, statement};
+
+/// A limited sale.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drop {
+    pub id: DropId,
+    pub code: String,
+    pub names: Names,
+    pub opens_at: DateTime<Utc>,
+    /// Exclusive.
+    pub closes_at: DateTime<Utc>,
+    /// Units of the drop, of whatever it sells, that one person may have.
+    pub cap_per_person: Option<i32>,
+    pub created_at: DateTime<Utc>,
+    pub archived_at: Option<DateTime<Utc>>,
+    pub version: i32,
+    /// What it sells: the pool bounds how many in all.
+    pub items: Vec<Item>,
+    /// By opening time, then id.
+    pub audiences: Vec<AudienceOf>,
+}
+
+impl Drop {
+    pub fn item(&self, variant: VariantId) -> Option<&Item> {
+        self.items.iter().find(|item| item.variant == variant)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item {
+    pub variant: VariantId,
+    pub pool: PoolId,
+    pub capacity: i64,
+    pub held: i64,
+    pub taken: i64,
+}
+
+/// Who may buy in a drop, and from when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudienceOf {
+    pub id: AudienceId,
+    pub buyers: Audience,
+    pub opens_at: DateTime<Utc>,
+    /// Bounds how many they may take together.
+    pub pool: Option<PoolId>,
+    pub allocation: Option<i64>,
+}
+
+/// A code that guarantees one unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FCode {
+    pub id: FCodeId,
+    pub drop: DropId,
+    pub variant: VariantId,
+    /// As it is stored: capitals, no hyphens.
+    pub code: String,
+    pub pool: PoolId,
+    /// Bound to the person with that address.
+    pub email_key: Option<String>,
+    /// Exclusive.
+    pub expires_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub held: i64,
+    pub taken: i64,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = drops)]
+struct DropRow {
+    id: DropId,
+    code: String,
+    name_zh: String,
+    name_en: String,
+    opens_at: DateTime<Utc>,
+    closes_at: DateTime<Utc>,
+    cap_per_person: Option<i32>,
+    created_at: DateTime<Utc>,
+    archived_at: Option<DateTime<Utc>>,
+    version: i32,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = f_codes)]
+struct FCodeRow {
+    id: FCodeId,
+    drop_id: DropId,
+    variant_id: VariantId,
+    code: String,
+    pool_id: PoolId,
+    email_key: Option<String>,
+    expires_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+/// The drops of these ids, archived ones too, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn load(conn: &mut Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<DropRow> = drops::table
+        .filter(drops::id.eq_any(ids))
+        .order(drops::id.desc())
+        .select(DropRow::as_select())
+        .load(conn)
+        .await?;
+    let (mut items, mut audiences) = (items_of(conn, ids).await?, audiences_of(conn, ids).await?);
+    let drop = |row: DropRow| Drop {
+        items: items.remove(&row.id).unwrap_or_default(),
+        audiences: audiences.remove(&row.id).unwrap_or_default(),
+        id: row.id,
+        code: row.code,
+        names: Names { zh: row.name_zh, en: row.name_en },
+        opens_at: row.opens_at,
+        closes_at: row.closes_at,
+        cap_per_person: row.cap_per_person,
+        created_at: row.created_at,
+        archived_at: row.archived_at,
+        version: row.version,
+    };
+    Ok(rows.into_iter().map(drop).collect())
+}
+
+async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<Item>>> {
+    let rows: Vec<(DropId, VariantId, PoolId, i64, i64, i64)> = drop_items::table
+        .inner_join(pools::table)
+        .filter(drop_items::drop_id.eq_any(ids))
+        .order((drop_items::drop_id, drop_items::variant_id))
+        .select((
+            drop_items::drop_id,
+            drop_items::variant_id,
+            pools::id,
+            pools::capacity,
+            pools::held,
+            pools::taken,
+        ))
+        .load(conn)
+        .await?;
+    let mut items: HashMap<DropId, Vec<Item>> = HashMap::new();
+    for (drop, variant, pool, capacity, held, taken) in rows {
+        items.entry(drop).or_default().push(Item { variant, pool, capacity, held, taken });
+    }
+    Ok(items)
+}
+
+async fn audiences_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<AudienceOf>>> {
+    type Row = (DropId, AudienceId, Value, DateTime<Utc>, Option<PoolId>, Option<i64>);
+    let rows: Vec<Row> = drop_audiences::table
+        .left_join(pools::table)
+        .filter(drop_audiences::drop_id.eq_any(ids))
+        .order((drop_audiences::drop_id, drop_audiences::opens_at, drop_audiences::id))
+        .select((
+            drop_audiences::drop_id,
+            drop_audiences::id,
+            drop_audiences::buyers,
+            drop_audiences::opens_at,
+            drop_audiences::pool_id,
+            pools::capacity.nullable(),
+        ))
+        .load(conn)
+        .await?;
+    let mut audiences: HashMap<DropId, Vec<AudienceOf>> = HashMap::new();
+    for (drop, id, buyers, opens_at, pool, allocation) in rows {
+        let of = AudienceOf { id, buyers: audience(buyers)?, opens_at, pool, allocation };
+        audiences.entry(drop).or_default().push(of);
+    }
+    Ok(audiences)
+}
+
+/// The id of a drop by its id or code; archived ones are not found by their code.
+///
+/// # Errors
+/// The database's.
+pub async fn find_id(conn: &mut Conn, id_or_code: &str) -> Result<Option<DropId>> {
+    if let Ok(id) = id_or_code.parse() {
+        return Ok(Some(id));
+    }
+    Ok(drops::table
+        .filter(drops::code.eq(id_or_code))
+        .filter(drops::archived_at.is_null())
+        .select(drops::id)
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// A page of drops, newest first; archived ones only where they are asked for.
+///
+/// # Errors
+/// The database's.
+pub async fn list(conn: &mut Conn, with_archived: bool, page: Page) -> Result<Vec<Drop>> {
+    let mut query = drops::table
+        .filter(drops::id.lt(DropId(page.before)))
+        .order(drops::id.desc())
+        .limit(page.fetch())
+        .select(drops::id)
+        .into_boxed();
+    if !with_archived {
+        query = query.filter(drops::archived_at.is_null());
+    }
+    let ids: Vec<DropId> = query.load(conn).await?;
+    load(conn, &ids).await
+}
+
+/// Writes a new drop with its items and audiences; their pools have the capacities that they say.
+///
+/// # Errors
+/// `code_taken`
+pub async fn insert(conn: &mut Conn, drop: &Drop) -> Result<()> {
+    let of_items = drop.items.iter().map(|item| (item.pool, "drop", item.capacity));
+    let of_audiences = drop.audiences.iter().filter_map(|of| Some((of.pool?, "audience", of.allocation?)));
+    let rows: Vec<_> = of_items
+        .chain(of_audiences)
+        .map(|(pool, kind, capacity)| {
+            (pools::id.eq(pool), pools::kind.eq(kind), pools::capacity.eq(capacity))
+        })
+        .collect();
+    diesel::insert_into(pools::table).values(rows).execute(conn).await?;
+    diesel::insert_into(drops::table)
+        .values((
+            drops::id.eq(drop.id),
+            drops::code.eq(&drop.code),
+            drops::name_zh.eq(&drop.names.zh),
+            drops::name_en.eq(&drop.names.en),
+            drops::opens_at.eq(drop.opens_at),
+            drops::closes_at.eq(drop.closes_at),
+            drops::cap_per_person.eq(drop.cap_per_person),
+            drops::created_at.eq(drop.created_at),
+        ))
+        .execute(conn)
+        .await?;
+    let item = |item: &Item| {
+        (
+            drop_items::drop_id.eq(drop.id),
+            drop_items::variant_id.eq(item.variant),
+            drop_items::pool_id.eq(item.pool),
+        )
+    };
+    let items: Vec<_> = drop.items.iter().map(item).collect();
+    diesel::insert_into(drop_items::table).values(items).execute(conn).await?;
+    let mut audiences = Vec::with_capacity(drop.audiences.len());
+    for of in &drop.audiences {
+        audiences.push((
+            drop_audiences::id.eq(of.id),
+            drop_audiences::drop_id.eq(drop.id),
+            drop_audiences::buyers.eq(serde_json::to_value(&of.buyers).map_err(AppError::internal)?),
+            drop_audiences::opens_at.eq(of.opens_at),
+            drop_audiences::pool_id.eq(of.pool),
+        ));
+    }
+    diesel::insert_into(drop_audiences::table).values(audiences).execute(conn).await?;
+    Ok(())
+}
+
+/// Locks a drop that is to be changed, until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(conn: &mut Conn, id: DropId) -> Result<Option<Drop>> {
+    let query = drops::table.find(id).for_no_key_update().select(drops::id);
+    let known: Option<DropId> = query.first(conn).await.optional()?;
+    match known {
+        Some(id) => Ok(load(conn, &[id]).await?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// Writes what can change of a locked drop: its window, its cap, its names, its end.
+///
+/// # Errors
+/// The database's.
+pub async fn store(conn: &mut Conn, drop: &Drop) -> Result<()> {
+    diesel::update(drops::table.find(drop.id))
+        .set((
+            drops::name_zh.eq(&drop.names.zh),
+            drops::name_en.eq(&drop.names.en),
+            drops::opens_at.eq(drop.opens_at),
+            drops::closes_at.eq(drop.closes_at),
+            drops::cap_per_person.eq(drop.cap_per_person),
+            drops::archived_at.eq(drop.archived_at),
+            drops::version.eq(drop.version),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+batch_insert! {
+    /// Units of a drop that a line claims, for the cap a person.
+    pub struct NewPurchase as PurchaseColumns into "drop_purchases" {
+        line_id: LineId => diesel::sql_types::Uuid,
+        drop_id: DropId => diesel::sql_types::Uuid,
+        account_id: AccountId => diesel::sql_types::Uuid,
+        person_key: String => diesel::sql_types::Text,
+        quantity: i64 => diesel::sql_types::BigInt,
+    }
+}
+
+/// Units that these accounts, or other accounts of the same people, have of these drops: (drop, account, person, units).
+///
+/// # Errors
+/// The database's.
+pub async fn purchases(
+    conn: &mut Conn,
+    drops: &[DropId],
+    accounts: &[AccountId],
+    people: &[String],
+) -> Result<Vec<(DropId, AccountId, String, i64)>> {
+    Ok(drop_purchases::table
+        .filter(drop_purchases::drop_id.eq_any(drops))
+        .filter(drop_purchases::account_id.eq_any(accounts).or(drop_purchases::person_key.eq_any(people)))
+        .filter(drop_purchases::released_at.is_null())
+        .select((
+            drop_purchases::drop_id,
+            drop_purchases::account_id,
+            drop_purchases::person_key,
+            drop_purchases::quantity,
+        ))
+        .load(conn)
+        .await?)
+}
+
+statement! {
+    struct Release = "UPDATE drop_purchases SET released_at = "
+        [now: DateTime<Utc> => diesel::sql_types::Timestamptz] " FROM order_lines l WHERE l.id = line_id AND l.order_id = "
+        [order: OrderId => diesel::sql_types::Uuid] " AND released_at IS NULL"
+}
+
+/// An order gives its units of drops back to their people's caps.
+///
+/// # Errors
+/// The database's.
+pub async fn release_purchases(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
+    Release { now, order }.execute(conn).await?;
+    Ok(())
+}
+
+/// A line's units no longer count.
+///
+/// # Errors
+/// The database's.
+pub async fn release_purchase(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
+    let live = drop_purchases::table.find(line).filter(drop_purchases::released_at.is_null());
+    diesel::update(live).set(drop_purchases::released_at.eq(now)).execute(conn).await?;
+    Ok(())
+}
+
+/// A code whose order was refunded: the job that ends codes looks at it again.
+///
+/// # Errors
+/// The database's.
+pub async fn reopen_f_code(conn: &mut Conn, id: FCodeId) -> Result<()> {
+    diesel::update(f_codes::table.find(id))
+        .set(f_codes::ended_at.eq(None::<DateTime<Utc>>))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement! {
+    struct Renew = "UPDATE drop_purchases SET released_at = NULL FROM order_lines l WHERE l.id = line_id AND l.order_id = "
+        [order: OrderId => diesel::sql_types::Uuid] ""
+}
+
+/// An order whose hold had ended counts again.
+///
+/// # Errors
+/// The database's.
+pub async fn renew_purchases(conn: &mut Conn, order: OrderId) -> Result<()> {
+    Renew { order }.execute(conn).await?;
+    Ok(())
+}
+
+/// What an order had of capped drops: (drop, units).
+///
+/// # Errors
+/// The database's.
+pub async fn purchases_of(conn: &mut Conn, order: OrderId) -> Result<Vec<(DropId, i64)>> {
+    Ok(drop_purchases::table
+        .inner_join(order_lines::table)
+        .filter(order_lines::order_id.eq(order))
+        .select((drop_purchases::drop_id, drop_purchases::quantity))
+        .load(conn)
+        .await?)
+}
+
+/// F-codes that were made by one request: those of its first one's drop and moment.
+///
+/// # Errors
+/// The database's.
+pub async fn batch_of(conn: &mut Conn, first: FCodeId) -> Result<Vec<FCode>> {
+    let (drop, at): (DropId, DateTime<Utc>) =
+        f_codes::table.find(first).select((f_codes::drop_id, f_codes::created_at)).first(conn).await?;
+    let rows: Vec<(FCodeRow, (i64, i64))> = f_codes::table
+        .inner_join(pools::table)
+        .filter(f_codes::drop_id.eq(drop))
+        .filter(f_codes::created_at.eq(at))
+        .filter(f_codes::id.ge(first))
+        .order(f_codes::id)
+        .select((FCodeRow::as_select(), (pools::held, pools::taken)))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(f_code).collect())
+}
+
+/// F-codes by their stored codes.
+///
+/// # Errors
+/// The database's.
+pub async fn f_codes(conn: &mut Conn, codes: &[String]) -> Result<Vec<FCode>> {
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(FCodeRow, (i64, i64))> = f_codes::table
+        .inner_join(pools::table)
+        .filter(f_codes::code.eq_any(codes))
+        .select((FCodeRow::as_select(), (pools::held, pools::taken)))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(f_code).collect())
+}
+
+fn f_code((row, (held, taken)): (FCodeRow, (i64, i64))) -> FCode {
+    FCode {
+        id: row.id,
+        drop: row.drop_id,
+        variant: row.variant_id,
+        code: row.code,
+        pool: row.pool_id,
+        email_key: row.email_key,
+        expires_at: row.expires_at,
+        ended_at: row.ended_at,
+        created_at: row.created_at,
+        held,
+        taken,
+    }
+}
+
+/// A page of a drop's F-codes, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list_f_codes(conn: &mut Conn, drop: DropId, page: Page) -> Result<Vec<FCode>> {
+    let rows: Vec<(FCodeRow, (i64, i64))> = f_codes::table
+        .inner_join(pools::table)
+        .filter(f_codes::drop_id.eq(drop))
+        .filter(f_codes::id.lt(FCodeId(page.before)))
+        .order(f_codes::id.desc())
+        .limit(page.fetch())
+        .select((FCodeRow::as_select(), (pools::held, pools::taken)))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(f_code).collect())
+}
+
+/// F-codes whose time is over and whose unit hasn't gone back, at most `limit`: those of unpaid orders, whose unit is held,
+/// wait.
+///
+/// # Errors
+/// The database's.
+pub async fn expired_f_codes(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> Result<Vec<FCode>> {
+    let rows: Vec<(FCodeRow, (i64, i64))> = f_codes::table
+        .inner_join(pools::table)
+        .filter(f_codes::expires_at.le(now))
+        .filter(f_codes::ended_at.is_null())
+        .filter(pools::held.eq(0))
+        .order(f_codes::expires_at)
+        .limit(limit)
+        .select((FCodeRow::as_select(), (pools::held, pools::taken)))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(f_code).collect())
+}
+
+/// Writes new F-codes, each with a pool of one unit.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_f_codes(conn: &mut Conn, codes: &[FCode]) -> Result<()> {
+    for codes in codes.chunks(2_000) {
+        let of_pools: Vec<_> = codes
+            .iter()
+            .map(|code| (pools::id.eq(code.pool), pools::kind.eq("f_code"), pools::capacity.eq(1_i64)))
+            .collect();
+        diesel::insert_into(pools::table).values(of_pools).execute(conn).await?;
+        let rows: Vec<_> = codes
+            .iter()
+            .map(|code| {
+                (
+                    f_codes::id.eq(code.id),
+                    f_codes::drop_id.eq(code.drop),
+                    f_codes::variant_id.eq(code.variant),
+                    f_codes::code.eq(&code.code),
+                    f_codes::pool_id.eq(code.pool),
+                    f_codes::email_key.eq(&code.email_key),
+                    f_codes::expires_at.eq(code.expires_at),
+                    f_codes::created_at.eq(code.created_at),
+                )
+            })
+            .collect();
+        diesel::insert_into(f_codes::table).values(rows).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// The database's.
+pub async fn end_f_codes(conn: &mut Conn, ids: &[FCodeId], now: DateTime<Utc>) -> Result<()> {
+    let codes = f_codes::table.filter(f_codes::id.eq_any(ids));
+    diesel::update(codes).set(f_codes::ended_at.eq(now)).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,443 @@
+//! Operators' work on drops, their F-codes, and what the checkout asks of them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+
+use super::dto::{DropChange, NewDrop, NewFCodes};
+use super::model::{self, AudienceOf, Drop, FCode, Item};
+use super::rules;
+use crate::app::App;
+use crate::audit::{self, Actor, Entry};
+use crate::checkout::claims;
+use crate::checkout::orders::model::{LineRow, OrderRow};
+use crate::db::idempotency::{self, Claim, Request};
+use crate::db::{self, Conn};
+use crate::error::{AppError, Code, Result};
+use crate::fields;
+use crate::http::precondition::IfMatch;
+use crate::jobs::Outcome;
+use crate::membership::invitations::rules::code_from;
+use crate::people::accounts::model as accounts;
+use crate::schema::pools;
+use crate::shop::products::model::{self as products, Article};
+use crate::shop::products::service::known_audience;
+use crate::shop::stock::model::{Move, Reason};
+use crate::shop::stock::service::take_place;
+use crate::types::email::Email;
+use crate::types::id::{AudienceId, DropId, FCodeId, MoveId, PoolId, VariantId};
+use crate::types::patch::Patch;
+
+const ITEMS_MAX: usize = 20;
+const AUDIENCES_MAX: usize = 10;
+const UNITS_MAX: i64 = 1_000_000_000;
+/// F-codes of one request.
+const F_CODES_MAX: i64 = 10_000;
+/// How long a code guarantees its unit, unless it is said otherwise.
+const F_CODE_LASTS: TimeDelta = TimeDelta::hours(24);
+
+/// Makes a drop.
+///
+/// # Errors
+/// `invalid_field`, `code_taken`, `unknown_article`.
+pub async fn create(app: &App, actor: Actor, new: &NewDrop) -> Result<Drop> {
+    let now = app.clock.now();
+    let code = fields::slug("code", &new.code)?;
+    let names = fields::names("names", &new.names)?;
+    let opens_at = fields::dated("opens_at", new.opens_at, now)?;
+    let closes_at = fields::ahead("closes_at", new.closes_at, now)?;
+    let cap = new.cap_per_person.map(|cap| fields::within("cap_per_person", cap, 1, 10_000)).transpose()?;
+    if !(1..=ITEMS_MAX).contains(&new.items.len()) {
+        return Err(Code::InvalidField.at("items", format!("expected 1 to {ITEMS_MAX}")));
+    }
+    if new.audiences.len() > AUDIENCES_MAX {
+        return Err(Code::InvalidField.at("audiences", format!("expected at most {AUDIENCES_MAX}")));
+    }
+    db::transaction(&app.pool, async |conn| {
+        let drop = Drop {
+            id: DropId::new(),
+            code: code.clone(),
+            names: names.clone(),
+            opens_at,
+            closes_at,
+            cap_per_person: cap,
+            created_at: now,
+            archived_at: None,
+            version: 1,
+            items: items(conn, new).await?,
+            audiences: audiences(conn, new, now).await?,
+        };
+        in_order(&drop)?;
+        model::insert(conn, &drop).await?;
+        record(conn, actor, "drop.create", &drop, json!({}), now).await?;
+        Ok(drop)
+    })
+    .await
+}
+
+async fn items(conn: &mut Conn, new: &NewDrop) -> Result<Vec<Item>> {
+    let ids: Vec<_> = new.items.iter().map(|item| item.variant).collect();
+    let known = products::articles(conn, &ids).await?;
+    let mut items: Vec<Item> = Vec::with_capacity(new.items.len());
+    for (index, body) in new.items.iter().enumerate() {
+        let field = |name: &str| format!("items[{index}].{name}");
+        if !known.iter().any(|article| article.id == body.variant && article.archived_at.is_none()) {
+            return Err(Code::UnknownArticle.at(field("variant"), "unknown or archived"));
+        }
+        if items.iter().any(|item| item.variant == body.variant) {
+            return Err(Code::InvalidField.at(field("variant"), "named twice"));
+        }
+        let capacity = fields::within(&field("quantity"), body.quantity, 1, UNITS_MAX)?;
+        items.push(Item { variant: body.variant, pool: PoolId::new(), capacity, held: 0, taken: 0 });
+    }
+    Ok(items)
+}
+
+async fn audiences(conn: &mut Conn, new: &NewDrop, now: DateTime<Utc>) -> Result<Vec<AudienceOf>> {
+    let ranks = products::ranks(conn).await?;
+    let mut audiences = Vec::with_capacity(new.audiences.len());
+    for (index, body) in new.audiences.iter().enumerate() {
+        let field = |name: &str| format!("audiences[{index}].{name}");
+        let allocation = body
+            .allocation
+            .map(|units| fields::within(&field("allocation"), units, 1, UNITS_MAX))
+            .transpose()?;
+        audiences.push(AudienceOf {
+            id: AudienceId::new(),
+            buyers: known_audience(&field("buyers"), &body.buyers, &ranks)?,
+            opens_at: fields::dated(&field("opens_at"), body.opens_at, now)?,
+            pool: allocation.map(|_| PoolId::new()),
+            allocation,
+        });
+    }
+    audiences.sort_by_key(|of| (of.opens_at, of.id));
+    Ok(audiences)
+}
+
+fn in_order(drop: &Drop) -> Result<()> {
+    if drop.closes_at <= drop.opens_at {
+        return Err(Code::InvalidField.at("closes_at", "expected a time after opens_at"));
+    }
+    if drop.audiences.iter().any(|of| of.opens_at >= drop.closes_at) {
+        return Err(Code::InvalidField.at("closes_at", "an audience is let in later"));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `not_found`, `version_mismatch`, `invalid_field`.
+pub async fn change(app: &App, actor: Actor, id: DropId, seen: IfMatch, change: DropChange) -> Result<Drop> {
+    let now = app.clock.now();
+    let names =
+        fields::kept("names", change.names)?.map(|names| fields::names("names", &names)).transpose()?;
+    let dated = |field: &str, patch: Patch<DateTime<Utc>>| {
+        fields::kept(field, patch)?.map(|at| fields::dated(field, at, now)).transpose()
+    };
+    // The end may be set to a moment that is over: that closes the drop.
+    let (opens_at, closes_at) = (dated("opens_at", change.opens_at)?, dated("closes_at", change.closes_at)?);
+    let cap = match change.cap_per_person {
+        Patch::Value(cap) => Patch::Value(fields::within("cap_per_person", cap, 1, 10_000)?),
+        other => other,
+    };
+    db::transaction(&app.pool, async |conn| {
+        let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
+        seen.check(before.version)?;
+        let drop = Drop {
+            names: names.clone().unwrap_or(before.names),
+            opens_at: opens_at.unwrap_or(before.opens_at),
+            closes_at: closes_at.unwrap_or(before.closes_at),
+            cap_per_person: match cap {
+                Patch::Absent => before.cap_per_person,
+                Patch::Null => None,
+                Patch::Value(cap) => Some(cap),
+            },
+            version: before.version + 1,
+            ..before
+        };
+        in_order(&drop)?;
+        model::store(conn, &drop).await?;
+        record(conn, actor, "drop.change", &drop, json!({}), now).await?;
+        Ok(drop)
+    })
+    .await
+}
+
+/// Ends a drop for good. Twice does no more than once; its F-codes stay good until their date.
+///
+/// # Errors
+/// `not_found`.
+pub async fn archive(app: &App, actor: Actor, id: DropId) -> Result<Drop> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
+        if before.archived_at.is_some() {
+            return Ok(before);
+        }
+        let drop = Drop { archived_at: Some(now), version: before.version + 1, ..before };
+        model::store(conn, &drop).await?;
+        record(conn, actor, "drop.archive", &drop, json!({}), now).await?;
+        Ok(drop)
+    })
+    .await
+}
+
+async fn record(
+    conn: &mut Conn,
+    actor: Actor,
+    action: &str,
+    drop: &Drop,
+    more: Value,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let entry = Entry {
+        actor,
+        action,
+        subject_kind: "drop",
+        subject_id: drop.id.to_string(),
+        reason: None,
+        detail: json!({ "code": drop.code, "version": drop.version, "more": more }),
+    };
+    audit::record(conn, now, entry).await
+}
+
+/// Makes F-codes: their units leave the drop's pool and stock now, so that each is a promise that can be kept.
+///
+/// # Errors
+/// `not_found`, `closed`, `invalid_field`, `stock_not_free` where fewer units are free, `idempotency_key_reused`,
+/// `request_in_progress`.
+pub async fn issue(
+    app: &App,
+    actor: Actor,
+    id: DropId,
+    new: &NewFCodes,
+    request: &Request,
+) -> Result<Vec<FCode>> {
+    let now = app.clock.now();
+    let guests = guests(new)?;
+    let expires_at = match new.expires_at {
+        Some(at) => fields::ahead("expires_at", at, now)?,
+        None => now + F_CODE_LASTS,
+    };
+    db::transaction(&app.pool, async |conn| {
+        // The resource of a batch is its first code's id; the others share its moment.
+        let batch = FCodeId::new();
+        if let Claim::Repeat(earlier) = idempotency::claim(conn, request, 201, batch.0, now).await? {
+            return model::batch_of(conn, FCodeId(earlier)).await;
+        }
+        let (drop, article) = for_codes(conn, id, new.variant, now).await?;
+        let units = i64::try_from(guests.len()).map_err(AppError::internal)?;
+        let cause = format!("f_codes:{batch}");
+        set_aside(conn, actor, &drop, &article, units, &cause, now).await?;
+        let codes: Vec<_> = guests
+            .iter()
+            .enumerate()
+            .map(|(index, email_key)| FCode {
+                id: if index == 0 { batch } else { FCodeId::new() },
+                drop: id,
+                variant: new.variant,
+                code: code_from(rand::random()),
+                pool: PoolId::new(),
+                email_key: email_key.clone(),
+                expires_at,
+                ended_at: None,
+                created_at: now,
+                held: 0,
+                taken: 0,
+            })
+            .collect();
+        model::insert_f_codes(conn, &codes).await?;
+        record(conn, actor, "f_codes.issue", &drop, json!({ "quantity": units }), now).await?;
+        Ok(codes)
+    })
+    .await
+}
+
+/// Whom each code is bound to, or none.
+fn guests(new: &NewFCodes) -> Result<Vec<Option<String>>> {
+    match (new.quantity, &new.emails) {
+        (Some(quantity), None) => {
+            let quantity = fields::within("quantity", quantity, 1, F_CODES_MAX)?;
+            Ok(vec![None; usize::try_from(quantity).map_err(AppError::internal)?])
+        }
+        (None, Some(emails)) if (1..=1_000).contains(&emails.len()) => {
+            let mut keys = Vec::with_capacity(emails.len());
+            for (index, typed) in emails.iter().enumerate() {
+                let email: Email = typed.parse().map_err(|_| {
+                    Code::InvalidField.at(format!("emails[{index}]"), "expected an e-mail address")
+                })?;
+                keys.push(Some(email.key()));
+            }
+            keys.sort();
+            keys.dedup();
+            Ok(keys)
+        }
+        (None, Some(_)) => Err(Code::InvalidField.at("emails", "expected 1 to 1000")),
+        _ => Err(Code::InvalidField.at("quantity", "expected either quantity or emails")),
+    }
+}
+
+async fn for_codes(
+    conn: &mut Conn,
+    id: DropId,
+    variant: VariantId,
+    now: DateTime<Utc>,
+) -> Result<(Drop, Article)> {
+    let drop = model::load(conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    if rules::state(&drop, now) == rules::DropState::Closed {
+        return Err(Code::Closed.error());
+    }
+    let article = products::articles(conn, &[variant]).await?.pop();
+    let article = article.filter(|article| drop.item(article.id).is_some());
+    Ok((drop, article.ok_or_else(|| Code::UnknownArticle.at("variant", "the drop doesn't sell it"))?))
+}
+
+/// Every pool that a unit of the article takes from, with how many of each: its stock and its parts', and the variant of
+/// each, for the ledger.
+fn pools_of(article: &Article) -> Vec<(Option<VariantId>, PoolId, i64)> {
+    let is_stock = !article.is_bundle() && article.is_shipped();
+    let own = article.pool.map(|pool| (is_stock.then_some(article.id), pool, 1));
+    let of_parts = article.parts.iter().filter_map(|part| {
+        let is_stock = part.kind == crate::shop::products::model::ProductKind::Goods;
+        Some((is_stock.then_some(part.variant), part.pool?, i64::from(part.quantity)))
+    });
+    own.into_iter().chain(of_parts).collect()
+}
+
+/// Moves units out of the drop and out of stock; negative units move them back.
+async fn set_aside(
+    conn: &mut Conn,
+    actor: Actor,
+    drop: &Drop,
+    article: &Article,
+    units: i64,
+    cause: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let item = drop.item(article.id).ok_or(Code::UnknownDrop)?;
+    let sources = pools_of(article);
+    let all: Vec<_> = sources.iter().map(|(_, pool, _)| *pool).chain([item.pool]).collect();
+    let left: HashMap<PoolId, i64> =
+        claims::lock(conn, &all).await?.iter().map(|pool| (pool.id, pool.left())).collect();
+    let free = left.get(&item.pool).copied().unwrap_or(0);
+    if free < units {
+        return Err(Code::StockNotFree.because(format!("{free} of the drop are free.")));
+    }
+    resize(conn, item.pool, -units).await?;
+    for (variant, pool, of_one) in sources {
+        let quantity = -(units * of_one);
+        match variant {
+            Some(variant_id) => {
+                let reason = if units > 0 { Reason::SetAside } else { Reason::ReturnedToSale };
+                let entry = Move {
+                    id: MoveId::new(),
+                    variant_id,
+                    quantity,
+                    reason,
+                    note: None,
+                    cause: format!("{cause}:{variant_id}"),
+                    moved_by: actor.kind().to_owned(),
+                    moved_at: now,
+                };
+                take_place(conn, pool, &entry).await?;
+            }
+            None if left.get(&pool).copied().unwrap_or(0) + quantity < 0 => {
+                return Err(Code::StockNotFree.error());
+            }
+            None => resize(conn, pool, quantity).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn resize(conn: &mut Conn, pool: PoolId, by: i64) -> Result<()> {
+    diesel::update(pools::table.find(pool))
+        .set(pools::capacity.eq(pools::capacity + by))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Codes whose time is over give their units back: the job `end_f_codes`. A code in an unpaid order waits for its end.
+///
+/// # Errors
+/// The database's.
+pub async fn end_expired(app: &App) -> Result<Outcome> {
+    let now = app.clock.now();
+    loop {
+        let ended = db::transaction(&app.pool, async |conn| {
+            let due = model::expired_f_codes(conn, now, 200).await?;
+            let ids: Vec<_> = due.iter().map(|code| code.pool).collect();
+            let locked: HashMap<PoolId, claims::Pool> =
+                claims::lock(conn, &ids).await?.into_iter().map(|pool| (pool.id, pool)).collect();
+            let mut ended = Vec::new();
+            for code in due {
+                let Some(pool) = locked.get(&code.pool).filter(|pool| pool.held == 0) else { continue };
+                if pool.left() > 0 {
+                    resize(conn, pool.id, -1).await?;
+                    give_back(conn, &code, now).await?;
+                }
+                ended.push(code.id);
+            }
+            model::end_f_codes(conn, &ended, now).await?;
+            Ok(ended.len())
+        })
+        .await?;
+        if ended == 0 {
+            return Ok(Outcome::Done);
+        }
+    }
+}
+
+async fn give_back(conn: &mut Conn, code: &FCode, now: DateTime<Utc>) -> Result<()> {
+    let drop = model::load(conn, &[code.drop]).await?.pop();
+    let article = products::articles(conn, &[code.variant]).await?.pop();
+    let (Some(drop), Some(article)) = (drop, article) else {
+        return Err(AppError::internal("an F-code of nothing"));
+    };
+    set_aside(conn, Actor::System, &drop, &article, -1, &format!("f_code:{}", code.id), now).await
+}
+
+/// What a line had goes back on sale: its units no longer count for the cap, and an F-code is good again or, past its time,
+/// gives its unit back.
+///
+/// # Errors
+/// The database's.
+pub async fn take_back(conn: &mut Conn, line: &LineRow, now: DateTime<Utc>) -> Result<()> {
+    model::release_purchase(conn, line.id, now).await?;
+    if let Some(code) = line.f_code_id {
+        model::reopen_f_code(conn, code).await?;
+    }
+    Ok(())
+}
+
+/// An order whose hold had ended is honoured after all: its units of capped drops count again, if the cap allows. Its
+/// pools are locked.
+///
+/// # Errors
+/// The database's.
+pub async fn renew(conn: &mut Conn, order: &OrderRow) -> Result<bool> {
+    let mine = model::purchases_of(conn, order.id).await?;
+    if mine.is_empty() {
+        return Ok(true);
+    }
+    let ids: Vec<_> = mine.iter().map(|(drop, ..)| *drop).collect();
+    let drops = model::load(conn, &ids).await?;
+    let person = accounts::load_buyer(conn, order.account_id).await.ok().and_then(|buyer| buyer.person_key);
+    let people: Vec<_> = person.into_iter().collect();
+    let others = model::purchases(conn, &ids, &[order.account_id], &people).await?;
+    let fits =
+        drops.iter().filter_map(|drop| Some((drop.id, i64::from(drop.cap_per_person?)))).all(|(id, cap)| {
+            let units = |rows: &[(DropId, i64)]| -> i64 {
+                rows.iter().filter(|(drop, _)| *drop == id).map(|(_, units)| units).sum()
+            };
+            let others: Vec<_> = others.iter().map(|(drop, _, _, units)| (*drop, *units)).collect();
+            units(&mine) + units(&others) <= cap
+        });
+    if fits {
+        model::renew_purchases(conn, order.id).await?;
+    }
+    Ok(fits)
+}

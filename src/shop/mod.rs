@@ -1,0 +1,21 @@
+//! The shop: goods, digital goods and bundles, their stock, drops, and the way to the door.
+
+pub mod audience;
+pub mod drops;
+pub mod products;
+pub mod rights;
+pub mod shipping;
+pub mod stock;
+
+use actix_web::web;
+
+/// Mounts the rooms of this wing.
+pub fn configure(config: &mut web::ServiceConfig) {
+    products::routes::configure(config);
+    products::admin_routes::configure(config);
+    stock::routes::configure(config);
+    drops::routes::configure(config);
+    drops::admin_routes::configure(config);
+    shipping::routes::configure(config);
+    rights::routes::configure(config);
+}

@@ -1,0 +1,8 @@
+//! Products: goods and digital goods in variants, bundles of them, and what they cost whom.
+
+pub mod admin_routes;
+pub mod dto;
+pub mod model;
+pub mod routes;
+pub mod rules;
+pub mod service;

@@ -1,0 +1,86 @@
+//! `/v1/products`: what everybody may look at, with the prices and refusals of the one who looks.
+
+use actix_web::http::header::ACCEPT_LANGUAGE;
+use actix_web::{HttpRequest, HttpResponse, get, web};
+
+use super::dto::ProductView;
+use super::{model, rules, service};
+use crate::app::App;
+use crate::checkout::orders::facts::visitor_of;
+use crate::db::page::{List, PageQuery};
+use crate::db::{self, Conn};
+use crate::error::{Code, Result};
+use crate::http::auth::MaybeCaller;
+use crate::http::problem::Problem;
+use crate::membership::memberships::model::open_of;
+use crate::shop::audience::{Ranks, Visitor};
+use crate::types::locale::Locale;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list, show))]
+pub struct Api;
+
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.service(list).service(show);
+}
+
+/// Who looks, for the rules of the shop.
+///
+/// # Errors
+/// The database's.
+pub async fn visitor(app: &App, conn: &mut Conn, caller: MaybeCaller) -> Result<(Visitor, Ranks)> {
+    let ranks = model::ranks(conn).await?;
+    let Some(caller) = caller.0 else { return Ok((Visitor::default(), ranks)) };
+    let membership = open_of(conn, &[caller.account]).await?.pop();
+    Ok((visitor_of(membership.as_ref(), &ranks, app.clock.now()), ranks))
+}
+
+/// The language that a request asks for.
+pub fn locale_of(request: &HttpRequest) -> Locale {
+    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Locale::from_accept_language(header.unwrap_or_default())
+}
+
+/// Products, newest first, with your prices
+#[utoipa::path(tag = "products", params(PageQuery), responses((status = 200, body = List<ProductView>)))]
+#[get("/v1/products")]
+async fn list(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: MaybeCaller,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse> {
+    let (page, now) = (query.page()?, app.clock.now());
+    let mut conn = db::connect(&app.pool).await?;
+    let (visitor, ranks) = visitor(&app, &mut conn, caller).await?;
+    let products = List::cut(model::list(&mut conn, false, page).await?, page, |product| product.id.0);
+    let shown = products.data.into_iter().filter(|product| rules::is_shown(product, visitor, &ranks, now));
+    let wholes = service::whole(&mut conn, shown.collect()).await?;
+    let locale = locale_of(&request);
+    let view = |whole| ProductView::new(whole, visitor, &ranks, locale, now);
+    let data: Vec<_> = wholes.iter().map(view).collect();
+    Ok(HttpResponse::Ok().json(List { data, next_cursor: products.next_cursor }))
+}
+
+/// A product, by id or slug
+#[utoipa::path(
+    tag = "products",
+    params(("id" = String, Path, description = "id or slug")),
+    responses((status = 200, body = ProductView), (status = 404, body = Problem, description = "not_found"))
+)]
+#[get("/v1/products/{id}")]
+async fn show(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: MaybeCaller,
+    path: web::Path<String>,
+) -> Result<HttpResponse> {
+    let now = app.clock.now();
+    let mut conn = db::connect(&app.pool).await?;
+    let (visitor, ranks) = visitor(&app, &mut conn, caller).await?;
+    let product = model::find(&mut conn, &path).await?;
+    let product = product.filter(|product| rules::is_shown(product, visitor, &ranks, now));
+    let whole = service::whole(&mut conn, vec![product.ok_or(Code::NotFound)?]).await?.pop();
+    let whole = whole.ok_or(Code::NotFound)?;
+    Ok(HttpResponse::Ok().json(ProductView::new(&whole, visitor, &ranks, locale_of(&request), now)))
+}

@@ -1,0 +1,6 @@
+//! Shipping: methods and what they cost, parcels that went out.
+
+pub mod model;
+pub mod routes;
+pub mod rules;
+pub mod service;
