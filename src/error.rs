@@ -109,7 +109,7 @@ codes! {
     MembershipNotOpen 409 "membership_not_open" "The membership is over.";
     QuotaBelowClaims 409 "quota_below_claims" "More places are held or taken than that.";
     InUse 409 "in_use" "It is in use.";
-    OrderPending 409 "order_pending" "An order still waits for payment. Pay or cancel it, or send `forfeit: true` to give it up.";
+    OrderPending 409 "order_pending" "An order still waits for payment, or goods for their parcel. Wait or cancel it, or send `forfeit: true` to give it up.";
     MembershipRunning 409 "membership_running" "A membership still runs. Send `forfeit: true` to give it up.";
     LastOwner 409 "last_owner" "The shop needs an owner: this is the last one.";
     MailQueued 409 "mail_queued" "The mail is waiting to be sent already.";

@@ -499,6 +499,7 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+        search_terms -> Array<Text>,
     }
 }
 

@@ -210,6 +210,8 @@ pub async fn advance_clock_with(app: &App, by: TimeDelta, outside: &Outside<'_>)
     queue_due(app, &mut conn).await?;
     drop(conn);
     settle(app, outside).await?;
+    // Keys may have changed with the time: who signs in now gets a token of one that lasts.
+    app.on_pulse(&mut *db::connect(&app.pool).await?).await?;
     Ok(app.clock.now())
 }
 

@@ -604,6 +604,70 @@ async fn what_no_order_of_goods_can_be_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn products_are_found_by_words_and_by_two_characters() {
+    let mall = Mall::open().await;
+    for (slug, zh, category, tag) in [
+        ("book-box", "罗辑思维书盒", "books", "2014"),
+        ("kiwis", "柳桃奇异果", "fruit", "2014"),
+        ("mooncakes", "真爱特供月饼", "cakes", "gift"),
+    ] {
+        let variants = json!([{ "sku": format!("SKU-{slug}"), "price": yuan(1) }]);
+        let more = json!({ "names": { "zh-CN": zh, "en": slug }, "category": category, "tags": [tag] });
+        mall.product(slug, "goods", variants, more).await;
+    }
+    let found = async |query: &str| {
+        let answer = mall.shop.app.get(&format!("/v1/products?{query}")).send().await.ok(200);
+        let data = answer["data"].as_array().unwrap().clone();
+        data.iter().map(|product| product["slug"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("q=%E4%B9%A6%E7%9B%92").await, ["book-box"]);
+    assert_eq!(found("q=%E6%9C%88%E9%A5%BC").await, ["mooncakes"]);
+    assert_eq!(found("q=KIW").await, ["kiwis"]);
+    assert_eq!(found("q=sku+book").await, ["book-box"]);
+    assert_eq!(found("q=pear").await, [""; 0]);
+    assert_eq!(found("tag=2014").await, ["kiwis", "book-box"]);
+    assert_eq!(found("tag=2014&category=books&kind=goods").await, ["book-box"]);
+    let empty = mall.shop.app.get("/v1/products?q=%2C").send().await;
+    assert_eq!(empty.refused(422, "invalid_field")["errors"][0]["field"], "q");
+    // A new name is found, the old one no longer.
+    let kiwis = mall.shop.app.get("/v1/products/kiwis").send().await.ok(200);
+    let path = format!("/v1/admin/products/{}", kiwis["id"].as_str().unwrap());
+    let request = mall.shop.app.patch(&path).bearer(&mall.owner.token).header("If-Match", "\"v1\"");
+    request.json(&json!({ "names": { "zh-CN": "橙子", "en": "Oranges" } })).send().await.ok(200);
+    assert_eq!(
+        (found("q=oran").await, found("q=%E5%A5%87%E5%BC%82").await),
+        (vec!["kiwis".to_owned()], vec![])
+    );
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_waits_for_his_parcel_or_gives_it_up_and_his_address_goes() {
+    let mall = Mall::open().await;
+    let tea = mall.goods("TEA", 90, 10).await;
+    let drop = mall.drop(&tea, 5, json!({ "cap_per_person": 1 })).await;
+    let person = mall.shop.app.member("a@b.test").await;
+    let order = mall.buy(&person, "k", json!([{ "variant": tea, "drop": drop["id"] }])).await;
+    assert_eq!(order["state"], "paid");
+    let export = mall.shop.app.get("/v1/me/export").bearer(&person.token).send().await.ok(200);
+    assert_eq!(export["orders"][0]["ship_to"]["city"], "北京");
+    assert_eq!(export["drop_purchases"].as_array().unwrap().len(), 1);
+    let leave = |forfeit: bool| {
+        let body = json!({ "password": crate::support::people::PASSWORD, "forfeit": forfeit });
+        mall.shop.app.delete("/v1/me").bearer(&person.token).json(&body).send()
+    };
+    leave(false).await.refused(409, "order_pending");
+    leave(true).await.ok(204);
+    let path = format!("/v1/admin/orders/{}", order["id"].as_str().unwrap());
+    let kept = mall.shop.app.get(&path).bearer(&mall.owner.token).send().await.ok(200);
+    assert_eq!((&kept["ship_to"]["city"], &kept["ship_to"]["country"]), (&json!(""), &json!("CN")));
+    let analyst = mall.shop.app.operator(Role::Analyst).await;
+    let masked = mall.shop.app.get(&path).bearer(&analyst.token).send().await.ok(200);
+    assert_eq!(masked["ship_to"], Value::Null);
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_no_product_or_drop_can_be_is_refused_by_field() {
     let mall = Mall::open().await;
     let tea = mall.goods("TEA", 90, 1).await;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{
-    account_tokens, accounts, drive_applications, drive_invitations, mails, orders, refresh_tokens,
-    series_places, sessions,
+    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, mails, order_lines,
+    orders, refresh_tokens, series_places, sessions,
 };
 use crate::types::id::AccountId;
 
@@ -35,6 +35,12 @@ SELECT jsonb_build_object(
     FROM drive_invitations t JOIN accounts a ON a.email_key = t.email_key WHERE a.id = $1),
   'series_places', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM series_places t WHERE account_id = $1),
+  'drop_purchases', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
+    FROM drop_purchases t WHERE account_id = $1),
+  'rights', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM rights t WHERE account_id = $1),
+  'shipments', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM shipments t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'orders', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM orders t WHERE account_id = $1),
   'order_lines', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.order_id, t.position), '[]')
@@ -78,6 +84,20 @@ pub async fn pending_orders(conn: &mut Conn, account: AccountId) -> Result<Vec<c
         .await?)
 }
 
+/// Is a parcel still to come: goods that were paid, not sent and not refunded?
+///
+/// # Errors
+/// The database's.
+pub async fn has_parcels_to_come(conn: &mut Conn, account: AccountId) -> Result<bool> {
+    let unsent = order_lines::table
+        .inner_join(orders::table)
+        .filter(orders::account_id.eq(account))
+        .filter(orders::state.eq_any(["paid", "partly_refunded"]))
+        .filter(order_lines::fulfilled_at.is_null())
+        .filter(order_lines::refunded_minor.lt(order_lines::total_minor));
+    Ok(diesel::select(diesel::dsl::exists(unsent)).get_result(conn).await?)
+}
+
 /// Takes away whatever tells who an account was. What the shop must keep (orders, ledgers, the member number) stays, and
 /// belongs to nobody who could be named.
 ///
@@ -98,12 +118,17 @@ pub async fn anonymise(
         .set(orders::email.eq(""))
         .execute(conn)
         .await?;
+    forget_addresses(conn, account).await?;
     diesel::update(mails::table.filter(mails::account_id.eq(account)))
         .set(mails::to_address.eq(""))
         .execute(conn)
         .await?;
     diesel::update(series_places::table.filter(series_places::account_id.eq(account)))
         .set(series_places::person_key.eq(&nobody))
+        .execute(conn)
+        .await?;
+    diesel::update(drop_purchases::table.filter(drop_purchases::account_id.eq(account)))
+        .set(drop_purchases::person_key.eq(&nobody))
         .execute(conn)
         .await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
@@ -116,6 +141,18 @@ pub async fn anonymise(
         .set(drive_invitations::email_key.eq(&nobody))
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Of where parcels went the country stays: it is part of what was sold.
+async fn forget_addresses(conn: &mut Conn, account: AccountId) -> Result<()> {
+    diesel::sql_query(
+        "UPDATE orders SET ship_to = jsonb_build_object('name', '', 'phone', '', 'city', '', 'line1', '', \
+         'country', ship_to -> 'country') WHERE account_id = $1 AND ship_to IS NOT NULL",
+    )
+    .bind::<SqlUuid, _>(account)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -83,6 +83,9 @@ async fn erase_on(
         Forfeit::Nothing if has_running_term(conn, account, now).await? => {
             return Err(Code::MembershipRunning.error());
         }
+        Forfeit::Nothing if model::has_parcels_to_come(conn, account).await? => {
+            return Err(Code::OrderPending.error());
+        }
         Forfeit::Nothing => {}
         Forfeit::Everything => {
             memberships::service::revoke(conn, account, now).await?;

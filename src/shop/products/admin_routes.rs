@@ -4,7 +4,8 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 
 use super::dto::{AdminProductView, NewPrice, NewProduct, PriceView, ProductChange, Whole};
-use super::{model, service};
+use super::model::{self, Filter};
+use super::service;
 use crate::app::App;
 use crate::db;
 use crate::db::page::{List, PageQuery};
@@ -77,7 +78,11 @@ async fn list(
 ) -> Result<HttpResponse> {
     let page = query.page()?;
     let mut conn = db::connect(&app.pool).await?;
-    let products = List::cut(model::list(&mut conn, true, page).await?, page, |product| product.id.0);
+    let products = List::cut(
+        model::list(&mut conn, Filter { with_archived: true, ..Filter::default() }, page).await?,
+        page,
+        |product| product.id.0,
+    );
     let data = service::whole(&mut conn, products.data).await?;
     let data: Vec<_> = data.into_iter().map(AdminProductView::from).collect();
     Ok(HttpResponse::Ok().json(List { data, next_cursor: products.next_cursor }))

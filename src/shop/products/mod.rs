@@ -5,4 +5,5 @@ pub mod dto;
 pub mod model;
 pub mod routes;
 pub mod rules;
+pub mod search;
 pub mod service;

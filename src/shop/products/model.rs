@@ -352,19 +352,42 @@ pub async fn ranks(conn: &mut Conn) -> Result<Ranks> {
     Ok(Ranks::new(rows))
 }
 
-/// A page of products that aren't archived (or of all), newest first.
+/// What a list of products is filtered by.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub with_archived: bool,
+    /// All of these are terms of the product (see `search.rs`).
+    pub terms: Vec<String>,
+    pub category: Option<String>,
+    pub tag: Option<String>,
+    pub kind: Option<ProductKind>,
+}
+
+/// A page of products, newest first.
 ///
 /// # Errors
 /// The database's.
-pub async fn list(conn: &mut Conn, with_archived: bool, page: Page) -> Result<Vec<Product>> {
+pub async fn list(conn: &mut Conn, filter: Filter, page: Page) -> Result<Vec<Product>> {
     let mut query = products::table
         .filter(products::id.lt(ProductId(page.before)))
         .order(products::id.desc())
         .limit(page.fetch())
         .select(ProductRow::as_select())
         .into_boxed();
-    if !with_archived {
+    if !filter.with_archived {
         query = query.filter(products::archived_at.is_null());
+    }
+    if !filter.terms.is_empty() {
+        query = query.filter(products::search_terms.contains(filter.terms));
+    }
+    if let Some(category) = filter.category {
+        query = query.filter(products::category.eq(category));
+    }
+    if let Some(tag) = filter.tag {
+        query = query.filter(products::tags.contains(vec![tag]));
+    }
+    if let Some(kind) = filter.kind {
+        query = query.filter(products::kind.eq(kind));
     }
     let rows: Vec<ProductRow> = query.load(conn).await?;
     rows.into_iter().map(Product::try_from).collect()
@@ -382,6 +405,15 @@ pub async fn find(conn: &mut Conn, id_or_slug: &str) -> Result<Option<Product>> 
     };
     let row: Option<ProductRow> = query.first(conn).await.optional()?;
     row.map(Product::try_from).transpose()
+}
+
+/// Writes what a product is found by.
+///
+/// # Errors
+/// The database's.
+pub async fn store_terms(conn: &mut Conn, id: ProductId, terms: &[String]) -> Result<()> {
+    diesel::update(products::table.find(id)).set(products::search_terms.eq(terms)).execute(conn).await?;
+    Ok(())
 }
 
 /// Locks a product that is to be changed, until the transaction ends.

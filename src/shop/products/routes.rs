@@ -3,8 +3,11 @@
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 
+use serde::Deserialize;
+
 use super::dto::ProductView;
-use super::{model, rules, service};
+use super::model::{self, Filter, ProductKind};
+use super::{rules, search, service};
 use crate::app::App;
 use crate::checkout::orders::facts::visitor_of;
 use crate::db::page::{List, PageQuery};
@@ -41,19 +44,50 @@ pub fn locale_of(request: &HttpRequest) -> Locale {
     Locale::from_accept_language(header.unwrap_or_default())
 }
 
+/// Which products.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProductQuery {
+    /// Words, each found by its beginning; of Chinese any two neighbouring characters.
+    pub q: Option<String>,
+    pub category: Option<String>,
+    pub tag: Option<String>,
+    pub kind: Option<ProductKind>,
+}
+
+impl ProductQuery {
+    fn filter(self) -> Result<Filter> {
+        let terms = self.q.as_deref().map(search::query_terms).unwrap_or_default();
+        if self.q.is_some() && terms.is_empty() {
+            return Err(Code::InvalidField.at("q", "expected a word"));
+        }
+        let Self { category, tag, kind, .. } = self;
+        Ok(Filter { with_archived: false, terms, category, tag, kind })
+    }
+}
+
 /// Products, newest first, with your prices
-#[utoipa::path(tag = "products", params(PageQuery), responses((status = 200, body = List<ProductView>)))]
+#[utoipa::path(
+    tag = "products",
+    params(PageQuery, ProductQuery),
+    responses(
+        (status = 200, body = List<ProductView>),
+        (status = 422, body = Problem, description = "invalid_field"),
+    )
+)]
 #[get("/v1/products")]
 async fn list(
     app: web::Data<App>,
     request: HttpRequest,
     caller: MaybeCaller,
     query: web::Query<PageQuery>,
+    asked: web::Query<ProductQuery>,
 ) -> Result<HttpResponse> {
     let (page, now) = (query.page()?, app.clock.now());
+    let filter = asked.into_inner().filter()?;
     let mut conn = db::connect(&app.pool).await?;
     let (visitor, ranks) = visitor(&app, &mut conn, caller).await?;
-    let products = List::cut(model::list(&mut conn, false, page).await?, page, |product| product.id.0);
+    let products = List::cut(model::list(&mut conn, filter, page).await?, page, |product| product.id.0);
     let shown = products.data.into_iter().filter(|product| rules::is_shown(product, visitor, &ranks, now));
     let wholes = service::whole(&mut conn, shown.collect()).await?;
     let locale = locale_of(&request);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::dto::{NewPrice, NewProduct, NewVariantBody, ProductChange, Whole};
 use super::model::{self, Article, NewVariant, Price, Product, ProductKind, VariantChange};
+use super::search;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::checkout::claims;
@@ -157,13 +158,24 @@ pub async fn create(app: &App, actor: Actor, new: &NewProduct) -> Result<Whole> 
             add(conn, &app.settings.currency, &product, index, body, now).await?;
         }
         record(conn, actor, "product.create", &product, now).await?;
-        the_whole(conn, product).await
+        found(conn, product).await
     })
     .await
 }
 
 async fn the_whole(conn: &mut Conn, product: Product) -> Result<Whole> {
     whole(conn, vec![product]).await?.pop().ok_or_else(|| Code::NotFound.error())
+}
+
+/// Writes what the product is found by now.
+async fn found(conn: &mut Conn, product: Product) -> Result<Whole> {
+    let whole = the_whole(conn, product).await?;
+    let product = &whole.product;
+    let texts = [&product.slug, &product.names.zh, &product.names.en, &product.about.zh, &product.about.en];
+    let skus = whole.articles.iter().map(|article| &article.sku);
+    let terms = texts.into_iter().chain(&product.tags).chain(skus).map(String::as_str);
+    model::store_terms(conn, product.id, &search::terms(terms)).await?;
+    Ok(whole)
 }
 
 async fn add(
@@ -288,7 +300,7 @@ pub async fn change(
         in_order(&product)?;
         model::store(conn, &product).await?;
         record(conn, actor, "product.change", &product, now).await?;
-        the_whole(conn, product).await
+        found(conn, product).await
     })
     .await
 }
