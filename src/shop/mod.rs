@@ -4,6 +4,7 @@ pub mod audience;
 pub mod drops;
 pub mod products;
 pub mod rights;
+pub mod seed;
 pub mod shipping;
 pub mod stock;
 

@@ -232,6 +232,49 @@ async fn the_page_leads_from_sign_up_to_member_number() {
 }
 
 #[tokio::test]
+async fn the_mall_sells_its_box_to_diehard_members_first() {
+    let folder = Folder::new("demo-mall");
+    let demo = Running::demo(&folder).await;
+    let (_, product) = demo.get("/v1/products/book-box-2014").await;
+    let (_, drop) = demo.get("/v1/drops/book-box-2014").await;
+    let (_, methods) = demo.get("/v1/shipping-methods?country=cn").await;
+    assert_eq!(product["variants"][0]["available"], 8_000);
+    assert_eq!(drop["items"][0]["remaining"], 8_000);
+    let address = json!({ "name": "罗小姐", "phone": "1", "country": "CN", "city": "北京", "line1": "1" });
+    let body = json!({
+        "lines": [{ "bundle": product["variants"][0]["bundle"], "drop": drop["id"] }],
+        "shipping": { "method": methods["data"][0]["id"], "address": address },
+        "success_url": format!("{}/", demo.url), "cancel_url": format!("{}/", demo.url),
+    });
+    let order = async |email: &str| {
+        let token = demo.sign_in(email, "kindred-demo").await;
+        let request = demo.client.post(format!("{}/v1/orders?wait=payment", demo.url)).bearer_auth(&token);
+        let (status, order) = demo.call(request.header("Idempotency-Key", email).json(&body)).await;
+        (status, order, token)
+    };
+    for (email, code) in [("visitor@demo.test", "members_only"), ("regular@demo.test", "not_open")] {
+        assert_eq!(order(email).await.1["code"], code);
+    }
+    let (status, placed, token) = order("diehard@demo.test").await;
+    assert_eq!((status, &placed["totals"]["due"]["amount"]), (201, &json!(49_900)));
+    demo.pay(placed["payment"]["url"].as_str().unwrap(), "pay").await;
+    let path = format!("/v1/orders/{}", placed["id"].as_str().unwrap());
+    assert_eq!(demo.get_as(&token, &format!("{path}?wait=settled")).await.1["state"], "paid");
+    let owner = demo.sign_in("owner@demo.test", "kindred-demo").await;
+    let parcel =
+        demo.client.post(format!("{}/v1/admin{}/shipments", demo.url, &path[3..])).bearer_auth(&owner);
+    let parcel = parcel.header("Idempotency-Key", "parcel").json(&json!({ "carrier": "顺丰" }));
+    assert_eq!(demo.call(parcel).await.0, 201);
+    assert_eq!(demo.get_as(&token, &path).await.1["state"], "fulfilled");
+    demo.advance("P1D").await;
+    assert_eq!(order("regular@demo.test").await.0, 201);
+    let (worked, said, wrong) = output(folder.command(&["check"])).await;
+    assert!(worked, "{said}{wrong}");
+    demo.end("TERM").await;
+    folder.no_server_runs();
+}
+
+#[tokio::test]
 async fn it_finds_its_data_again_and_time_can_be_moved() {
     let folder = Folder::new("demo-again");
     let demo = Running::demo(&folder).await;

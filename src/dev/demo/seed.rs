@@ -1,4 +1,4 @@
-//! The demo's data: Luoji's first drive, an operator, and three people of whom two are members.
+//! The demo's data: Luoji's first drive and his mall, an operator, and three people of whom two are members.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -16,6 +16,7 @@ use crate::people::accounts::model::find_by_email;
 use crate::people::accounts::service::{NewSeed, seed_all};
 use crate::people::operators::rules::Role;
 use crate::schema::{drives, member_numbers, plans, tiers};
+use crate::shop::seed::mall;
 use crate::types::email::Email;
 use crate::types::id::{AccountId, PlanId};
 use crate::types::locale::Locale;
@@ -62,7 +63,7 @@ pub async fn write(conn: &mut Conn, password_hash: &str, now: DateTime<Utc>) -> 
     seed_all(conn, &seeds, now).await?;
     luoji(conn, now).await?;
     diesel::update(drives::table).set(drives::closes_at.eq(now + OPEN_FOR)).execute(conn).await?;
-    Ok(())
+    mall(conn, now).await
 }
 
 /// Makes members of those who are to be members, as an operator does; who has been one stays as he is.

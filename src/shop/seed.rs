@@ -1,0 +1,217 @@
+//! Demo data: the book box of June 2014 (8,000 sets at 499 yuan: six books, a notebook, a tin of tea), the kiwis (10,000
+//! boxes), and a course without a parcel. The box is sold in a drop to diehard members a day before all others, the kiwis
+//! in a flash sale, two boxes a person. Prices of kiwis and course, weights and the shipping fee are ours.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kindred_stripe::Method;
+use serde_json::json;
+
+use super::audience::Audience;
+use super::drops::model::{self as drops, AudienceOf, Drop, Item};
+use super::products::model::{self as products, NewVariant, Product, ProductKind};
+use super::products::search;
+use super::shipping::model::{self as shipping, ShippingMethod};
+use super::stock::model::{self as stock, Move, Reason};
+use crate::db::Conn;
+use crate::error::Result;
+use crate::types::id::{AudienceId, DropId, MoveId, PoolId, ProductId, ShippingMethodId, VariantId};
+use crate::types::locale::Names;
+
+const BOXES: i64 = 8_000;
+const KIWIS: i64 = 10_000;
+
+struct Thing {
+    slug: &'static str,
+    sku: &'static str,
+    kind: ProductKind,
+    names: (&'static str, &'static str),
+    price_minor: i64,
+    weight_grams: i32,
+    buys: Audience,
+    /// What comes into stock.
+    stock: i64,
+    /// Sold by itself.
+    open_sale: bool,
+    parts: Vec<(VariantId, i32)>,
+}
+
+/// Writes the mall. Call it once, in a transaction, after the tiers.
+///
+/// # Errors
+/// The database's.
+pub async fn mall(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
+    shipping::insert(conn, &express(now)).await?;
+    let mut parts = Vec::new();
+    for (slug, sku, names, price_minor, weight_grams, of_box) in [
+        ("reading-book", "BOOK", ("选书一册", "A chosen book"), 3_900, 400, 6),
+        ("notebook", "NOTEBOOK", ("笔记本", "A notebook"), 5_900, 300, 1),
+        ("tea", "TEA", ("一罐茶", "A tin of tea"), 9_900, 250, 1),
+    ] {
+        let thing = Thing {
+            slug,
+            sku,
+            kind: ProductKind::Goods,
+            names,
+            price_minor,
+            weight_grams,
+            buys: Audience::Everyone,
+            stock: BOXES * of_box,
+            open_sale: false,
+            parts: Vec::new(),
+        };
+        parts.push((put(conn, &thing, now).await?, i32::try_from(of_box).unwrap_or(1)));
+    }
+    let book_box = Thing {
+        slug: "book-box-2014",
+        sku: "BOX-2014",
+        kind: ProductKind::Bundle,
+        names: ("罗辑思维 2014 年六月书盒", "The book box of June 2014"),
+        price_minor: 49_900,
+        weight_grams: 300,
+        buys: Audience::Members,
+        stock: 0,
+        open_sale: false,
+        parts,
+    };
+    let book_box = put(conn, &book_box, now).await?;
+    let kiwis = Thing {
+        slug: "liutao-kiwis",
+        sku: "KIWI",
+        kind: ProductKind::Goods,
+        names: ("柳桃(奇异果)一箱", "A box of Liutao kiwis"),
+        price_minor: 9_900,
+        weight_grams: 2_500,
+        buys: Audience::Everyone,
+        stock: KIWIS,
+        open_sale: false,
+        parts: Vec::new(),
+    };
+    let kiwis = put(conn, &kiwis, now).await?;
+    let course = Thing {
+        slug: "ppt-course",
+        sku: "COURSE-PPT",
+        kind: ProductKind::Digital,
+        names: ("秋叶 PPT 线上课", "An online course on slides"),
+        price_minor: 9_900,
+        weight_grams: 0,
+        buys: Audience::Everyone,
+        stock: 0,
+        open_sale: true,
+        parts: Vec::new(),
+    };
+    put(conn, &course, now).await?;
+    let later = now + TimeDelta::days(1);
+    let audiences = [(Audience::Tier { at_least: "diehard".to_owned() }, now), (Audience::Members, later)];
+    let sold = (book_box, BOXES);
+    let names = Names::new("2014 年六月书盒", "The book box of June 2014");
+    let book_box = drop("book-box-2014", names, sold, later, None, &audiences);
+    drops::insert(conn, &Drop { created_at: now, ..book_box }).await?;
+    let names = Names::new("柳桃闪购", "Kiwis, a flash sale");
+    drops::insert(conn, &drop("kiwis-2014", names, (kiwis, KIWIS), now, Some(2), &[])).await
+}
+
+fn express(now: DateTime<Utc>) -> ShippingMethod {
+    ShippingMethod {
+        id: ShippingMethodId::new(),
+        code: "express".to_owned(),
+        names: Names::new("快递", "Express"),
+        countries: vec!["CN".to_owned()],
+        fee_minor: 1_200,
+        fee_per_kg_minor: 400,
+        free_from_minor: Some(19_900),
+        free_for: Some(Audience::Tier { at_least: "diehard".to_owned() }),
+        created_at: now,
+        archived_at: None,
+        version: 1,
+    }
+}
+
+async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<VariantId> {
+    let (zh, en) = thing.names;
+    let product = Product {
+        id: ProductId::new(),
+        slug: thing.slug.to_owned(),
+        kind: thing.kind,
+        names: Names::new(zh, en),
+        about: Names::new("", ""),
+        images: Vec::new(),
+        category: None,
+        tags: vec!["2014".to_owned()],
+        tax_rate_bp: 0,
+        sees: Audience::Everyone,
+        buys: thing.buys.clone(),
+        payment_methods: vec![Method::Card, Method::WechatPay, Method::Alipay],
+        hold_minutes: 15,
+        right_days: None,
+        shown_from: None,
+        shown_until: None,
+        created_at: now,
+        archived_at: None,
+        version: 1,
+    };
+    products::insert(conn, &product).await?;
+    products::store_terms(conn, product.id, &search::terms([thing.slug, zh, en, thing.sku])).await?;
+    let (variant, pool) = (VariantId::new(), PoolId::new());
+    let has_stock = thing.kind == ProductKind::Goods;
+    let new = NewVariant {
+        id: variant,
+        product: product.id,
+        sku: thing.sku.to_owned(),
+        position: 0,
+        options: json!({}),
+        price_minor: thing.price_minor,
+        currency: "CNY".to_owned(),
+        weight_grams: thing.weight_grams,
+        pool: has_stock.then_some((pool, "stock", 0)),
+        open_sale: thing.open_sale,
+        max_per_order: 10,
+        parts: thing.parts.clone(),
+        created_at: now,
+    };
+    products::insert_variant(conn, &new).await?;
+    if has_stock {
+        let received = Move {
+            id: MoveId::new(),
+            variant_id: variant,
+            quantity: thing.stock,
+            reason: Reason::Received,
+            note: None,
+            cause: format!("seed:{}", thing.sku),
+            moved_by: "system".to_owned(),
+            moved_at: now,
+        };
+        stock::enter(conn, pool, &received).await?;
+    }
+    Ok(variant)
+}
+
+/// A drop of one thing that closes when it is ten years old, as the demo's drives do.
+fn drop(
+    code: &str,
+    names: Names,
+    (variant, capacity): (VariantId, i64),
+    opens_at: DateTime<Utc>,
+    cap_per_person: Option<i32>,
+    audiences: &[(Audience, DateTime<Utc>)],
+) -> Drop {
+    let audience = |(buyers, opens_at): &(Audience, DateTime<Utc>)| AudienceOf {
+        id: AudienceId::new(),
+        buyers: buyers.clone(),
+        opens_at: *opens_at,
+        pool: None,
+        allocation: None,
+    };
+    Drop {
+        id: DropId::new(),
+        code: code.to_owned(),
+        names,
+        opens_at,
+        closes_at: opens_at + TimeDelta::days(3_650),
+        cap_per_person,
+        created_at: opens_at,
+        archived_at: None,
+        version: 1,
+        items: vec![Item { variant, pool: PoolId::new(), capacity, held: 0, taken: 0 }],
+        audiences: audiences.iter().map(audience).collect(),
+    }
+}
