@@ -1,4 +1,4 @@
-//! Checkout: the one path of money. Claims, pricing, orders, payments, refunds.
+//! Checkout: the one path of money. Claims, pricing, orders, payments, refunds, parcels.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
@@ -8,11 +8,13 @@ pub mod orders;
 pub mod payments;
 pub mod pricing;
 pub mod refunds;
+pub mod shipments;
 
 /// Mounts the wing's rooms.
 pub fn configure(config: &mut actix_web::web::ServiceConfig) {
     config
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)
-        .configure(refunds::routes::configure);
+        .configure(refunds::routes::configure)
+        .configure(shipments::routes::configure);
 }

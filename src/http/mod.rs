@@ -6,6 +6,7 @@ pub mod client;
 pub mod docs;
 pub mod health;
 pub mod idempotency;
+pub mod language;
 pub mod limits;
 pub mod metrics;
 pub mod middleware;

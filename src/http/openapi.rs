@@ -63,6 +63,7 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,
     checkout::refunds::routes::Api::openapi,
+    checkout::shipments::routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,
     jobs::routes::Api::openapi,

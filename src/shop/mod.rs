@@ -7,6 +7,7 @@ pub mod rights;
 pub mod seed;
 pub mod shipping;
 pub mod stock;
+pub mod visitors;
 
 use actix_web::web;
 

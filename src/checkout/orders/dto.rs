@@ -10,13 +10,12 @@ use super::waiting::WaitFor;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
 use crate::checkout::pricing::rules::{Explained, Totals, TotalsView};
 use crate::checkout::refunds::dto::RefundView;
+use crate::checkout::shipments::dto::ShipmentView;
 use crate::error::{AppError, Code, Result};
 use crate::membership::invitations::rules::normal_code;
-use crate::shop::shipping::model::Shipment;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{
-    AccountId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, ShipmentId, ShippingMethodId,
-    VariantId,
+    AccountId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, ShippingMethodId, VariantId,
 };
 use crate::types::money::Money;
 
@@ -181,6 +180,14 @@ impl OrderRequest {
     }
 }
 
+/// An id of a path: what can't be one names nothing.
+///
+/// # Errors
+/// `not_found`.
+pub fn order_id(path: &str) -> Result<OrderId> {
+    path.parse().map_err(|_| Code::NotFound.error())
+}
+
 /// A new attempt to pay.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -316,36 +323,6 @@ pub struct OrderView {
     pub terms_version: Option<String>,
     pub created_at: DateTime<Utc>,
     pub paid_at: Option<DateTime<Utc>>,
-}
-
-/// A parcel.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct ShipmentView {
-    pub id: ShipmentId,
-    pub carrier: String,
-    pub tracking_number: Option<String>,
-    pub shipped_at: DateTime<Utc>,
-    pub lines: Vec<ShippedLine>,
-}
-
-/// What of a line is in a parcel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ShippedLine {
-    pub line: LineId,
-    pub quantity: i64,
-}
-
-impl ShipmentView {
-    pub fn of((row, lines): (Shipment, Vec<(LineId, i64)>)) -> Self {
-        Self {
-            id: row.id,
-            carrier: row.carrier,
-            tracking_number: row.tracking_number,
-            shipped_at: row.shipped_at,
-            lines: lines.into_iter().map(|(line, quantity)| ShippedLine { line, quantity }).collect(),
-        }
-    }
 }
 
 impl PaymentView {

@@ -14,13 +14,13 @@ use crate::membership::applications::model::{self as applications, Application};
 use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
 use crate::membership::memberships::model::{self as memberships, MembershipRow};
-use crate::membership::memberships::rules::{GRACE, gives_access, life};
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::people::accounts::model::{self as accounts, Buyer};
-use crate::shop::audience::{Ranks, Visitor};
+use crate::shop::audience::Ranks;
 use crate::shop::drops::model::{self as drops, Drop, FCode};
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::shipping::model::{self as shipping, ShippingMethod};
+use crate::shop::visitors::visitor_of;
 use crate::types::id::{AccountId, DriveId, DropId, PlanId, PoolId, ShippingMethodId, VariantId};
 
 /// Everything that carts are judged by, read set by set.
@@ -206,12 +206,6 @@ pub async fn read_locked(
         applications,
     };
     Ok((locked, ledger))
-}
-
-/// The buyer as the rules of the shop see him.
-pub fn visitor_of(membership: Option<&MembershipRow>, ranks: &Ranks, now: DateTime<Utc>) -> Visitor {
-    let open = membership.filter(|row| gives_access(life(row, now, GRACE)));
-    Visitor { is_signed_in: true, tier_rank: open.and_then(|row| ranks.of(row.tier_id)) }
 }
 
 /// Gathers what is known of a cart.

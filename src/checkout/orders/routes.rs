@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::dto::{
-    AttemptRequest, Consents, OrderRequest, OrderView, QuoteView, QuotedLine, Sells, ShipmentView,
-    TermsConsent, WaitQuery,
+    AttemptRequest, Consents, OrderRequest, OrderView, QuoteView, QuotedLine, Sells, TermsConsent, WaitQuery,
+    order_id,
 };
 use super::model::{self, Filter, OrderState};
 use super::rules::check_return_url;
@@ -18,6 +18,8 @@ use crate::app::App;
 use crate::checkout::payments::model as payments;
 use crate::checkout::payments::service as paying;
 use crate::checkout::refunds::model as refunds;
+use crate::checkout::shipments::dto::ShipmentView;
+use crate::checkout::shipments::model as shipments;
 use crate::db::page::{List, PageQuery};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
@@ -25,7 +27,6 @@ use crate::http::auth::{Caller, ReadShop, ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::people::operators::rules::Right;
-use crate::shop::shipping::model as shipping;
 use crate::types::id::{AccountId, OrderId};
 use crate::types::money::Money;
 
@@ -247,11 +248,6 @@ fn mask(view: &mut OrderView, staff: &Staff<ReadShop>) {
     }
 }
 
-/// An id of a path: what can't be one names nothing.
-pub fn order_id(path: &str) -> Result<OrderId> {
-    path.parse().map_err(|_| Code::NotFound.error())
-}
-
 async fn wait(app: &App, id: OrderId, wanted: Option<WaitFor>) -> Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
     let first = if wanted == WaitFor::Settled { std::time::Duration::from_millis(1_500) } else { WAIT_MAX };
@@ -273,7 +269,7 @@ async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderV
     let payment = payments::latest_of(conn, &[id]).await?.pop();
     let refunds = refunds::of_order(conn, id).await?.into_iter().map(Into::into).collect();
     let shipments = match order.ship_to {
-        Some(_) => shipping::shipments_of(conn, id).await?.into_iter().map(ShipmentView::of).collect(),
+        Some(_) => shipments::of_order(conn, id).await?.into_iter().map(ShipmentView::of).collect(),
         None => Vec::new(),
     };
     OrderView::of(order, lines, payment, refunds, shipments)

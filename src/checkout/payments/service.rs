@@ -259,7 +259,7 @@ async fn make_possible(
             if !orders::renew_places(conn, order.id).await? {
                 return Ok(Err(Impossible::PaidAlready));
             }
-            if !drops::service::renew(conn, order).await? {
+            if !drops::service::renew(conn, order.id, order.account_id).await? {
                 return Ok(Err(Impossible::NoPlaceLeft));
             }
             claims::take_again(conn, order.id, now).await?;

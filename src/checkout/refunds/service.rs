@@ -149,7 +149,7 @@ async fn book(
             claims::give_back(conn, order.id, line.id, now).await?;
             match line.plan_id {
                 Some(_) => orders::release_places(conn, order.id, now).await?,
-                None => drops::service::take_back(conn, line, now).await?,
+                None => drops::service::take_back(conn, line.id, line.f_code_id, now).await?,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `/v1/tiers` and `/v1/drives`: for everybody, from the snapshot.
 
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, VARY,
+    CACHE_CONTROL, CONTENT_LANGUAGE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, VARY,
 };
 use actix_web::{HttpRequest, HttpResponse, get, web};
 
@@ -10,6 +10,7 @@ use super::service::Ready;
 use crate::app::App;
 use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
+use crate::http::language::locale_of;
 use crate::http::problem::Problem;
 use crate::types::locale::Locale;
 
@@ -28,7 +29,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 )]
 #[get("/v1/tiers")]
 async fn tiers(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
-    let locale = locale_of(request.headers());
+    let locale = locale_of(&request);
     let snapshot = app.catalog.get(&app).await?;
     Ok(answer(snapshot.tiers(locale), locale, &request))
 }
@@ -50,7 +51,7 @@ async fn drives(
     request: HttpRequest,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
-    let locale = locale_of(request.headers());
+    let locale = locale_of(&request);
     let page = app.catalog.get(&app).await?.drives(&query, locale)?;
     Ok(answer(&page, locale, &request))
 }
@@ -67,17 +68,13 @@ async fn drives(
 )]
 #[get("/v1/drives/{id}")]
 async fn drive(app: web::Data<App>, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse> {
-    let locale = locale_of(request.headers());
+    let locale = locale_of(&request);
     let snapshot = app.catalog.get(&app).await?;
     Ok(answer(snapshot.drive(&path, locale).ok_or(Code::NotFound)?, locale, &request))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn locale_of(headers: &HeaderMap) -> Locale {
-    Locale::from_accept_language(text(headers, ACCEPT_LANGUAGE))
 }
 
 /// 304 where the reader has it already (RFC 9110 §13.1.2: weak comparison, a list, or `*`).

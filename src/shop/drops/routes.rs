@@ -11,10 +11,11 @@ use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
 use crate::http::auth::{Caller, MaybeCaller};
 use crate::http::body::Body;
+use crate::http::language::locale_of;
 use crate::http::problem::Problem;
 use crate::membership::invitations::rules::normal_code;
 use crate::people::accounts::model as accounts;
-use crate::shop::products::routes::{locale_of, visitor};
+use crate::shop::visitors;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list, show, check_f_code))]
@@ -34,8 +35,9 @@ async fn list(
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
     let (page, now, locale) = (query.page()?, app.clock.now(), locale_of(&request));
+    let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitor(&app, &mut conn, caller).await?;
+    let (visitor, ranks) = visitors::load(&mut conn, account, app.clock.now()).await?;
     let drops = List::cut(model::list(&mut conn, false, page).await?, page, |drop| drop.id.0);
     Ok(HttpResponse::Ok().json(drops.map(|drop| DropView::new(drop, visitor, &ranks, locale, now))))
 }
@@ -53,8 +55,9 @@ async fn show(
     caller: MaybeCaller,
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
+    let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitor(&app, &mut conn, caller).await?;
+    let (visitor, ranks) = visitors::load(&mut conn, account, app.clock.now()).await?;
     let id = model::find_id(&mut conn, &path).await?.ok_or(Code::NotFound)?;
     let drop = model::load(&mut conn, &[id]).await?.pop().filter(|drop| drop.archived_at.is_none());
     let drop = drop.ok_or(Code::NotFound)?;

@@ -13,7 +13,6 @@ use super::rules;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::checkout::claims;
-use crate::checkout::orders::model::{LineRow, OrderRow};
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
@@ -26,9 +25,9 @@ use crate::schema::pools;
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::products::service::known_audience;
 use crate::shop::stock::model::{Move, Reason};
-use crate::shop::stock::service::take_place;
+use crate::shop::stock::service::enter_if_free;
 use crate::types::email::Email;
-use crate::types::id::{AudienceId, DropId, FCodeId, MoveId, PoolId, VariantId};
+use crate::types::id::{AccountId, AudienceId, DropId, FCodeId, LineId, MoveId, OrderId, PoolId, VariantId};
 use crate::types::patch::Patch;
 
 const ITEMS_MAX: usize = 20;
@@ -341,7 +340,7 @@ async fn set_aside(
                     moved_by: actor.kind().to_owned(),
                     moved_at: now,
                 };
-                take_place(conn, pool, &entry).await?;
+                enter_if_free(conn, pool, &entry).await?;
             }
             None if left.get(&pool).copied().unwrap_or(0) + quantity < 0 => {
                 return Err(Code::StockNotFree.error());
@@ -366,38 +365,38 @@ async fn resize(conn: &mut Conn, pool: PoolId, by: i64) -> Result<()> {
 /// The database's.
 pub async fn end_expired(app: &App) -> Result<Outcome> {
     let now = app.clock.now();
-    loop {
-        let ended = db::transaction(&app.pool, async |conn| {
-            let due = model::expired_f_codes(conn, now, 200).await?;
-            let ids: Vec<_> = due.iter().map(|code| code.pool).collect();
-            let locked: HashMap<PoolId, claims::Pool> =
-                claims::lock(conn, &ids).await?.into_iter().map(|pool| (pool.id, pool)).collect();
-            let mut ended = Vec::new();
-            for code in due {
-                let Some(pool) = locked.get(&code.pool).filter(|pool| pool.held == 0) else { continue };
-                if pool.left() > 0 {
-                    resize(conn, pool.id, -1).await?;
-                    give_back(conn, &code, now).await?;
-                }
-                ended.push(code.id);
-            }
-            model::end_f_codes(conn, &ended, now).await?;
-            Ok(ended.len())
-        })
-        .await?;
-        if ended == 0 {
-            return Ok(Outcome::Done);
-        }
-    }
+    while db::transaction(&app.pool, async |conn| end_some(conn, now).await).await? > 0 {}
+    Ok(Outcome::Done)
 }
 
-async fn give_back(conn: &mut Conn, code: &FCode, now: DateTime<Utc>) -> Result<()> {
-    let drop = model::load(conn, &[code.drop]).await?.pop();
-    let article = products::articles(conn, &[code.variant]).await?.pop();
-    let (Some(drop), Some(article)) = (drop, article) else {
-        return Err(AppError::internal("an F-code of nothing"));
-    };
-    set_aside(conn, Actor::System, &drop, &article, -1, &format!("f_code:{}", code.id), now).await
+/// At most 200 of them; how many.
+async fn end_some(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize> {
+    let due = model::expired_f_codes(conn, now, 200).await?;
+    let drops = model::load(conn, &due.iter().map(|code| code.drop).collect::<Vec<_>>()).await?;
+    let articles = products::articles(conn, &due.iter().map(|code| code.variant).collect::<Vec<_>>()).await?;
+    // All that will be touched is locked at once, in the order of ids, as an order locks it.
+    let mut pools: Vec<_> = due.iter().map(|code| code.pool).collect();
+    pools.extend(drops.iter().flat_map(|drop| drop.items.iter().map(|item| item.pool)));
+    pools.extend(articles.iter().flat_map(pools_of).map(|(_, pool, _)| pool));
+    let locked: HashMap<PoolId, claims::Pool> =
+        claims::lock(conn, &pools).await?.into_iter().map(|pool| (pool.id, pool)).collect();
+    let mut ended = Vec::new();
+    for code in due {
+        let Some(pool) = locked.get(&code.pool).filter(|pool| pool.held == 0) else { continue };
+        if pool.left() > 0 {
+            let drop = drops.iter().find(|drop| drop.id == code.drop);
+            let article = articles.iter().find(|article| article.id == code.variant);
+            let (Some(drop), Some(article)) = (drop, article) else {
+                return Err(AppError::internal("an F-code of nothing"));
+            };
+            resize(conn, pool.id, -1).await?;
+            let cause = format!("f_code:{}", code.id);
+            set_aside(conn, Actor::System, drop, article, -1, &cause, now).await?;
+        }
+        ended.push(code.id);
+    }
+    model::end_f_codes(conn, &ended, now).await?;
+    Ok(ended.len())
 }
 
 /// What a line had goes back on sale: its units no longer count for the cap, and an F-code is good again or, past its time,
@@ -405,9 +404,14 @@ async fn give_back(conn: &mut Conn, code: &FCode, now: DateTime<Utc>) -> Result<
 ///
 /// # Errors
 /// The database's.
-pub async fn take_back(conn: &mut Conn, line: &LineRow, now: DateTime<Utc>) -> Result<()> {
-    model::release_purchase(conn, line.id, now).await?;
-    if let Some(code) = line.f_code_id {
+pub async fn take_back(
+    conn: &mut Conn,
+    line: LineId,
+    f_code: Option<FCodeId>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    model::release_purchase(conn, line, now).await?;
+    if let Some(code) = f_code {
         model::reopen_f_code(conn, code).await?;
     }
     Ok(())
@@ -418,16 +422,16 @@ pub async fn take_back(conn: &mut Conn, line: &LineRow, now: DateTime<Utc>) -> R
 ///
 /// # Errors
 /// The database's.
-pub async fn renew(conn: &mut Conn, order: &OrderRow) -> Result<bool> {
-    let mine = model::purchases_of(conn, order.id).await?;
+pub async fn renew(conn: &mut Conn, order: OrderId, account: AccountId) -> Result<bool> {
+    let mine = model::purchases_of(conn, order).await?;
     if mine.is_empty() {
         return Ok(true);
     }
     let ids: Vec<_> = mine.iter().map(|(drop, ..)| *drop).collect();
     let drops = model::load(conn, &ids).await?;
-    let person = accounts::load_buyer(conn, order.account_id).await.ok().and_then(|buyer| buyer.person_key);
+    let person = accounts::load_buyer(conn, account).await.ok().and_then(|buyer| buyer.person_key);
     let people: Vec<_> = person.into_iter().collect();
-    let others = model::purchases(conn, &ids, &[order.account_id], &people).await?;
+    let others = model::purchases(conn, &ids, &[account], &people).await?;
     let fits =
         drops.iter().filter_map(|drop| Some((drop.id, i64::from(drop.cap_per_person?)))).all(|(id, cap)| {
             let units = |rows: &[(DropId, i64)]| -> i64 {
@@ -437,7 +441,7 @@ pub async fn renew(conn: &mut Conn, order: &OrderRow) -> Result<bool> {
             units(&mine) + units(&others) <= cap
         });
     if fits {
-        model::renew_purchases(conn, order.id).await?;
+        model::renew_purchases(conn, order).await?;
     }
     Ok(fits)
 }

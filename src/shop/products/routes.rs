@@ -1,6 +1,5 @@
 //! `/v1/products`: what everybody may look at, with the prices and refusals of the one who looks.
 
-use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 
 use serde::Deserialize;
@@ -9,15 +8,13 @@ use super::dto::ProductView;
 use super::model::{self, Filter, ProductKind};
 use super::{rules, search, service};
 use crate::app::App;
-use crate::checkout::orders::facts::visitor_of;
+use crate::db;
 use crate::db::page::{List, PageQuery};
-use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::http::auth::MaybeCaller;
+use crate::http::language::locale_of;
 use crate::http::problem::Problem;
-use crate::membership::memberships::model::open_of;
-use crate::shop::audience::{Ranks, Visitor};
-use crate::types::locale::Locale;
+use crate::shop::visitors;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list, show))]
@@ -25,23 +22,6 @@ pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(list).service(show);
-}
-
-/// Who looks, for the rules of the shop.
-///
-/// # Errors
-/// The database's.
-pub async fn visitor(app: &App, conn: &mut Conn, caller: MaybeCaller) -> Result<(Visitor, Ranks)> {
-    let ranks = model::ranks(conn).await?;
-    let Some(caller) = caller.0 else { return Ok((Visitor::default(), ranks)) };
-    let membership = open_of(conn, &[caller.account]).await?.pop();
-    Ok((visitor_of(membership.as_ref(), &ranks, app.clock.now()), ranks))
-}
-
-/// The language that a request asks for.
-pub fn locale_of(request: &HttpRequest) -> Locale {
-    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Locale::from_accept_language(header.unwrap_or_default())
 }
 
 /// Which products.
@@ -85,8 +65,9 @@ async fn list(
 ) -> Result<HttpResponse> {
     let (page, now) = (query.page()?, app.clock.now());
     let filter = asked.into_inner().filter()?;
+    let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitor(&app, &mut conn, caller).await?;
+    let (visitor, ranks) = visitors::load(&mut conn, account, now).await?;
     let products = List::cut(model::list(&mut conn, filter, page).await?, page, |product| product.id.0);
     let shown = products.data.into_iter().filter(|product| rules::is_shown(product, visitor, &ranks, now));
     let wholes = service::whole(&mut conn, shown.collect()).await?;
@@ -110,8 +91,9 @@ async fn show(
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
     let now = app.clock.now();
+    let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitor(&app, &mut conn, caller).await?;
+    let (visitor, ranks) = visitors::load(&mut conn, account, now).await?;
     let product = model::find(&mut conn, &path).await?;
     let product = product.filter(|product| rules::is_shown(product, visitor, &ranks, now));
     let whole = service::whole(&mut conn, vec![product.ok_or(Code::NotFound)?]).await?.pop();

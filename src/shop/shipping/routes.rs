@@ -1,28 +1,23 @@
-//! `/v1/shipping-methods` for everybody; methods and parcels for operators.
+//! `/v1/shipping-methods`, for everybody and for operators.
 
-use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 
 use super::model::{self, ShippingMethod};
-use super::service::{self, NewShipment};
+use super::service;
 use crate::app::App;
-use crate::checkout::orders::dto::{ShipmentView, ShippedLine};
-use crate::checkout::orders::routes::order_id;
 use crate::db;
-use crate::db::idempotency::{self, Request};
 use crate::db::page::List;
 use crate::error::{Code, Result};
 use crate::fields;
-use crate::http::auth::{ManageShop, ReadShop, ServeMembers, Staff};
+use crate::http::auth::{ManageShop, ReadShop, Staff};
 use crate::http::body::Body;
-use crate::http::idempotency::IdempotencyKey;
+use crate::http::language::locale_of;
 use crate::http::problem::Problem;
 use crate::shop::audience::Audience;
 use crate::shop::products::model::ranks;
-use crate::shop::products::routes::locale_of;
 use crate::shop::products::service::known_audience;
-use crate::types::id::{OrderId, ShippingMethodId};
+use crate::types::id::ShippingMethodId;
 use crate::types::locale::Names;
 use crate::types::money::Money;
 
@@ -83,22 +78,12 @@ pub struct ShippingQuery {
     pub country: Option<String>,
 }
 
-/// A parcel.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewShipmentBody {
-    pub carrier: String,
-    pub tracking_number: Option<String>,
-    /// What is in it; absent: all that is still to be sent.
-    pub lines: Option<Vec<ShippedLine>>,
-}
-
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(list, admin_list, create, archive, ship))]
+#[openapi(paths(list, admin_list, create, archive))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(list).service(admin_list).service(create).service(archive).service(ship);
+    config.service(list).service(admin_list).service(create).service(archive);
 }
 
 /// Ways to send goods, cheapest first
@@ -221,47 +206,4 @@ async fn archive(
     let id: ShippingMethodId = path.parse().map_err(|_| Code::NotFound.error())?;
     let method = service::archive(&app, staff.actor, id).await?;
     Ok(HttpResponse::Ok().json(view(&app, method)))
-}
-
-/// Send a parcel of an order
-#[utoipa::path(
-    tag = "admin: shipping",
-    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
-    request_body = NewShipmentBody,
-    security(("bearer" = [])),
-    responses(
-        (status = 201, body = List<ShipmentView>, description = "All parcels of the order"),
-        (status = 404, body = Problem, description = "not_found"),
-        (status = 409, body = Problem, description = "nothing_to_ship"),
-        (status = 422, body = Problem, description = "invalid_field"),
-    )
-)]
-#[post("/v1/admin/orders/{id}/shipments")]
-async fn ship(
-    app: web::Data<App>,
-    staff: Staff<ServeMembers>,
-    path: web::Path<String>,
-    key: IdempotencyKey,
-    Body(body): Body<NewShipmentBody>,
-) -> Result<HttpResponse> {
-    let order = order_id(&path)?;
-    let request = Request {
-        account: staff.account,
-        route: "POST /v1/admin/orders/{id}/shipments",
-        key: key.0,
-        body_hash: idempotency::hash(&(order, &body))?,
-    };
-    let tracking = body.tracking_number.as_deref();
-    let new = NewShipment {
-        order,
-        carrier: fields::line("carrier", &body.carrier, 100)?,
-        tracking_number: tracking.map(|typed| fields::line("tracking_number", typed, 100)).transpose()?,
-        lines: body.lines.map(|lines| lines.iter().map(|line| (line.line, line.quantity)).collect()),
-    };
-    service::ship(&app, staff.actor, &new, &request).await?;
-    let parcels = model::shipments_of(&mut *db::connect(&app.pool).await?, order).await?;
-    let parcels: Vec<_> = parcels.into_iter().map(ShipmentView::of).collect();
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/v1/admin/orders/{order}")))
-        .json(List::whole(parcels)))
 }

@@ -1,20 +1,13 @@
-//! Methods of shipping, and parcels: what of an order has been handed over.
+//! Operators' work on methods of shipping.
 
 use serde_json::json;
 
-use super::model::{self, Shipment, ShippingMethod};
+use super::model::{self, ShippingMethod};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
-use crate::checkout::orders::model::{self as orders, LineRow, OrderState};
-use crate::checkout::orders::service::audit_order;
-use crate::checkout::payments::service::recipient_of;
 use crate::db;
-use crate::db::idempotency::{self, Claim, Request};
-use crate::error::{AppError, Code, Result};
-use crate::jobs::Lane;
-use crate::messages::mails::{self, Mail, ReceiptLine};
-use crate::shop::products::model as products;
-use crate::types::id::{LineId, OrderId, ShipmentId, ShippingMethodId, VariantId};
+use crate::error::{Code, Result};
+use crate::types::id::ShippingMethodId;
 
 /// # Errors
 /// `code_taken`
@@ -54,125 +47,4 @@ fn entry<'a>(actor: Actor, action: &'a str, id: ShippingMethodId, code: &str) ->
         reason: None,
         detail: json!({ "code": code }),
     }
-}
-
-/// A parcel that an operator sends.
-#[derive(Clone, Debug)]
-pub struct NewShipment {
-    pub order: OrderId,
-    pub carrier: String,
-    pub tracking_number: Option<String>,
-    /// What is in it; none: all that is still to be sent.
-    pub lines: Option<Vec<(LineId, i64)>>,
-}
-
-/// Enters a parcel, once a request, and mails the buyer. The last parcel of an order fulfils it.
-///
-/// # Errors
-/// `not_found`, `nothing_to_ship` for more than is still to be sent (what was refunded in full isn't), `invalid_field`,
-/// `idempotency_key_reused`, `request_in_progress`.
-pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request) -> Result<()> {
-    let now = app.clock.now();
-    db::transaction(&app.pool, async |conn| {
-        let order = orders::lock(conn, new.order).await?;
-        let id = ShipmentId::new();
-        if let Claim::Repeat(_) = idempotency::claim(conn, request, 201, id.0, now).await? {
-            return Ok(());
-        }
-        if order.paid_at.is_none() {
-            return Err(Code::NothingToShip.because("The order isn't paid."));
-        }
-        let lines = orders::lines_of(conn, &[order.id]).await?;
-        let ids: Vec<VariantId> = lines.iter().filter_map(|line| line.variant_id).collect();
-        let shipped: Vec<VariantId> = products::articles(conn, &ids)
-            .await?
-            .into_iter()
-            .filter(products::Article::is_shipped)
-            .map(|article| article.id)
-            .collect();
-        let open = |line: &LineRow| match line.variant_id {
-            Some(variant) if shipped.contains(&variant) && !is_refunded(line) => line.quantity - line.shipped,
-            _ => 0,
-        };
-        let parcel = contents(&lines, new.lines.as_deref(), open)?;
-        let row = Shipment {
-            id,
-            order_id: order.id,
-            carrier: new.carrier.clone(),
-            tracking_number: new.tracking_number.clone(),
-            cause: format!("shipment:{id}"),
-            shipped_at: now,
-        };
-        if !model::insert_shipment(conn, &row, &parcel).await? {
-            return Err(AppError::internal("a new parcel has an old cause"));
-        }
-        let in_it = |line: &LineRow| {
-            parcel.iter().find(|(id, _)| *id == line.id).map_or(0, |(_, quantity)| *quantity)
-        };
-        for line in lines.iter().filter(|line| in_it(line) > 0 && open(line) == in_it(line)) {
-            orders::set_fulfilled(conn, line.id, now).await?;
-        }
-        let is_over = lines.iter().all(|line| line.fulfilled_at.is_some() || open(line) == in_it(line));
-        if is_over && order.state == OrderState::Paid {
-            orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
-        }
-        let mail = Mail::Shipped {
-            order_number: order.number.clone(),
-            carrier: new.carrier.clone(),
-            tracking_number: new.tracking_number.clone(),
-            lines: lines
-                .iter()
-                .filter(|line| in_it(line) > 0)
-                .map(|line| ReceiptLine {
-                    title: line.title.clone(),
-                    quantity: in_it(line),
-                    total_minor: line.total_minor,
-                })
-                .collect(),
-        };
-        mails::queue(conn, now, &recipient_of(&order), &format!("shipped:{id}"), &mail).await?;
-        let detail = json!({ "shipment": id.to_string() });
-        audit_order(conn, now, actor, "shipment.create", order.id, "shipped", detail).await
-    })
-    .await?;
-    app.jobs.wake(Lane::Mail);
-    Ok(())
-}
-
-fn is_refunded(line: &LineRow) -> bool {
-    line.total_minor > 0 && line.refunded_minor == line.total_minor
-}
-
-/// What goes into the parcel: each line once, no more than is open of it.
-fn contents(
-    lines: &[LineRow],
-    asked: Option<&[(LineId, i64)]>,
-    open: impl Fn(&LineRow) -> i64,
-) -> Result<Vec<(LineId, i64)>> {
-    let all: Vec<_> =
-        lines.iter().map(|line| (line.id, open(line))).filter(|(_, quantity)| *quantity > 0).collect();
-    let Some(asked) = asked else {
-        return if all.is_empty() { Err(Code::NothingToShip.error()) } else { Ok(all) };
-    };
-    let mut parcel: Vec<(LineId, i64)> = Vec::with_capacity(asked.len());
-    for (index, (id, quantity)) in asked.iter().enumerate() {
-        let wrong = |field: &str, why: &'static str| {
-            Err(Code::InvalidField.at(format!("lines[{index}].{field}"), why))
-        };
-        if !lines.iter().any(|line| line.id == *id) {
-            return wrong("line", "not a line of this order");
-        }
-        if parcel.iter().any(|(known, _)| known == id) {
-            return wrong("line", "named twice");
-        }
-        if *quantity < 1 {
-            return wrong("quantity", "expected at least 1");
-        }
-        let left = all.iter().find(|(open, _)| open == id).map_or(0, |(_, left)| *left);
-        if *quantity > left {
-            return Err(Code::NothingToShip.because(format!("{left} of this line are still to be sent.")));
-        }
-        parcel.push((*id, *quantity));
-    }
-    if parcel.is_empty() { Err(Code::InvalidField.at("lines", "expected at least one")) } else { Ok(parcel) }
 }

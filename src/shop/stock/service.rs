@@ -50,7 +50,7 @@ pub async fn enter(app: &App, actor: Actor, new: &NewMove, request: &Request) ->
             moved_by: actor.kind().to_owned(),
             moved_at: now,
         };
-        take_place(conn, pool, &entry).await?;
+        enter_if_free(conn, pool, &entry).await?;
         let detail =
             json!({ "move": id.to_string(), "quantity": new.quantity, "reason": new.reason.as_str() });
         let entry_of_log = Entry {
@@ -75,7 +75,7 @@ fn cause_of(id: MoveId) -> String {
 ///
 /// # Errors
 /// `stock_not_free`.
-pub async fn take_place(conn: &mut Conn, pool: PoolId, entry: &Move) -> Result<()> {
+pub async fn enter_if_free(conn: &mut Conn, pool: PoolId, entry: &Move) -> Result<()> {
     let locked = claims::lock(conn, &[pool]).await?;
     let left = locked.first().map_or(0, claims::Pool::left);
     if left + entry.quantity < 0 {

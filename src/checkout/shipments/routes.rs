@@ -1,0 +1,71 @@
+//! `POST /v1/admin/orders/{id}/shipments`.
+
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, post, web};
+
+use super::dto::{NewShipmentBody, ShipmentView};
+use super::model;
+use super::service::{self, NewShipment};
+use crate::app::App;
+use crate::checkout::orders::dto::order_id;
+use crate::db;
+use crate::db::idempotency::{self, Request};
+use crate::db::page::List;
+use crate::error::Result;
+use crate::fields;
+use crate::http::auth::{ServeMembers, Staff};
+use crate::http::body::Body;
+use crate::http::idempotency::IdempotencyKey;
+use crate::http::problem::Problem;
+use crate::types::id::OrderId;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(ship))]
+pub struct Api;
+
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.service(ship);
+}
+
+/// Send a parcel of an order
+#[utoipa::path(
+    tag = "Operators",
+    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
+    request_body = NewShipmentBody,
+    security(("bearer" = [])),
+    responses(
+        (status = 201, body = List<ShipmentView>, description = "All parcels of the order"),
+        (status = 404, body = Problem, description = "not_found"),
+        (status = 409, body = Problem, description = "nothing_to_ship"),
+        (status = 422, body = Problem, description = "invalid_field"),
+    )
+)]
+#[post("/v1/admin/orders/{id}/shipments")]
+async fn ship(
+    app: web::Data<App>,
+    staff: Staff<ServeMembers>,
+    path: web::Path<String>,
+    key: IdempotencyKey,
+    Body(body): Body<NewShipmentBody>,
+) -> Result<HttpResponse> {
+    let order = order_id(&path)?;
+    let request = Request {
+        account: staff.account,
+        route: "POST /v1/admin/orders/{id}/shipments",
+        key: key.0,
+        body_hash: idempotency::hash(&(order, &body))?,
+    };
+    let tracking = body.tracking_number.as_deref();
+    let new = NewShipment {
+        order,
+        carrier: fields::line("carrier", &body.carrier, 100)?,
+        tracking_number: tracking.map(|typed| fields::line("tracking_number", typed, 100)).transpose()?,
+        lines: body.lines.map(|lines| lines.iter().map(|line| (line.line, line.quantity)).collect()),
+    };
+    service::ship(&app, staff.actor, &new, &request).await?;
+    let parcels = model::of_order(&mut *db::connect(&app.pool).await?, order).await?;
+    let parcels: Vec<_> = parcels.into_iter().map(ShipmentView::of).collect();
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("/v1/admin/orders/{order}")))
+        .json(List::whole(parcels)))
+}
