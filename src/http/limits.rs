@@ -27,10 +27,10 @@ const MOST_ADDRESSES: usize = 100_000;
 /// Requests between two looks at what can be forgotten.
 const CLEAN_EVERY: u32 = 4_096;
 
-/// Where passwords, addresses and one-time tokens are tried, or a mail is sent to an address that the caller names. Not
+/// Where passwords, addresses, codes and one-time tokens are tried, or a mail is sent to an address that the caller names. Not
 /// refreshing: its tokens can't be guessed, and many people behind one address refresh all the time.
-const CREDENTIAL_PATHS: [&str; 4] =
-    ["/v1/accounts", "/v1/sessions", "/v1/password-resets", "/v1/email-verifications"];
+const CREDENTIAL_PATHS: [&str; 5] =
+    ["/v1/accounts", "/v1/sessions", "/v1/password-resets", "/v1/email-verifications", "/v1/f-codes/check"];
 
 /// Stripe sends thousands of events from few addresses in a rush; each is signed.
 const UNLIMITED: &str = "/v1/stripe/webhooks";

@@ -113,6 +113,7 @@ async fn guessing_has_a_stricter_limit() {
     sign_in("/v1/%73essions").await.refused(401, "invalid_credentials");
     sign_in("/v1/sessions").await.refused(429, "too_many_requests");
     app.post("/v1/password-resets").json(&body).send().await.refused(429, "too_many_requests");
+    app.post("/v1/f-codes/check").json(&body).send().await.refused(429, "too_many_requests");
     app.get("/healthz").send().await.ok(200);
     app.finish().await;
 }
