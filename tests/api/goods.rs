@@ -604,6 +604,27 @@ async fn what_no_order_of_goods_can_be_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_about_goods_ends_their_rights_and_leaves_the_membership_alone() {
+    let mall = Mall::open().await;
+    let fan = mall.member("fan@b.test", &mall.diehard).await;
+    let course =
+        mall.product("course", "digital", json!([{ "sku": "COURSE", "price": yuan(99) }]), json!({})).await;
+    let order = mall.order(&fan, "k", json!([{ "variant": course["variants"][0]["id"] }])).await.ok(201);
+    assert_eq!(mall.shop.on_page(&order, &[("action", "pay"), ("method", "card")]).await, 303);
+    assert_eq!(mall.shop.settled(&fan, &order).await["state"], "fulfilled");
+    let intent = mall.shop.simulator().book().payments[0].payment_intent.clone();
+    let dispute = mall.shop.simulator().open_dispute(&intent, "fraudulent").unwrap();
+    mall.shop.settle().await;
+    assert_eq!(mall.shop.membership(&fan).await.unwrap()["state"], "active");
+    mall.shop.simulator().close_dispute(&dispute, "lost").unwrap();
+    mall.shop.settle().await;
+    assert_eq!(mall.shop.membership(&fan).await.unwrap()["state"], "active");
+    let access = mall.shop.app.get("/v1/me/access/course").bearer(&fan.token).send().await;
+    access.refused(404, "not_found");
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn products_are_found_by_words_and_by_two_characters() {
     let mall = Mall::open().await;
     for (slug, zh, category, tag) in [

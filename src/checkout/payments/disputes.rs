@@ -1,5 +1,6 @@
-//! Disputes: opened → the membership is frozen and operators are told; lost → revoked; won or the warning closed →
-//! resumed, with the time given back.
+//! Disputes: opened → operators are told, and a membership that the order sold is frozen; lost → it is revoked, and rights
+//! that the order gave end; won or the warning closed → resumed, with the time given back. A dispute about goods leaves the
+//! buyer's membership alone.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -20,6 +21,7 @@ use crate::membership::memberships::service as memberships;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::schema::disputes;
+use crate::shop::rights::model as rights;
 use crate::types::id::DisputeId;
 use crate::types::stored::stored_enum;
 
@@ -58,23 +60,32 @@ pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result
         if stored.is_some_and(|(_, stored)| stored == state || stored != DisputeState::Open) {
             return Ok(());
         }
+        let lines = orders::lines_of(conn, &[order.id]).await?;
+        let member = lines.iter().any(|line| line.plan_id.is_some()).then_some(order.account_id);
         let id = match stored {
             Some((id, _)) => id,
             None => {
                 let id = insert(conn, payment, dispute, now).await?;
-                memberships::freeze(conn, order.account_id, FreezeCause::Dispute(id), now).await?;
+                if let Some(member) = member {
+                    memberships::freeze(conn, member, FreezeCause::Dispute(id), now).await?;
+                }
                 tell_operators(conn, &order, dispute, now).await?;
                 id
             }
         };
-        match state {
-            DisputeState::Open => {}
-            DisputeState::Lost => {
-                memberships::revoke(conn, order.account_id, now).await?;
+        match (state, member) {
+            (DisputeState::Lost, member) => {
+                if let Some(member) = member {
+                    memberships::revoke(conn, member, now).await?;
+                }
+                for line in &lines {
+                    rights::end_of_line(conn, line.id, now).await?;
+                }
             }
-            DisputeState::Won | DisputeState::WarningClosed => {
-                memberships::resume(conn, order.account_id, FreezeCause::Dispute(id), now).await?;
+            (DisputeState::Won | DisputeState::WarningClosed, Some(member)) => {
+                memberships::resume(conn, member, FreezeCause::Dispute(id), now).await?;
             }
+            _ => {}
         }
         if state != DisputeState::Open {
             close(conn, &dispute.id, state, now).await?;
