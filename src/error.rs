@@ -112,6 +112,7 @@ codes! {
     OrderPending 409 "order_pending" "An order still waits for payment, or goods for their parcel. Wait or cancel it, or send `forfeit: true` to give it up.";
     MembershipRunning 409 "membership_running" "A membership still runs. Send `forfeit: true` to give it up.";
     LastOwner 409 "last_owner" "The shop needs an owner: this is the last one.";
+    TooManyAddresses 409 "too_many_addresses" "The address book is full: delete an address first.";
     MailQueued 409 "mail_queued" "The mail is waiting to be sent already.";
     SecretGone 409 "secret_gone" "The one-time link in this mail was removed after it went out: have a new one made.";
     JobNotDead 409 "job_not_dead" "Only a dead job can be put back into the queue.";

@@ -33,6 +33,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    addresses (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        address -> Jsonb,
+        is_default -> Bool,
+        created_at -> Timestamptz,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         name -> Text,
@@ -704,6 +715,7 @@ diesel::table! {
 }
 
 diesel::joinable!(account_tokens -> accounts (account_id));
+diesel::joinable!(addresses -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
 diesel::joinable!(claims -> order_lines (line_id));
 diesel::joinable!(claims -> orders (order_id));
@@ -775,6 +787,7 @@ diesel::joinable!(variants -> products (product_id));
 diesel::allow_tables_to_appear_in_same_query!(
     account_tokens,
     accounts,
+    addresses,
     api_keys,
     attempts,
     audit_head,

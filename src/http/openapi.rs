@@ -35,6 +35,7 @@ const ROOMS: &[fn() -> Document] = &[
     people::verifications::routes::Api::openapi,
     people::resets::routes::Api::openapi,
     people::personal_data::routes::Api::openapi,
+    people::addresses::routes::Api::openapi,
     people::sessions::routes::Api::openapi,
     people::tokens::routes::Api::openapi,
     people::terms::routes::Api::openapi,

@@ -1,6 +1,7 @@
-//! People: accounts and where they are signed in, operators and their keys, the terms that buyers accept.
+//! People: accounts, where they are signed in and have parcels sent, operators and their keys, the terms that buyers accept.
 
 pub mod accounts;
+pub mod addresses;
 pub mod api_keys;
 pub mod attempts;
 pub mod audit_trail;
@@ -24,6 +25,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .configure(verifications::routes::configure)
         .configure(resets::routes::configure)
         .configure(sessions::routes::configure)
+        .configure(addresses::routes::configure)
         .configure(personal_data::routes::configure)
         .configure(operators::routes::configure)
         .configure(api_keys::routes::configure)

@@ -99,6 +99,8 @@ id_types! {
     AccountId = "acc";
     /// A place where an account is signed in.
     SessionId = "ses";
+    /// An address in an account's book.
+    AddressId = "addr";
     ApiKeyId = "key";
     TierId = "tier";
     PlanId = "plan";

@@ -311,7 +311,7 @@ struct Table {
 }
 
 /// Every row of every table that holds one of these texts, also in raw bytes.
-async fn traces(app: &TestApp, texts: &[&str]) -> Vec<String> {
+pub async fn traces(app: &TestApp, texts: &[&str]) -> Vec<String> {
     let mut conn = app.conn().await;
     let sql = "SELECT table_name::text AS name FROM information_schema.tables \
                WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";

@@ -14,16 +14,16 @@ fn yuan(amount: i64) -> Value {
 }
 
 /// A shop with two tiers, a way to send goods, and who runs it.
-struct Mall {
-    shop: Shop,
-    owner: Person,
+pub struct Mall {
+    pub shop: Shop,
+    pub owner: Person,
     regular: Value,
     diehard: Value,
     express: Value,
 }
 
 impl Mall {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let shop = Shop::open().await;
         let owner = shop.app.operator(Role::Owner).await;
         let mut plans = Vec::new();
@@ -56,7 +56,7 @@ impl Mall {
     }
 
     /// Goods of one variant with so many in stock; the variant's id.
-    async fn goods(&self, sku: &str, price_yuan: i64, stock: i64) -> Value {
+    pub async fn goods(&self, sku: &str, price_yuan: i64, stock: i64) -> Value {
         let variants = json!([{ "sku": sku, "price": yuan(price_yuan), "weight_grams": 500 }]);
         let product = self.product(&sku.to_lowercase(), "goods", variants, json!({})).await;
         let variant = product["variants"][0]["id"].clone();
@@ -89,7 +89,7 @@ impl Mall {
         (product["variants"][0].clone(), [book, notebook, tea])
     }
 
-    async fn drop(&self, variant: &Value, quantity: i64, more: Value) -> Value {
+    pub async fn drop(&self, variant: &Value, quantity: i64, more: Value) -> Value {
         let now = self.shop.app.now();
         let mut body = json!({
             "code": "drop", "names": { "zh-CN": "书盒", "en": "Book box" }, "opens_at": now,
@@ -120,7 +120,7 @@ impl Mall {
         members
     }
 
-    fn body(&self, lines: Value) -> Value {
+    pub fn body(&self, lines: Value) -> Value {
         json!({
             "lines": lines, "success_url": "http://shop.test/", "cancel_url": "http://shop.test/",
             "shipping": { "method": self.express["id"], "address": {
@@ -140,7 +140,7 @@ impl Mall {
     }
 
     /// Orders, pays, and the order as it then is.
-    async fn buy(&self, person: &Person, key: &str, lines: Value) -> Value {
+    pub async fn buy(&self, person: &Person, key: &str, lines: Value) -> Value {
         let order = self.order(person, key, lines).await.ok(201);
         self.shop.pay(&order).await;
         self.shop.settled(person, &order).await
@@ -170,7 +170,7 @@ impl Mall {
         (of("total"), of("held"), of("sold"))
     }
 
-    async fn finish(self) {
+    pub async fn finish(self) {
         self.shop.finish().await;
     }
 }

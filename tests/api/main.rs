@@ -10,6 +10,7 @@
 mod support;
 
 mod accounts;
+mod addresses;
 mod admission;
 mod applications;
 mod check;

@@ -15,7 +15,8 @@ use crate::error::{AppError, Code, Result};
 use crate::membership::invitations::rules::normal_code;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{
-    AccountId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, ShippingMethodId, VariantId,
+    AccountId, AddressId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, ShippingMethodId,
+    VariantId,
 };
 use crate::types::money::Money;
 
@@ -78,12 +79,33 @@ impl LineRequest {
     }
 }
 
-/// How goods are to be sent, and where.
+/// How goods are to be sent, and where: one of `address` and `address_id`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShippingRequest {
     pub method: ShippingMethodId,
-    pub address: Address,
+    // What is absent isn't hashed either: a key that was used before there was an address book stays good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// An address of the buyer's book. The order keeps a copy of it as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_id: Option<AddressId>,
+}
+
+impl ShippingRequest {
+    fn parse(&self, kept: Option<Address>) -> Result<ShippingChoice> {
+        let address = match (&self.address, self.address_id) {
+            (Some(typed), None) => typed.checked("shipping.address")?,
+            (None, Some(_)) => kept.ok_or_else(no_such_address)?,
+            _ => return Err(Code::InvalidField.at("shipping", "expected one of address, address_id")),
+        };
+        Ok(ShippingChoice { method: self.method, address })
+    }
+}
+
+/// Unknown, deleted and a stranger's are told alike.
+fn no_such_address() -> AppError {
+    Code::InvalidField.at("shipping.address_id", "there is no such address in your book")
 }
 
 /// What the buyer agrees to; stored with the order.
@@ -137,11 +159,17 @@ impl OrderRequest {
         Ok(Sha256::digest(bytes).to_vec())
     }
 
-    /// What is to be bought, and nothing that can't be honoured yet.
+    /// The address of the buyer's book that is asked for; what [`OrderRequest::cart`] needs read.
+    pub fn address_id(&self) -> Option<AddressId> {
+        self.shipping.as_ref().and_then(|asked| asked.address_id)
+    }
+
+    /// What is to be bought, and nothing that can't be honoured yet. `kept` is the address behind
+    /// [`OrderRequest::address_id`], none where the buyer has no such address.
     ///
     /// # Errors
     /// `invalid_field`.
-    pub fn cart(&self, account: AccountId) -> Result<Cart> {
+    pub fn cart(&self, account: AccountId, kept: Option<Address>) -> Result<Cart> {
         if !(1..=LINES_MAX).contains(&self.lines.len()) {
             return Err(Code::InvalidField.at("lines", format!("expected 1 to {LINES_MAX} lines")));
         }
@@ -155,13 +183,7 @@ impl OrderRequest {
             return Err(Code::InvalidField.at("credit", "the account has no store credit"));
         }
         let lines = self.lines.iter().enumerate().map(|(index, line)| line.parse(index));
-        let shipping = match &self.shipping {
-            Some(asked) => Some(ShippingChoice {
-                method: asked.method,
-                address: asked.address.checked("shipping.address")?,
-            }),
-            None => None,
-        };
+        let shipping = self.shipping.as_ref().map(|asked| asked.parse(kept)).transpose()?;
         Ok(Cart { account, lines: lines.collect::<Result<_>>()?, shipping })
     }
 

@@ -26,7 +26,9 @@ use crate::error::{Code, Result};
 use crate::http::auth::{Caller, ReadShop, ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
+use crate::people::addresses::model as addresses;
 use crate::people::operators::rules::Right;
+use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, OrderId};
 use crate::types::money::Money;
 
@@ -59,7 +61,7 @@ pub async fn quote(
     caller: Caller,
     Body(body): Body<OrderRequest>,
 ) -> Result<HttpResponse> {
-    let cart = body.cart(caller.account)?;
+    let cart = body.cart(caller.account, kept_address(&app, caller.account, &body).await?)?;
     let now = app.clock.now();
     let quoted = service::quote(&mut *db::connect(&app.pool).await?, now, &cart).await?;
     let currency = &app.settings.currency;
@@ -95,10 +97,20 @@ pub async fn place(
     query: web::Query<WaitQuery>,
     Body(body): Body<OrderRequest>,
 ) -> Result<HttpResponse> {
+    let (account, body_hash) = (caller.account, body.hash()?);
+    let kept = kept_address(&app, account, &body).await?;
+    if body.address_id().is_some() && kept.is_none() {
+        // It may have been deleted since: a repeat is answered all the same.
+        let mut conn = db::connect(&app.pool).await?;
+        if let Some(order) = service::placed_before(&mut conn, account, &key.0, &body_hash).await? {
+            drop(conn);
+            return answer_placed(&app, order, account, query.wait).await;
+        }
+    }
     let order = PlaceOrder {
-        cart: body.cart(caller.account)?,
+        cart: body.cart(account, kept)?,
         key: key.0,
-        body_hash: body.hash()?,
+        body_hash,
         invite_code: body.referral()?,
         terms_version: accepted_terms(&app, body.consents.as_ref()).await?,
         consents: json!(body.consents.clone().unwrap_or_default()),
@@ -106,10 +118,26 @@ pub async fn place(
         cancel_url: return_url(&app, "cancel_url", body.cancel_url.as_deref())?,
     };
     let placed = app.placer.place(order).await?;
-    wait(&app, placed.order, query.wait).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, placed.order, caller.account).await?;
-    let location = format!("/v1/orders/{}", placed.order);
+    answer_placed(&app, placed.order, account, query.wait).await
+}
+
+async fn answer_placed(
+    app: &App,
+    order: OrderId,
+    account: AccountId,
+    wanted: Option<WaitFor>,
+) -> Result<HttpResponse> {
+    wait(app, order, wanted).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, order, account).await?;
+    let location = format!("/v1/orders/{order}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
+}
+
+/// The address of the buyer's book that the body asks for, as it is now.
+async fn kept_address(app: &App, account: AccountId, body: &OrderRequest) -> Result<Option<Address>> {
+    let Some(id) = body.address_id() else { return Ok(None) };
+    let saved = addresses::find(&mut *db::connect(&app.pool).await?, account, id).await?;
+    Ok(saved.map(|saved| saved.address))
 }
 
 fn return_url(app: &App, field: &str, url: Option<&str>) -> Result<String> {

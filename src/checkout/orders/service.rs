@@ -297,6 +297,24 @@ pub async fn cancel(app: &App, account: AccountId, id: OrderId, key: &str) -> Re
     Ok(())
 }
 
+/// The order that the same request has placed before.
+///
+/// # Errors
+/// `idempotency_key_reused` when the key was used with another body.
+pub async fn placed_before(
+    conn: &mut Conn,
+    account: AccountId,
+    key: &str,
+    body_hash: &[u8],
+) -> Result<Option<OrderId>> {
+    let earlier = model::earlier_keys(conn, ROUTE, &[account], &[key.to_owned()]).await?;
+    match earlier.first() {
+        None => Ok(None),
+        Some(row) if row.body_hash == body_hash => Ok(Some(OrderId(row.resource))),
+        Some(_) => Err(Code::IdempotencyKeyReused.error()),
+    }
+}
+
 /// Was this done before, by the same request? A key says so for one order only.
 ///
 /// # Errors

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use crate::db::Conn;
 use crate::error::Result;
+use crate::people::addresses;
 use crate::schema::{
-    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, mails, order_lines,
-    orders, refresh_tokens, series_places, sessions,
+    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
+    order_lines, orders, refresh_tokens, series_places, sessions,
 };
 use crate::types::id::AccountId;
 
@@ -24,6 +25,8 @@ SELECT jsonb_build_object(
     FROM sessions t WHERE account_id = $1),
   'mailed_tokens', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'hash' ORDER BY created_at), '[]')
     FROM account_tokens t WHERE account_id = $1),
+  'addresses', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM addresses t WHERE account_id = $1),
   'member_number', (SELECT to_jsonb(t) - 'account_id' FROM member_numbers t WHERE account_id = $1),
   'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM memberships t WHERE account_id = $1),
@@ -51,6 +54,8 @@ SELECT jsonb_build_object(
     FROM refunds t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'disputes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
     FROM disputes t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'f_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM f_codes t JOIN accounts a ON a.email_key = t.email_key WHERE a.id = $1),
   'mails', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'data' ORDER BY id), '[]')
     FROM mails t WHERE account_id = $1),
   'audit_log', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'prev_hash' - 'hash' ORDER BY seq), '[]')
@@ -112,6 +117,7 @@ pub async fn anonymise(
 ) -> Result<()> {
     forget_account(conn, account, now).await?;
     forget_access(conn, account).await?;
+    addresses::model::forget(conn, account).await?;
     // Stands where the address stood: unlike every address, and different for everybody.
     let nobody = format!("erased:{}", account.0);
     diesel::update(orders::table.filter(orders::account_id.eq(account)))
@@ -139,6 +145,11 @@ pub async fn anonymise(
     // A place that was reserved for the address stays reserved, for nobody.
     diesel::update(drive_invitations::table.filter(drive_invitations::email_key.eq(email_key)))
         .set(drive_invitations::email_key.eq(&nobody))
+        .execute(conn)
+        .await?;
+    // So does the unit of a code that is bound to it, until the code ends.
+    diesel::update(f_codes::table.filter(f_codes::email_key.eq(email_key)))
+        .set(f_codes::email_key.eq(&nobody))
         .execute(conn)
         .await?;
     Ok(())

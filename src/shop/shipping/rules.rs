@@ -36,14 +36,15 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
-    /// The address without needless blanks; the field that is wrong is named below `field`.
+    /// The address without needless blanks; the field that is wrong is named below `field`, or by itself where that is
+    /// empty.
     ///
     /// # Errors
     /// `invalid_field`.
     pub fn checked(&self, field: &str) -> Result<Self> {
+        let path = |name: &str| if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
         let line = |name: &str, typed: &str| {
-            text::line(typed, 200)
-                .map_err(|error| Code::InvalidField.at(format!("{field}.{name}"), error.to_string()))
+            text::line(typed, 200).map_err(|error| Code::InvalidField.at(path(name), error.to_string()))
         };
         let optional = |name: &str, typed: &Option<String>| {
             typed
@@ -54,7 +55,7 @@ impl Address {
         };
         let country = self.country.trim().to_ascii_uppercase();
         if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Err(Code::InvalidField.at(format!("{field}.country"), "expected two letters such as CN"));
+            return Err(Code::InvalidField.at(path("country"), "expected two letters such as CN"));
         }
         Ok(Self {
             name: line("name", &self.name)?,
@@ -158,6 +159,8 @@ mod tests {
         let field = |address: Address| address.checked("a").unwrap_err().errors[0].field.clone();
         assert_eq!(field(Address { country: "China".into(), ..address.clone() }), "a.country");
         assert_eq!(field(Address { city: " ".into(), ..address.clone() }), "a.city");
-        assert_eq!(field(Address { line1: "a\nb".into(), ..address }), "a.line1");
+        assert_eq!(field(Address { line1: "a\nb".into(), ..address.clone() }), "a.line1");
+        let error = Address { phone: String::new(), ..address }.checked("").unwrap_err();
+        assert_eq!(error.errors[0].field, "phone");
     }
 }
