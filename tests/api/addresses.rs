@@ -5,8 +5,8 @@ use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
 use crate::accounts::traces;
-use crate::goods::Mall;
 use crate::support::catalog::count_sql;
+use crate::support::mall::Mall;
 use crate::support::people::PASSWORD;
 use crate::support::{Answer, Person, TestApp};
 

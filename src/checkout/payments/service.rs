@@ -1,13 +1,12 @@
 //! Settling: what Stripe says of a payment is applied to the order, once, and only forward. The webhook, the buyer's
 //! return, the end of the hold and the reconciler all come here.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use kindred_stripe::{Checkout, CheckoutStatus, PaymentStatus};
 use serde_json::json;
 
+use super::delivery::{articles_of, deliver};
 use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState};
 use crate::app::App;
 use crate::audit::Actor;
@@ -21,14 +20,12 @@ use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships;
 use crate::membership::memberships::rules::GRACE;
-use crate::membership::memberships::service::{Activated, Activation};
 use crate::membership::plans::model as plans;
-use crate::messages::mails::{self, Mail, ReceiptLine, Recipient};
+use crate::messages::mails::Recipient;
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
-use crate::shop::products::model::{self as products, Article};
-use crate::shop::{drops, rights};
-use crate::types::id::{AccountId, OrderId, PaymentId, VariantId};
+use crate::shop::drops;
+use crate::types::id::{AccountId, OrderId, PaymentId};
 
 /// A delayed method's money may be on its way for that long; then the hold ends.
 pub const PROCESSING_MAX: TimeDelta = TimeDelta::days(3);
@@ -296,89 +293,12 @@ async fn close_others(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, settl
     Ok(())
 }
 
-/// Marks the order paid and fulfils each line; mails the receipt and, once a member has a number, the welcome.
-async fn deliver(
-    conn: &mut Conn,
-    zone: Tz,
-    now: DateTime<Utc>,
-    order: &OrderRow,
-    lines: &[LineRow],
-) -> Result<()> {
-    orders::set_state(conn, order.id, OrderState::Paid, now).await?;
-    let recipient = recipient_of(order);
-    let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
-    let articles = articles_of(conn, lines).await?;
-    let mut is_fulfilled = true;
-    for line in lines {
-        match (line.plan_id, line.variant_id.and_then(|id| articles.get(&id))) {
-            (Some(plan), _) => {
-                let activation = Activation {
-                    account: order.account_id,
-                    plan,
-                    line: line.id,
-                    value_minor: line.total_minor,
-                    now,
-                    zone,
-                };
-                let activated = memberships::service::activate(conn, &activation).await?;
-                queued.push((recipient.clone(), format!("welcome:{}", line.id), welcome(&activated)));
-            }
-            (None, Some(article)) => {
-                rights::service::grant(conn, order.account_id, line.id, article, now).await?;
-                if article.is_shipped() {
-                    // It is fulfilled by its parcel.
-                    is_fulfilled = false;
-                    continue;
-                }
-            }
-            (None, None) => return Err(AppError::internal("a line that sells nothing")),
-        }
-        orders::set_fulfilled(conn, line.id, now).await?;
-    }
-    if is_fulfilled {
-        orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
-    }
-    mails::queue_all(conn, now, &queued).await
-}
-
-async fn articles_of(conn: &mut Conn, lines: &[LineRow]) -> Result<HashMap<VariantId, Article>> {
-    let ids: Vec<_> = lines.iter().filter_map(|line| line.variant_id).collect();
-    Ok(products::articles(conn, &ids).await?.into_iter().map(|article| (article.id, article)).collect())
-}
-
 /// The buyer, at the address that the order was placed with.
 pub fn recipient_of(order: &OrderRow) -> Recipient {
     Recipient {
         account: Some(order.account_id),
         address: order.email.clone(),
         locale: ordering::locale_of(order),
-    }
-}
-
-fn welcome(activated: &Activated) -> Mail {
-    Mail::Welcome {
-        number: activated.number.clone(),
-        tier_zh: activated.tier_zh.clone(),
-        tier_en: activated.tier_en.clone(),
-        starts_at: activated.starts_at,
-        ends_at: activated.ends_at,
-    }
-}
-
-fn receipt(order: &OrderRow, lines: &[LineRow], paid_at: DateTime<Utc>) -> Mail {
-    let lines = lines.iter().map(|line| ReceiptLine {
-        title: line.title.clone(),
-        quantity: line.quantity,
-        total_minor: line.total_minor,
-    });
-    Mail::Receipt {
-        order_number: order.number.clone(),
-        lines: lines.collect(),
-        shipping_minor: order.shipping_minor,
-        total_minor: order.total_minor,
-        due_minor: order.due_minor,
-        currency: order.currency.clone(),
-        paid_at,
     }
 }
 

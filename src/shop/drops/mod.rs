@@ -2,6 +2,7 @@
 
 pub mod admin_routes;
 pub mod dto;
+pub mod f_codes;
 pub mod model;
 pub mod routes;
 pub mod rules;

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod database;
 pub mod http;
+pub mod mall;
 pub mod people;
 pub mod shop;
 pub mod smtp;

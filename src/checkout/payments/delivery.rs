@@ -1,0 +1,101 @@
+//! What a paid order gives at once: memberships, rights, and the mails that say so. Goods wait for their parcel.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::service::recipient_of;
+use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
+use crate::db::Conn;
+use crate::error::{AppError, Result};
+use crate::membership::memberships;
+use crate::membership::memberships::service::{Activated, Activation};
+use crate::messages::mails::{self, Mail, ReceiptLine};
+use crate::shop::products::model::{self as products, Article};
+use crate::shop::rights;
+use crate::types::id::VariantId;
+
+/// Marks the order paid and fulfils each line; mails the receipt and, once a member has a number, the welcome.
+///
+/// # Errors
+/// The database's.
+pub async fn deliver(
+    conn: &mut Conn,
+    zone: Tz,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    lines: &[LineRow],
+) -> Result<()> {
+    orders::set_state(conn, order.id, OrderState::Paid, now).await?;
+    let recipient = recipient_of(order);
+    let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
+    let articles = articles_of(conn, lines).await?;
+    let mut is_fulfilled = true;
+    for line in lines {
+        match (line.plan_id, line.variant_id.and_then(|id| articles.get(&id))) {
+            (Some(plan), _) => {
+                let activation = Activation {
+                    account: order.account_id,
+                    plan,
+                    line: line.id,
+                    value_minor: line.total_minor,
+                    now,
+                    zone,
+                };
+                let activated = memberships::service::activate(conn, &activation).await?;
+                queued.push((recipient.clone(), format!("welcome:{}", line.id), welcome(&activated)));
+            }
+            (None, Some(article)) => {
+                rights::service::grant(conn, order.account_id, line.id, article, now).await?;
+                if article.is_shipped() {
+                    // It is fulfilled by its parcel.
+                    is_fulfilled = false;
+                    continue;
+                }
+            }
+            (None, None) => return Err(AppError::internal("a line that sells nothing")),
+        }
+        orders::set_fulfilled(conn, line.id, now).await?;
+    }
+    if is_fulfilled {
+        orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
+    }
+    mails::queue_all(conn, now, &queued).await
+}
+
+/// What the lines sell of the shop.
+///
+/// # Errors
+/// The database's.
+pub async fn articles_of(conn: &mut Conn, lines: &[LineRow]) -> Result<HashMap<VariantId, Article>> {
+    let ids: Vec<_> = lines.iter().filter_map(|line| line.variant_id).collect();
+    Ok(products::articles(conn, &ids).await?.into_iter().map(|article| (article.id, article)).collect())
+}
+
+fn welcome(activated: &Activated) -> Mail {
+    Mail::Welcome {
+        number: activated.number.clone(),
+        tier_zh: activated.tier_zh.clone(),
+        tier_en: activated.tier_en.clone(),
+        starts_at: activated.starts_at,
+        ends_at: activated.ends_at,
+    }
+}
+
+fn receipt(order: &OrderRow, lines: &[LineRow], paid_at: DateTime<Utc>) -> Mail {
+    let lines = lines.iter().map(|line| ReceiptLine {
+        title: line.title.clone(),
+        quantity: line.quantity,
+        total_minor: line.total_minor,
+    });
+    Mail::Receipt {
+        order_number: order.number.clone(),
+        lines: lines.collect(),
+        shipping_minor: order.shipping_minor,
+        total_minor: order.total_minor,
+        due_minor: order.due_minor,
+        currency: order.currency.clone(),
+        paid_at,
+    }
+}
