@@ -70,6 +70,7 @@ codes! {
     InvitationNotYours 403 "invitation_not_yours" "This invitation is not for you or not for this drive.";
     ApplicationRequired 403 "application_required" "Joining this drive needs an approved application.";
     MembersOnly 403 "members_only" "This is for members.";
+    SegmentRequired 403 "segment_required" "This is for chosen people.";
     TierRequired 403 "tier_required" "This is for members of a higher tier.";
     FCodeNotYours 403 "f_code_not_yours" "This code belongs to somebody else.";
     NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
@@ -229,7 +230,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 14] = [
+const CONSTRAINT_CODES: [(&str, Code); 15] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -244,6 +245,7 @@ const CONSTRAINT_CODES: [(&str, Code); 14] = [
     ("variants_sku", Code::CodeTaken),
     ("drops_code", Code::CodeTaken),
     ("shipping_methods_code", Code::CodeTaken),
+    ("segments_code", Code::CodeTaken),
 ];
 
 impl From<DbError> for AppError {

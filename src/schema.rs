@@ -1,6 +1,13 @@
 // Generated from the migrations; a test compares it with the database. Renew: UPDATE_GENERATED=1 make test
 
 diesel::table! {
+    account_tags (account_id, tag) {
+        account_id -> Uuid,
+        tag -> Text,
+    }
+}
+
+diesel::table! {
     account_tokens (hash) {
         hash -> Bytea,
         account_id -> Uuid,
@@ -574,6 +581,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    segment_accounts (segment_id, account_id) {
+        segment_id -> Uuid,
+        kind -> Text,
+        account_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    segments (id) {
+        id -> Uuid,
+        code -> Text,
+        name -> Text,
+        kind -> Text,
+        rule -> Nullable<Jsonb>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     series_places (id) {
         id -> Uuid,
         series -> Text,
@@ -714,6 +742,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(account_tags -> accounts (account_id));
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
@@ -774,6 +803,7 @@ diesel::joinable!(refunds -> payments (payment_id));
 diesel::joinable!(rights -> accounts (account_id));
 diesel::joinable!(rights -> order_lines (line_id));
 diesel::joinable!(rights -> products (product_id));
+diesel::joinable!(segment_accounts -> accounts (account_id));
 diesel::joinable!(series_places -> accounts (account_id));
 diesel::joinable!(series_places -> orders (order_id));
 diesel::joinable!(sessions -> accounts (account_id));
@@ -785,6 +815,7 @@ diesel::joinable!(variants -> pools (pool_id));
 diesel::joinable!(variants -> products (product_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    account_tags,
     account_tokens,
     accounts,
     addresses,
@@ -825,6 +856,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     refunds,
     rights,
     schedules,
+    segment_accounts,
+    segments,
     series_places,
     sessions,
     shipment_lines,

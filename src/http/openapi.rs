@@ -40,6 +40,7 @@ const ROOMS: &[fn() -> Document] = &[
     people::tokens::routes::Api::openapi,
     people::terms::routes::Api::openapi,
     people::operators::routes::Api::openapi,
+    people::segments::routes::Api::openapi,
     people::api_keys::routes::Api::openapi,
     people::audit_trail::routes::Api::openapi,
     // membership

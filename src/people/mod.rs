@@ -11,6 +11,7 @@ pub mod passwords;
 pub mod personal_data;
 pub mod resets;
 pub mod secrets;
+pub mod segments;
 pub mod sessions;
 pub mod terms;
 pub mod tokens;
@@ -28,6 +29,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .configure(addresses::routes::configure)
         .configure(personal_data::routes::configure)
         .configure(operators::routes::configure)
+        .configure(segments::routes::configure)
         .configure(api_keys::routes::configure)
         .configure(terms::routes::configure)
         .configure(audit_trail::routes::configure);

@@ -21,6 +21,11 @@ pub enum Audience {
         /// The tier's code.
         at_least: String,
     },
+    /// Who is in a segment now.
+    Segment {
+        /// The segment's code.
+        segment: String,
+    },
 }
 
 /// Every field that a rule may have: serde lets those pass that a variant without fields doesn't know.
@@ -29,6 +34,7 @@ pub enum Audience {
 struct Written {
     who: Who,
     at_least: Option<String>,
+    segment: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -38,29 +44,35 @@ enum Who {
     SignedIn,
     Members,
     Tier,
+    Segment,
 }
 
 impl TryFrom<Written> for Audience {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        match (written.who, written.at_least) {
-            (Who::Everyone, None) => Ok(Self::Everyone),
-            (Who::SignedIn, None) => Ok(Self::SignedIn),
-            (Who::Members, None) => Ok(Self::Members),
-            (Who::Tier, Some(at_least)) => Ok(Self::Tier { at_least }),
-            (Who::Tier, None) => Err("`tier` needs `at_least`"),
-            (_, Some(_)) => Err("`at_least` goes with `tier`"),
+        match (written.who, written.at_least, written.segment) {
+            (Who::Everyone, None, None) => Ok(Self::Everyone),
+            (Who::SignedIn, None, None) => Ok(Self::SignedIn),
+            (Who::Members, None, None) => Ok(Self::Members),
+            (Who::Tier, Some(at_least), None) => Ok(Self::Tier { at_least }),
+            (Who::Segment, None, Some(segment)) => Ok(Self::Segment { segment }),
+            (Who::Tier, None, _) => Err("`tier` needs `at_least`"),
+            (Who::Segment, _, None) => Err("`segment` needs `segment`"),
+            (_, Some(_), _) => Err("`at_least` goes with `tier`"),
+            (_, _, Some(_)) => Err("`segment` goes with `segment`"),
         }
     }
 }
 
 /// Somebody who looks or buys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Visitor {
+pub struct Visitor<'a> {
     pub is_signed_in: bool,
     /// Rank of the tier whose membership gives access now.
     pub tier_rank: Option<i32>,
+    /// Codes of the segments that he is in, of those that were asked for.
+    pub segments: &'a [String],
 }
 
 /// Ranks of all tiers.
@@ -90,10 +102,10 @@ impl Ranks {
 }
 
 impl Audience {
-    /// Is this visitor meant? A tier that isn't known means nobody.
+    /// Is this visitor meant? A tier or a segment that isn't known means nobody.
     ///
     /// # Errors
-    /// Why not: `unauthenticated`, `members_only`, `tier_required`.
+    /// Why not: `unauthenticated`, `members_only`, `tier_required`, `segment_required`.
     pub fn admit(&self, visitor: Visitor, ranks: &Ranks) -> Result<(), Code> {
         match self {
             Self::Everyone => Ok(()),
@@ -106,6 +118,8 @@ impl Audience {
                 (None, _) => Err(Code::MembersOnly),
                 _ => Err(Code::TierRequired),
             },
+            Self::Segment { segment } if visitor.segments.contains(segment) => Ok(()),
+            Self::Segment { .. } => Err(Code::SegmentRequired),
         }
     }
 
@@ -113,10 +127,10 @@ impl Audience {
         self.admit(visitor, ranks).is_ok()
     }
 
-    /// The tier that it names, to be checked when an operator writes it.
-    pub fn tier(&self) -> Option<&str> {
+    /// The segment that it names.
+    pub fn segment(&self) -> Option<&str> {
         match self {
-            Self::Tier { at_least } => Some(at_least),
+            Self::Segment { segment } => Some(segment),
             _ => None,
         }
     }
@@ -132,9 +146,13 @@ mod tests {
             (TierId::new(), "regular".to_owned(), 10),
             (TierId::new(), "diehard".to_owned(), 20),
         ]);
-        let visitor = |is_signed_in, tier_rank| Visitor { is_signed_in, tier_rank };
+        let teachers = ["teachers".to_owned()];
+        let visitor = |is_signed_in, tier_rank| Visitor { is_signed_in, tier_rank, segments: &[] };
         let (stranger, guest) = (visitor(false, None), visitor(true, None));
-        let (regular, diehard) = (visitor(true, Some(10)), visitor(true, Some(20)));
+        let regular = Visitor { segments: &teachers, ..visitor(true, Some(10)) };
+        let diehard = visitor(true, Some(20));
+        let segment = |code: &str| Audience::Segment { segment: code.to_owned() };
+        let not_in = Err(Code::SegmentRequired);
         let tier = |code: &str| Audience::Tier { at_least: code.to_owned() };
         for (audience, expected) in [
             (Audience::Everyone, [Ok(()), Ok(()), Ok(()), Ok(())]),
@@ -145,6 +163,7 @@ mod tests {
                 tier("diehard"),
                 [Err(Code::Unauthenticated), Err(Code::MembersOnly), Err(Code::TierRequired), Ok(())],
             ),
+            (segment("teachers"), [Err(Code::Unauthenticated), not_in, Ok(()), not_in]),
             (
                 tier("gone"),
                 [
@@ -165,6 +184,17 @@ mod tests {
         let text = r#"{"who":"tier","at_least":"diehard"}"#;
         let read: Audience = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
-        assert!(serde_json::from_str::<Audience>(r#"{"who":"everyone","at_least":"x"}"#).is_err());
+        let text = r#"{"who":"segment","segment":"teachers"}"#;
+        let read: Audience = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        for wrong in [
+            r#"{"who":"everyone","at_least":"x"}"#,
+            r#"{"who":"tier"}"#,
+            r#"{"who":"tier","at_least":"x","segment":"y"}"#,
+            r#"{"who":"segment"}"#,
+            r#"{"who":"members","segment":"x"}"#,
+        ] {
+            assert!(serde_json::from_str::<Audience>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,32 +1,69 @@
 //! Who looks or buys, as the rules of the shop see him.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
-use super::audience::{Ranks, Visitor};
+use super::audience::{Audience, Ranks, Visitor};
 use super::products::model::ranks;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::membership::memberships::model::{MembershipRow, open_of};
 use crate::membership::memberships::rules::{GRACE, gives_access, life};
+use crate::people::segments::model::segments_of;
 use crate::types::id::AccountId;
 
-/// Somebody who is signed in, with the open membership that he has.
-pub fn visitor_of(membership: Option<&MembershipRow>, ranks: &Ranks, now: DateTime<Utc>) -> Visitor {
+/// Somebody who is signed in, with the open membership that he has, and the segments that he is in.
+pub fn visitor_of<'a>(
+    membership: Option<&MembershipRow>,
+    segments: &'a [String],
+    ranks: &Ranks,
+    now: DateTime<Utc>,
+) -> Visitor<'a> {
     let open = membership.filter(|row| gives_access(life(row, now, GRACE)));
-    Visitor { is_signed_in: true, tier_rank: open.and_then(|row| ranks.of(row.tier_id)) }
+    Visitor { is_signed_in: true, tier_rank: open.and_then(|row| ranks.of(row.tier_id)), segments }
 }
 
-/// Who looks, signed in or not, and the ranks of all tiers.
+/// Who looks, with what it takes to judge him.
+#[derive(Clone, Debug)]
+pub struct Looker {
+    membership: Option<MembershipRow>,
+    is_signed_in: bool,
+    segments: Vec<String>,
+    pub ranks: Ranks,
+    now: DateTime<Utc>,
+}
+
+impl Looker {
+    pub fn visitor(&self) -> Visitor<'_> {
+        if self.is_signed_in {
+            visitor_of(self.membership.as_ref(), &self.segments, &self.ranks, self.now)
+        } else {
+            Visitor::default()
+        }
+    }
+}
+
+/// Codes of the segments that these audiences name.
+pub fn segments_in<'a>(audiences: impl IntoIterator<Item = &'a Audience>) -> BTreeSet<String> {
+    audiences.into_iter().filter_map(Audience::segment).map(str::to_owned).collect()
+}
+
+/// Who looks, signed in or not, at things for these audiences.
 ///
 /// # Errors
 /// The database's.
-pub async fn load(
+pub async fn load<'a>(
     conn: &mut Conn,
     account: Option<AccountId>,
+    audiences: impl IntoIterator<Item = &'a Audience>,
     now: DateTime<Utc>,
-) -> Result<(Visitor, Ranks)> {
+) -> Result<Looker> {
+    let named = segments_in(audiences);
     let ranks = ranks(conn).await?;
-    let Some(account) = account else { return Ok((Visitor::default(), ranks)) };
+    let stranger = Looker { membership: None, is_signed_in: false, segments: Vec::new(), ranks, now };
+    let Some(account) = account else { return Ok(stranger) };
     let membership = open_of(conn, &[account]).await?.pop();
-    Ok((visitor_of(membership.as_ref(), &ranks, now), ranks))
+    let segments = segments_of(conn, &named, &[account], now).await?.remove(&account).unwrap_or_default();
+    Ok(Looker { membership, is_signed_in: true, segments, ..stranger })
 }

@@ -102,6 +102,7 @@ id_types! {
     /// An address in an account's book.
     AddressId = "addr";
     ApiKeyId = "key";
+    SegmentId = "seg";
     TierId = "tier";
     PlanId = "plan";
     ChapterId = "chap";

@@ -29,6 +29,7 @@ mod payment_faults;
 mod platform;
 mod private_postgres;
 mod rehearse;
+mod segments;
 mod sessions;
 mod settings_page;
 mod skeleton;

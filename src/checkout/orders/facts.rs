@@ -16,11 +16,12 @@ use crate::membership::invitations::model::{self as invitations, Invitation};
 use crate::membership::memberships::model::{self as memberships, MembershipRow};
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::people::accounts::model::{self as accounts, Buyer};
+use crate::people::segments::model::segments_of;
 use crate::shop::audience::Ranks;
 use crate::shop::drops::model::{self as drops, Drop, FCode};
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::shipping::model::{self as shipping, ShippingMethod};
-use crate::shop::visitors::visitor_of;
+use crate::shop::visitors::{segments_in, visitor_of};
 use crate::types::id::{AccountId, DriveId, DropId, PlanId, PoolId, ShippingMethodId, VariantId};
 
 /// Everything that carts are judged by, read set by set.
@@ -36,11 +37,23 @@ pub struct Catalog {
     ranks: Ranks,
 }
 
+impl Catalog {
+    /// Codes of the segments that something here is for.
+    fn segments(&self) -> BTreeSet<String> {
+        let of_articles = self.articles.values().flat_map(Article::audiences);
+        let of_drops = self.drops.values().flat_map(Drop::audiences);
+        let of_methods = self.methods.values().filter_map(|method| method.free_for.as_ref());
+        segments_in(of_articles.chain(of_drops).chain(of_methods))
+    }
+}
+
 /// What is read under the locks.
 pub struct Locked {
     buyers: HashMap<AccountId, Buyer>,
     memberships: HashMap<AccountId, MembershipRow>,
     applications: Vec<Application>,
+    /// Of those that the catalog names.
+    segments: HashMap<AccountId, Vec<String>>,
 }
 
 /// Who buys, each once, in the order of their locks.
@@ -167,6 +180,7 @@ pub async fn read_locked(
     catalog: &Catalog,
     pools: Vec<claims::Pool>,
     buyers: Vec<Buyer>,
+    now: DateTime<Utc>,
 ) -> Result<(Locked, Ledger)> {
     let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
     let people: Vec<_> = buyers.iter().filter_map(|buyer| buyer.person_key.clone()).collect();
@@ -200,10 +214,12 @@ pub async fn read_locked(
         applications::of(conn, &by_application, &ids).await?
     };
     let memberships = memberships::open_of(conn, &ids).await?;
+    let segments = segments_of(conn, &catalog.segments(), &ids, now).await?;
     let locked = Locked {
         memberships: memberships.into_iter().map(|row| (row.account_id, row)).collect(),
         buyers: buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect(),
         applications,
+        segments,
     };
     Ok((locked, ledger))
 }
@@ -236,7 +252,8 @@ pub fn facts_of<'a>(
         }
         _ => None,
     };
-    let visitor = visitor_of(membership, &catalog.ranks, now);
+    let segments = locked.segments.get(&buyer.id).map_or(&[][..], Vec::as_slice);
+    let visitor = visitor_of(membership, segments, &catalog.ranks, now);
     Ok(Facts { buyer, membership, visitor, ranks: &catalog.ranks, lines, shipping })
 }
 

@@ -44,7 +44,7 @@ pub struct Ledger {
 pub struct Facts<'a> {
     pub buyer: &'a Buyer,
     pub membership: Option<&'a MembershipRow>,
-    pub visitor: Visitor,
+    pub visitor: Visitor<'a>,
     pub ranks: &'a Ranks,
     pub lines: Vec<LineFacts<'a>>,
     pub shipping: Option<(&'a ShippingMethod, &'a Address)>,

@@ -123,7 +123,7 @@ pub async fn place(
     let pools = claims::lock(conn, &pools_of(&catalog)).await?;
     let accounts = accounts_of(&carts);
     let buyers = accounts::lock_buyers(conn, &accounts).await?;
-    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers).await?;
+    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
     let keys: Vec<String> = batch.iter().map(|order| order.key.clone()).collect();
     let earlier = model::earlier_keys(conn, ROUTE, &accounts, &keys).await?;
     let mut known: HashMap<(AccountId, String), (Vec<u8>, OrderId)> = earlier
@@ -235,7 +235,7 @@ pub async fn quote(conn: &mut Conn, now: DateTime<Utc>, cart: &Cart) -> Result<Q
     let catalog = read_catalog(conn, &[cart]).await?;
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![accounts::load_buyer(conn, cart.account).await?];
-    let (locked, ledger) = read_locked(conn, &catalog, pools, buyers).await?;
+    let (locked, ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
     let facts = facts_of(cart, &catalog, &locked, now)?;
     rules::admit(&facts, &ledger, now)?;
     let priced = price_of(&facts, now)?;

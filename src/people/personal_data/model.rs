@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::db::Conn;
 use crate::error::Result;
-use crate::people::addresses;
+use crate::people::{addresses, segments};
 use crate::schema::{
     account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
     order_lines, orders, refresh_tokens, series_places, sessions,
@@ -27,6 +27,9 @@ SELECT jsonb_build_object(
     FROM account_tokens t WHERE account_id = $1),
   'addresses', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM addresses t WHERE account_id = $1),
+  'account_tags', (SELECT coalesce(jsonb_agg(tag ORDER BY tag), '[]') FROM account_tags WHERE account_id = $1),
+  'segment_accounts', (SELECT coalesce(jsonb_agg(s.code ORDER BY s.code), '[]')
+    FROM segment_accounts t JOIN segments s ON s.id = t.segment_id WHERE t.account_id = $1),
   'member_number', (SELECT to_jsonb(t) - 'account_id' FROM member_numbers t WHERE account_id = $1),
   'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM memberships t WHERE account_id = $1),
@@ -118,6 +121,7 @@ pub async fn anonymise(
     forget_account(conn, account, now).await?;
     forget_access(conn, account).await?;
     addresses::model::forget(conn, account).await?;
+    segments::model::forget(conn, account).await?;
     // Stands where the address stood: unlike every address, and different for everybody.
     let nobody = format!("erased:{}", account.0);
     diesel::update(orders::table.filter(orders::account_id.eq(account)))

@@ -42,6 +42,11 @@ impl Drop {
     pub fn item(&self, variant: VariantId) -> Option<&Item> {
         self.items.iter().find(|item| item.variant == variant)
     }
+
+    /// For whom something of it is.
+    pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
+        self.audiences.iter().map(|of| &of.buyers)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
 use super::dto::{DropView, FCodeAnswer, FCodeQuestion};
+use super::model::Drop;
 use super::{model, rules};
 use crate::app::App;
 use crate::checkout::claims;
@@ -37,9 +38,10 @@ async fn list(
     let (page, now, locale) = (query.page()?, app.clock.now(), locale_of(&request));
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitors::load(&mut conn, account, app.clock.now()).await?;
     let drops = List::cut(model::list(&mut conn, false, page).await?, page, |drop| drop.id.0);
-    Ok(HttpResponse::Ok().json(drops.map(|drop| DropView::new(drop, visitor, &ranks, locale, now))))
+    let looker = visitors::load(&mut conn, account, drops.data.iter().flat_map(Drop::audiences), now).await?;
+    let view = |drop| DropView::new(drop, looker.visitor(), &looker.ranks, locale, now);
+    Ok(HttpResponse::Ok().json(drops.map(view)))
 }
 
 /// A drop, by id or code
@@ -57,11 +59,12 @@ async fn show(
 ) -> Result<HttpResponse> {
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitors::load(&mut conn, account, app.clock.now()).await?;
     let id = model::find_id(&mut conn, &path).await?.ok_or(Code::NotFound)?;
     let drop = model::load(&mut conn, &[id]).await?.pop().filter(|drop| drop.archived_at.is_none());
-    let drop = drop.ok_or(Code::NotFound)?;
-    Ok(HttpResponse::Ok().json(DropView::new(drop, visitor, &ranks, locale_of(&request), app.clock.now())))
+    let (drop, now) = (drop.ok_or(Code::NotFound)?, app.clock.now());
+    let looker = visitors::load(&mut conn, account, drop.audiences(), now).await?;
+    let view = DropView::new(drop, looker.visitor(), &looker.ranks, locale_of(&request), now);
+    Ok(HttpResponse::Ok().json(view))
 }
 
 /// What is this F-code, and can you use it?

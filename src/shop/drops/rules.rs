@@ -141,7 +141,7 @@ mod tests {
             (TierId::new(), "regular".to_owned(), 10),
             (TierId::new(), "diehard".to_owned(), 20),
         ]);
-        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank };
+        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, segments: &[] };
         let (guest, regular, diehard) = (visitor(None), visitor(Some(10)), visitor(Some(20)));
         let drop = drop();
         let tick = TimeDelta::microseconds(1);

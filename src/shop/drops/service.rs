@@ -23,7 +23,7 @@ use crate::membership::invitations::rules::code_from;
 use crate::people::accounts::model as accounts;
 use crate::schema::pools;
 use crate::shop::products::model::{self as products, Article};
-use crate::shop::products::service::known_audience;
+use crate::shop::products::service::{groups, known_audience};
 use crate::shop::stock::model::{Move, Reason};
 use crate::shop::stock::service::enter_if_free;
 use crate::types::email::Email;
@@ -96,7 +96,7 @@ async fn items(conn: &mut Conn, new: &NewDrop) -> Result<Vec<Item>> {
 }
 
 async fn audiences(conn: &mut Conn, new: &NewDrop, now: DateTime<Utc>) -> Result<Vec<AudienceOf>> {
-    let ranks = products::ranks(conn).await?;
+    let groups = groups(conn).await?;
     let mut audiences = Vec::with_capacity(new.audiences.len());
     for (index, body) in new.audiences.iter().enumerate() {
         let field = |name: &str| format!("audiences[{index}].{name}");
@@ -106,7 +106,7 @@ async fn audiences(conn: &mut Conn, new: &NewDrop, now: DateTime<Utc>) -> Result
             .transpose()?;
         audiences.push(AudienceOf {
             id: AudienceId::new(),
-            buyers: known_audience(&field("buyers"), &body.buyers, &ranks)?,
+            buyers: known_audience(&field("buyers"), &body.buyers, &groups)?,
             opens_at: fields::dated(&field("opens_at"), body.opens_at, now)?,
             pool: allocation.map(|_| PoolId::new()),
             allocation,

@@ -54,6 +54,11 @@ impl Article {
         }
     }
 
+    /// For whom something of it is: the product, or another price.
+    pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
+        self.product.audiences().chain(self.prices.iter().map(|price| &price.buyers))
+    }
+
     /// Of one unit.
     pub fn weight_grams(&self) -> i64 {
         let part = |part: &Part| i64::from(part.weight_grams) * i64::from(part.quantity);

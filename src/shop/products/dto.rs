@@ -217,6 +217,11 @@ pub struct Whole {
 }
 
 impl Whole {
+    /// For whom something of it is.
+    pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
+        self.product.audiences().chain(self.articles.iter().flat_map(Article::audiences))
+    }
+
     fn pool(&self, id: PoolId) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.id == id)
     }

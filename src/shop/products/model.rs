@@ -56,6 +56,13 @@ pub struct Product {
     pub version: i32,
 }
 
+impl Product {
+    /// For whom something of it is.
+    pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
+        [&self.sees, &self.buys].into_iter()
+    }
+}
+
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = products)]
 pub struct ProductRow {

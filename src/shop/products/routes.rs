@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 
 use serde::Deserialize;
 
-use super::dto::ProductView;
+use super::dto::{ProductView, Whole};
 use super::model::{self, Filter, ProductKind};
 use super::{rules, search, service};
 use crate::app::App;
@@ -67,13 +67,13 @@ async fn list(
     let filter = asked.into_inner().filter()?;
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitors::load(&mut conn, account, now).await?;
     let products = List::cut(model::list(&mut conn, filter, page).await?, page, |product| product.id.0);
-    let shown = products.data.into_iter().filter(|product| rules::is_shown(product, visitor, &ranks, now));
-    let wholes = service::whole(&mut conn, shown.collect()).await?;
-    let locale = locale_of(&request);
-    let view = |whole| ProductView::new(whole, visitor, &ranks, locale, now);
-    let data: Vec<_> = wholes.iter().map(view).collect();
+    let wholes = service::whole(&mut conn, products.data).await?;
+    let looker = visitors::load(&mut conn, account, wholes.iter().flat_map(Whole::audiences), now).await?;
+    let (visitor, locale) = (looker.visitor(), locale_of(&request));
+    let shown = wholes.iter().filter(|whole| rules::is_shown(&whole.product, visitor, &looker.ranks, now));
+    let view = |whole| ProductView::new(whole, visitor, &looker.ranks, locale, now);
+    let data: Vec<_> = shown.map(view).collect();
     Ok(HttpResponse::Ok().json(List { data, next_cursor: products.next_cursor }))
 }
 
@@ -93,10 +93,13 @@ async fn show(
     let now = app.clock.now();
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let (visitor, ranks) = visitors::load(&mut conn, account, now).await?;
     let product = model::find(&mut conn, &path).await?;
-    let product = product.filter(|product| rules::is_shown(product, visitor, &ranks, now));
     let whole = service::whole(&mut conn, vec![product.ok_or(Code::NotFound)?]).await?.pop();
     let whole = whole.ok_or(Code::NotFound)?;
-    Ok(HttpResponse::Ok().json(ProductView::new(&whole, visitor, &ranks, locale_of(&request), now)))
+    let looker = visitors::load(&mut conn, account, whole.audiences(), now).await?;
+    let visitor = looker.visitor();
+    if !rules::is_shown(&whole.product, visitor, &looker.ranks, now) {
+        return Err(Code::NotFound.error());
+    }
+    Ok(HttpResponse::Ok().json(ProductView::new(&whole, visitor, &looker.ranks, locale_of(&request), now)))
 }

@@ -10,6 +10,7 @@ use crate::shop::audience::{Ranks, Visitor};
 pub const LIST_PRICE: &str = "list_price";
 pub const SALE_PRICE: &str = "sale_price";
 pub const AUDIENCE_PRICE: &str = "audience_price";
+pub const SEGMENT_PRICE: &str = "segment_price";
 pub const QUANTITY_PRICE: &str = "quantity_price";
 
 /// The price of one unit, and why.
@@ -46,6 +47,7 @@ fn why(price: &Price) -> &'static str {
     match (&price.buyers, price.quantity_from) {
         (Audience::Everyone, 1) => SALE_PRICE,
         (Audience::Everyone, _) => QUANTITY_PRICE,
+        (Audience::Segment { .. }, _) => SEGMENT_PRICE,
         _ => AUDIENCE_PRICE,
     }
 }
@@ -153,8 +155,8 @@ mod tests {
         }
     }
 
-    const MEMBER: Visitor = Visitor { is_signed_in: true, tier_rank: Some(10) };
-    const GUEST: Visitor = Visitor { is_signed_in: true, tier_rank: None };
+    const MEMBER: Visitor<'static> = Visitor { is_signed_in: true, tier_rank: Some(10), segments: &[] };
+    const GUEST: Visitor<'static> = Visitor { is_signed_in: true, tier_rank: None, segments: &[] };
 
     #[test]
     fn the_lowest_lawful_price_counts_and_says_why() {

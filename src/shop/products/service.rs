@@ -1,5 +1,7 @@
 //! Operators' work on products.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use kindred_stripe::Method;
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
+use crate::people::segments::model as segments;
 use crate::shop::audience::{Audience, Ranks};
 use crate::types::id::{PoolId, PriceId, ProductId, VariantId};
 use crate::types::locale::Names;
@@ -47,14 +50,29 @@ pub async fn whole(conn: &mut Conn, products: Vec<Product>) -> Result<Vec<Whole>
     Ok(products.into_iter().map(with).collect())
 }
 
-/// A tier that a rule names must be there.
+/// Tiers and segments that an audience may name.
+pub struct Groups {
+    ranks: Ranks,
+    segments: BTreeSet<String>,
+}
+
+/// # Errors
+/// The database's.
+pub async fn groups(conn: &mut Conn) -> Result<Groups> {
+    Ok(Groups { ranks: model::ranks(conn).await?, segments: segments::codes(conn).await? })
+}
+
+/// A tier or a segment that a rule names must be there.
 ///
 /// # Errors
 /// `invalid_field`.
-pub fn known_audience(field: &str, audience: &Audience, ranks: &Ranks) -> Result<Audience> {
-    match audience.tier() {
-        Some(tier) if ranks.of_code(tier).is_none() => {
+pub fn known_audience(field: &str, audience: &Audience, groups: &Groups) -> Result<Audience> {
+    match audience {
+        Audience::Tier { at_least } if groups.ranks.of_code(at_least).is_none() => {
             Err(Code::InvalidField.at(format!("{field}.at_least"), "there is no such tier"))
+        }
+        Audience::Segment { segment } if !groups.segments.contains(segment) => {
+            Err(Code::InvalidField.at(format!("{field}.segment"), "there is no such segment"))
         }
         _ => Ok(audience.clone()),
     }
@@ -92,9 +110,9 @@ fn tags(typed: &[String]) -> Result<Vec<String>> {
     typed.iter().take(50).enumerate().map(tag).collect()
 }
 
-fn checked(new: &NewProduct, ranks: &Ranks, now: DateTime<Utc>) -> Result<Product> {
+fn checked(new: &NewProduct, groups: &Groups, now: DateTime<Utc>) -> Result<Product> {
     let audience = |field: &str, typed: &Option<Audience>| {
-        known_audience(field, typed.as_ref().unwrap_or(&Audience::Everyone), ranks)
+        known_audience(field, typed.as_ref().unwrap_or(&Audience::Everyone), groups)
     };
     if new.right_days.is_some() && new.kind != ProductKind::Digital {
         return Err(Code::InvalidField.at("right_days", "goes with digital goods"));
@@ -151,8 +169,8 @@ pub async fn create(app: &App, actor: Actor, new: &NewProduct) -> Result<Whole> 
         return Err(Code::InvalidField.at("variants", format!("expected 1 to {most}")));
     }
     db::transaction(&app.pool, async |conn| {
-        let ranks = model::ranks(conn).await?;
-        let product = checked(new, &ranks, now)?;
+        let groups = groups(conn).await?;
+        let product = checked(new, &groups, now)?;
         model::insert(conn, &product).await?;
         for (index, body) in new.variants.iter().enumerate() {
             add(conn, &app.settings.currency, &product, index, body, now).await?;
@@ -281,9 +299,9 @@ pub async fn change(
     db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
-        let ranks = model::ranks(conn).await?;
+        let groups = groups(conn).await?;
         let audience = |field: &str, typed: &Option<Audience>, before: Audience| match typed {
-            Some(typed) => known_audience(field, typed, &ranks),
+            Some(typed) => known_audience(field, typed, &groups),
             None => Ok(before),
         };
         let product = Product {
@@ -343,13 +361,13 @@ pub async fn add_price(app: &App, actor: Actor, variant: VariantId, new: &NewPri
         return Err(Code::InvalidField.at("ends_at", "expected a time after starts_at, still to come"));
     }
     db::transaction(&app.pool, async |conn| {
-        let ranks = model::ranks(conn).await?;
+        let groups = groups(conn).await?;
         let article = model::articles(conn, &[variant]).await?.pop().ok_or(Code::NotFound)?;
         let buyers = new.buyers.as_ref().unwrap_or(&Audience::Everyone);
         let price = Price {
             id: PriceId::new(),
             variant,
-            buyers: known_audience("buyers", buyers, &ranks)?,
+            buyers: known_audience("buyers", buyers, &groups)?,
             quantity_from,
             price_minor,
             starts_at,

@@ -15,8 +15,7 @@ use crate::http::body::Body;
 use crate::http::language::locale_of;
 use crate::http::problem::Problem;
 use crate::shop::audience::Audience;
-use crate::shop::products::model::ranks;
-use crate::shop::products::service::known_audience;
+use crate::shop::products::service::{groups, known_audience};
 use crate::types::id::ShippingMethodId;
 use crate::types::locale::Names;
 use crate::types::money::Money;
@@ -151,7 +150,7 @@ async fn create(
     let minor = |field: &str, money: &Option<Money>| {
         money.as_ref().map(|money| fields::price(field, money, currency)).transpose()
     };
-    let ranks = ranks(&mut *db::connect(&app.pool).await?).await?;
+    let groups = groups(&mut *db::connect(&app.pool).await?).await?;
     let method = ShippingMethod {
         id: ShippingMethodId::new(),
         code: fields::slug("code", &body.code)?,
@@ -163,7 +162,7 @@ async fn create(
         free_for: body
             .free_for
             .as_ref()
-            .map(|buyers| known_audience("free_for", buyers, &ranks))
+            .map(|buyers| known_audience("free_for", buyers, &groups))
             .transpose()?,
         created_at: app.clock.now(),
         archived_at: None,
