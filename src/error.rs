@@ -94,6 +94,7 @@ codes! {
     FCodeUsed 409 "f_code_used" "This code has been used.";
     FCodeExpired 409 "f_code_expired" "This code has expired.";
     StockNotFree 409 "stock_not_free" "Not so much of it is free: the rest is sold or held.";
+    GoalNotReached 409 "goal_not_reached" "This is crowdfunded: parcels wait until the goal is reached.";
     NothingToShip 409 "nothing_to_ship" "That is more than is still to be sent.";
     InvitationUsedUp 409 "invitation_used_up" "This invitation has been used up.";
     InvitationExpired 409 "invitation_expired" "This invitation has expired or was withdrawn.";
@@ -133,6 +134,8 @@ codes! {
     UnknownDrop 422 "unknown_drop" "There is no such drop, or it doesn't sell this.";
     UnknownFCode 422 "unknown_f_code" "There is no such code for this.";
     DropRequired 422 "drop_required" "This is sold in drops: name one.";
+    StandsAlone 422 "stands_alone" "What is crowdfunded is ordered by itself, one line an order.";
+    PledgeNeedsPrice 422 "pledge_needs_price" "What is crowdfunded is paid for at once: this costs nothing.";
     ShippingRequired 422 "shipping_required" "This is sent by parcel: choose a method and an address.";
     NotShippedThere 422 "not_shipped_there" "This method doesn't go there.";
     UnknownInvitation 422 "unknown_invitation" "There is no such invitation.";

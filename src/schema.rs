@@ -218,6 +218,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    drop_goals (drop_id) {
+        drop_id -> Uuid,
+        counts -> Text,
+        goal -> BigInt,
+        currency -> Text,
+        pledged_units -> BigInt,
+        pledged_minor -> BigInt,
+        backers -> BigInt,
+        outcome -> Nullable<Text>,
+        decided_at -> Nullable<Timestamptz>,
+        decided_units -> Nullable<BigInt>,
+        decided_minor -> Nullable<BigInt>,
+        decided_backers -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     drop_items (drop_id, variant_id) {
         drop_id -> Uuid,
         variant_id -> Uuid,
@@ -467,6 +484,18 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+    }
+}
+
+diesel::table! {
+    pledges (line_id) {
+        line_id -> Uuid,
+        drop_id -> Uuid,
+        account_id -> Uuid,
+        units -> BigInt,
+        minor -> BigInt,
+        backer_name -> Nullable<Text>,
+        concluded_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -760,6 +789,7 @@ diesel::joinable!(drives -> plans (plan_id));
 diesel::joinable!(drives -> pools (pool_id));
 diesel::joinable!(drop_audiences -> drops (drop_id));
 diesel::joinable!(drop_audiences -> pools (pool_id));
+diesel::joinable!(drop_goals -> drops (drop_id));
 diesel::joinable!(drop_items -> drops (drop_id));
 diesel::joinable!(drop_items -> pools (pool_id));
 diesel::joinable!(drop_items -> variants (variant_id));
@@ -794,6 +824,9 @@ diesel::joinable!(orders -> shipping_methods (shipping_method_id));
 diesel::joinable!(orders -> terms_versions (terms_version));
 diesel::joinable!(payments -> orders (order_id));
 diesel::joinable!(plans -> tiers (tier_id));
+diesel::joinable!(pledges -> accounts (account_id));
+diesel::joinable!(pledges -> drop_goals (drop_id));
+diesel::joinable!(pledges -> order_lines (line_id));
 diesel::joinable!(prices -> variants (variant_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(refund_lines -> order_lines (line_id));
@@ -833,6 +866,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     drive_releases,
     drives,
     drop_audiences,
+    drop_goals,
     drop_items,
     drop_purchases,
     drops,
@@ -848,6 +882,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     orders,
     payments,
     plans,
+    pledges,
     pools,
     prices,
     products,

@@ -6,6 +6,7 @@
 pub mod claims;
 pub mod orders;
 pub mod payments;
+pub mod pledges;
 pub mod pricing;
 pub mod refunds;
 pub mod shipments;

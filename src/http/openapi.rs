@@ -59,6 +59,7 @@ const ROOMS: &[fn() -> Document] = &[
     shop::stock::routes::Api::openapi,
     shop::drops::routes::Api::openapi,
     shop::drops::admin_routes::Api::openapi,
+    shop::crowdfunding::routes::Api::openapi,
     shop::shipping::routes::Api::openapi,
     shop::rights::routes::Api::openapi,
     // checkout

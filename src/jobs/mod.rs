@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::checkout::{payments, refunds};
+use crate::checkout::{payments, pledges, refunds};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
 use crate::shop;
-use crate::types::id::{AccountId, MailId, MembershipId, OrderId, PaymentId, RefundId};
+use crate::types::id::{AccountId, DropId, MailId, MembershipId, OrderId, PaymentId, RefundId};
 
 pub use queue::{enqueue, enqueue_all};
 
@@ -63,6 +63,10 @@ pub enum Job {
     RotateSigningKeys {},
     /// F-codes whose time is over give their units back.
     EndFCodes {},
+    /// Decides the goal of a crowdfunded drop when it is time.
+    DecideGoal { drop: DropId },
+    /// Refunds or tells the backers of a goal that is decided.
+    ConcludeGoal { drop: DropId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -108,6 +112,7 @@ impl Job {
             | Self::Reconcile {} => Lane::Stripe,
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
             Self::ExpireMembership { .. } | Self::Purge {} | Self::EndFCodes {} => Lane::Local,
+            Self::DecideGoal { .. } | Self::ConcludeGoal { .. } => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => Lane::Local,
         }
     }
@@ -124,6 +129,8 @@ impl Job {
             | Self::EndProcessing { .. }
             | Self::CloseCheckout { .. }
             | Self::ApplyEvent { .. }
+            | Self::DecideGoal { .. }
+            | Self::ConcludeGoal { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} => 5,
@@ -163,6 +170,8 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::SendRefund { refund } => refunds::jobs::send(app, refund).await,
         Job::SettleFree { order } => payments::jobs::settle_free(app, order).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
+        Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,
+        Job::ConcludeGoal { drop } => pledges::jobs::conclude(app, drop).await,
         Job::Reconcile {} => payments::reconcile::run(app).await,
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await

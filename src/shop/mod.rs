@@ -1,6 +1,7 @@
 //! The shop: goods, digital goods and bundles, their stock, drops, and the way to the door.
 
 pub mod audience;
+pub mod crowdfunding;
 pub mod drops;
 pub mod products;
 pub mod rights;
@@ -18,6 +19,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     stock::routes::configure(config);
     drops::routes::configure(config);
     drops::admin_routes::configure(config);
+    crowdfunding::routes::configure(config);
     shipping::routes::configure(config);
     rights::routes::configure(config);
 }

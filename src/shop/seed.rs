@@ -213,5 +213,6 @@ fn drop(
         version: 1,
         items: vec![Item { variant, pool: PoolId::new(), capacity, held: 0, taken: 0 }],
         audiences: audiences.iter().map(audience).collect(),
+        goal: None,
     }
 }

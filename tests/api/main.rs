@@ -15,6 +15,7 @@ mod admission;
 mod applications;
 mod check;
 mod checkout;
+mod crowdfunding;
 mod demo;
 mod dependencies;
 mod drives;

@@ -74,17 +74,28 @@ owed! {
         "an active membership that ends has a job that closes it",
         "mem", "expire_membership", "membership", "'mem_' || replace(w.id::text, '-', '')",
         "SELECT id, format('ends %s', ends_at) FROM memberships WHERE state = 'active' AND ends_at IS NOT NULL";
+    "owed_goals",
+        "the goal of a crowdfunded drop that isn't decided has a job that decides it",
+        "drop", "decide_goal", "drop", "'drop_' || replace(w.id::text, '-', '')",
+        "SELECT drop_id, format('%s %s', goal, counts) FROM drop_goals WHERE outcome IS NULL";
+    "owed_conclusions",
+        "a goal that is decided has a job that refunds or tells its backers, as long as one of them waits",
+        "drop", "conclude_goal", "drop", "'drop_' || replace(w.id::text, '-', '')",
+        "SELECT DISTINCT g.drop_id, g.outcome FROM drop_goals g JOIN pledges p ON p.drop_id = g.drop_id
+         JOIN order_lines l ON l.id = p.line_id JOIN orders o ON o.id = l.order_id
+         WHERE p.concluded_at IS NULL AND o.paid_at IS NOT NULL AND CASE g.outcome
+             WHEN 'reached' THEN p.units > 0 WHEN 'missed' THEN o.refunded_minor < o.due_minor ELSE false END";
 }
 
 #[cfg(test)]
 mod tests {
     use crate::jobs::{Job, queue};
-    use crate::types::id::{MailId, MembershipId, OrderId, PaymentId, RefundId};
+    use crate::types::id::{DropId, MailId, MembershipId, OrderId, PaymentId, RefundId};
 
     /// The statements look for kinds and payloads by these names.
     #[test]
     fn the_jobs_that_are_owed_are_called_so() {
-        let (payment, order) = (PaymentId::new(), OrderId::new());
+        let (payment, order, drop) = (PaymentId::new(), OrderId::new(), DropId::new());
         let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
         for (job, kind, field, id) in [
             (Job::OpenCheckout { payment }, "open_checkout", "payment", payment.to_string()),
@@ -94,6 +105,8 @@ mod tests {
             (Job::SendRefund { refund }, "send_refund", "refund", refund.to_string()),
             (Job::ApplyEvent { event: "evt_1".to_owned() }, "apply_event", "event", "evt_1".to_owned()),
             (Job::SendMail { mail }, "send_mail", "mail", mail.to_string()),
+            (Job::DecideGoal { drop }, "decide_goal", "drop", drop.to_string()),
+            (Job::ConcludeGoal { drop }, "conclude_goal", "drop", drop.to_string()),
             (Job::ExpireMembership { membership }, "expire_membership", "membership", membership.to_string()),
         ] {
             let (stored_kind, payload) = queue::to_columns(&job).unwrap();
@@ -104,6 +117,6 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 8);
+        assert_eq!(super::ALL.len(), 10);
     }
 }

@@ -5,6 +5,7 @@
 //! refund that Stripe hasn't answered yet), both states are allowed.
 
 mod claims;
+mod crowdfunding;
 mod goods;
 mod jobs;
 mod mails;
@@ -25,6 +26,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         places::ALL,
         orders::ALL,
         goods::ALL,
+        crowdfunding::ALL,
         payments::ALL,
         refunds::ALL,
         memberships::ALL,

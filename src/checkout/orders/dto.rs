@@ -12,6 +12,7 @@ use crate::checkout::pricing::rules::{Explained, Totals, TotalsView};
 use crate::checkout::refunds::dto::RefundView;
 use crate::checkout::shipments::dto::ShipmentView;
 use crate::error::{AppError, Code, Result};
+use crate::fields;
 use crate::membership::invitations::rules::normal_code;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{
@@ -22,6 +23,8 @@ use crate::types::money::Money;
 
 /// Lines of one order.
 const LINES_MAX: usize = 20;
+/// Characters of a backer's name.
+const BACKER_NAME_MAX: usize = 40;
 
 /// A line to buy: one of `plan`, `variant` and `bundle`, and what goes with it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -118,6 +121,12 @@ pub struct Consents {
     pub start_now: Option<bool>,
     /// The card may be charged for renewals (plans that renew by card).
     pub renewal: Option<bool>,
+    /// The name under which I agree to be shown among the backers of a crowdfunded drop; absent: I don't. It can be taken
+    /// back: `DELETE /v1/orders/{id}/backer-name`.
+    // What is absent isn't hashed either: keys that were used before stay good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 40, example = "罗小姐")]
+    pub backer_name: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -185,6 +194,15 @@ impl OrderRequest {
         let lines = self.lines.iter().enumerate().map(|(index, line)| line.parse(index));
         let shipping = self.shipping.as_ref().map(|asked| asked.parse(kept)).transpose()?;
         Ok(Cart { account, lines: lines.collect::<Result<_>>()?, shipping })
+    }
+
+    /// The name to be shown among backers.
+    ///
+    /// # Errors
+    /// `invalid_field`.
+    pub fn backer_name(&self) -> Result<Option<String>> {
+        let typed = self.consents.as_ref().and_then(|consents| consents.backer_name.as_deref());
+        typed.map(|typed| fields::line("consents.backer_name", typed, BACKER_NAME_MAX)).transpose()
     }
 
     /// The referral code as it is stored.
@@ -343,6 +361,9 @@ pub struct OrderView {
     pub shipments: Vec<ShipmentView>,
     pub invite_code: Option<String>,
     pub terms_version: Option<String>,
+    /// Shown among the backers of the crowdfunded drop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backer_name: Option<String>,
     pub created_at: DateTime<Utc>,
     pub paid_at: Option<DateTime<Utc>>,
 }
@@ -416,6 +437,7 @@ impl OrderView {
             shipments,
             invite_code: row.invite_code,
             terms_version: row.terms_version,
+            backer_name: None,
             created_at: row.created_at,
             paid_at: row.paid_at,
         })

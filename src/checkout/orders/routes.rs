@@ -28,6 +28,7 @@ use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::people::addresses::model as addresses;
 use crate::people::operators::rules::Right;
+use crate::shop::crowdfunding::model as pledges;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, OrderId};
 use crate::types::money::Money;
@@ -113,7 +114,9 @@ pub async fn place(
         body_hash,
         invite_code: body.referral()?,
         terms_version: accepted_terms(&app, body.consents.as_ref()).await?,
-        consents: json!(body.consents.clone().unwrap_or_default()),
+        // The name lies with the pledge, from where it can be taken back.
+        consents: json!(Consents { backer_name: None, ..body.consents.clone().unwrap_or_default() }),
+        backer_name: body.backer_name()?,
         success_url: return_url(&app, "success_url", body.success_url.as_deref())?,
         cancel_url: return_url(&app, "cancel_url", body.cancel_url.as_deref())?,
     };
@@ -300,7 +303,9 @@ async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderV
         Some(_) => shipments::of_order(conn, id).await?.into_iter().map(ShipmentView::of).collect(),
         None => Vec::new(),
     };
-    OrderView::of(order, lines, payment, refunds, shipments)
+    let is_of_drop = lines.iter().any(|line| line.drop_id.is_some());
+    let backer_name = if is_of_drop { pledges::name_of(conn, id).await? } else { None };
+    Ok(OrderView { backer_name, ..OrderView::of(order, lines, payment, refunds, shipments)? })
 }
 
 async fn views(

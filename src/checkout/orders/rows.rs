@@ -7,7 +7,7 @@ use kindred_stripe::Method;
 use uuid::Uuid;
 
 use super::model::{NewKey, NewLine, NewOrder, NewSeriesPlace, OrderState};
-use super::rules::{self, Admitted, Facts, LineFacts};
+use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts};
 use super::service::{PlaceOrder, ROUTE, Shop};
 use crate::checkout::claims::{self, NewClaim};
 use crate::checkout::payments::model::{NewPayment, PaymentState};
@@ -16,7 +16,8 @@ use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
 use crate::membership::plans::model::Renews;
-use crate::shop::drops::model::NewPurchase;
+use crate::shop::crowdfunding::model::NewPledge;
+use crate::shop::drops::model::{Drop, NewPurchase};
 use crate::types::id::{ClaimId, LineId, OrderId, PaymentId};
 
 /// The rows of a batch, column by column when they are written.
@@ -27,6 +28,7 @@ pub struct Rows {
     claims: Vec<NewClaim>,
     places: Vec<NewSeriesPlace>,
     purchases: Vec<NewPurchase>,
+    pledges: Vec<NewPledge>,
     payments: Vec<NewPayment>,
     keys: Vec<NewKey>,
     jobs: Vec<(Job, DateTime<Utc>)>,
@@ -81,7 +83,8 @@ impl Rows {
             shipping_method_id: shipping.map(|choice| choice.method),
             created_at: now,
         });
-        let accepted = Accepted { id, facts, admitted, worded: &worded, now };
+        let backer_name = order.backer_name.as_deref();
+        let accepted = Accepted { id, facts, admitted, worded: &worded, backer_name, now };
         for (position, line) in facts.lines.iter().enumerate() {
             self.add_line(&accepted, position, line)?;
         }
@@ -99,7 +102,7 @@ impl Rows {
     }
 
     fn add_line(&mut self, of: &Accepted<'_>, position: usize, line: &LineFacts<'_>) -> Result<()> {
-        let Accepted { id: order, facts, admitted, worded, now } = *of;
+        let Accepted { id: order, facts, admitted, worded, backer_name, now } = *of;
         let id = LineId::new();
         let short = || AppError::internal("a line without its price");
         let priced = worded.priced.lines.get(position).ok_or_else(short)?;
@@ -158,6 +161,17 @@ impl Rows {
             state: "held",
             created_at: now,
         }));
+        if let LineFacts::Article(ArticleFacts {
+            drop: Some(Drop { id: drop_id, goal: Some(_), .. }), ..
+        }) = line
+        {
+            self.pledges.push(NewPledge {
+                line_id: id,
+                drop_id: *drop_id,
+                account_id: facts.buyer.id,
+                backer_name: backer_name.map(str::to_owned),
+            });
+        }
         if let Some(Some((drop, units))) = admitted.capped.get(position) {
             self.purchases.push(NewPurchase {
                 line_id: id,
@@ -210,7 +224,7 @@ impl Rows {
             held.entry(claim.pool_id).or_insert((0, 0)).0 += claim.quantity;
         }
         // Rows that refer to others go out after them; those that don't go out together, pipelined.
-        let (mut one, mut two, mut three, mut four) = (&*conn, &*conn, &*conn, &*conn);
+        let (mut one, mut two, mut three, mut four, mut five) = (&*conn, &*conn, &*conn, &*conn, &*conn);
         let orders = NewOrder::insert(&mut one, self.orders);
         let keys = NewKey::insert(&mut two, self.keys);
         tokio::try_join!(orders, keys, claims::shift(&mut three, &held))?;
@@ -220,8 +234,9 @@ impl Rows {
         tokio::try_join!(lines, places, payments)?;
         let claims = async { NewClaim::insert(&mut one, self.claims).await.map_err(AppError::from) };
         let purchases = async { NewPurchase::insert(&mut two, self.purchases).await.map_err(AppError::from) };
+        let pledges = async { NewPledge::insert(&mut five, self.pledges).await.map_err(AppError::from) };
         let jobs = jobs::queue::enqueue_pipelined(&mut four, &self.jobs, now);
-        tokio::try_join!(claims, purchases, jobs)?;
+        tokio::try_join!(claims, purchases, pledges, jobs)?;
         Ok(())
     }
 }
@@ -233,6 +248,7 @@ struct Accepted<'a> {
     facts: &'a Facts<'a>,
     admitted: &'a Admitted,
     worded: &'a Worded<'a>,
+    backer_name: Option<&'a str>,
     now: DateTime<Utc>,
 }
 

@@ -104,6 +104,9 @@ pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<A
     if facts.lines.iter().filter(is_plan).count() > 1 {
         return Err(Code::InvalidField.at("lines", "expected one plan at most"));
     }
+    if is_pledge(facts) && facts.lines.len() > 1 {
+        return Err(Code::StandsAlone.at("lines", "expected one line"));
+    }
     let mut admitted = Admitted::default();
     for (index, line) in facts.lines.iter().enumerate() {
         let judged = match line {
@@ -117,6 +120,13 @@ pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<A
         admitted.capped.push(capped);
     }
     Ok(admitted)
+}
+
+/// Is anything of it crowdfunded?
+pub fn is_pledge(facts: &Facts<'_>) -> bool {
+    facts.lines.iter().any(
+        |line| matches!(line, LineFacts::Article(line) if line.drop.is_some_and(|drop| drop.goal.is_some())),
+    )
 }
 
 /// Says which line a refusal is about, unless it names a field already.

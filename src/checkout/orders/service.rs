@@ -88,6 +88,8 @@ pub struct PlaceOrder {
     pub invite_code: Option<String>,
     pub terms_version: Option<String>,
     pub consents: Value,
+    /// To be shown among the backers of what is crowdfunded.
+    pub backer_name: Option<String>,
     pub success_url: String,
     pub cancel_url: String,
 }
@@ -189,7 +191,7 @@ fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> P
 /// Prices what was admitted.
 ///
 /// # Errors
-/// `shipping_required`, `not_shipped_there`, `amount_out_of_range`.
+/// `shipping_required`, `not_shipped_there`, `amount_out_of_range`, `pledge_needs_price`.
 fn price_of(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Priced> {
     let items: Vec<_> = facts.lines.iter().map(|line| priced_item(line, facts, now)).collect();
     let (mut goods_minor, mut weight_grams, mut is_shipped) = (0_i64, 0_i64, false);
@@ -210,7 +212,12 @@ fn price_of(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Priced> {
             Some(fee.map_err(|code| code.at("shipping.method", "not for this address"))?)
         }
     };
-    price(&items, shipping_minor)
+    let priced = price(&items, shipping_minor)?;
+    let of_lines_minor = priced.totals.subtotal_minor - priced.totals.discount_minor;
+    if rules::is_pledge(facts) && (of_lines_minor == 0 || priced.totals.due_minor == 0) {
+        return Err(Code::PledgeNeedsPrice.at("lines[0]", "it costs nothing"));
+    }
+    Ok(priced)
 }
 
 /// A line of a quote.
@@ -257,6 +264,9 @@ fn accept(
 ) -> Result<Placed> {
     let facts = facts_of(&order.cart, catalog, locked, now)?;
     let admitted = rules::admit(&facts, ledger, now)?;
+    if order.backer_name.is_some() && !rules::is_pledge(&facts) {
+        return Err(Code::InvalidField.at("consents.backer_name", "goes with a crowdfunded drop"));
+    }
     let priced = price_of(&facts, now)?;
     let titles = facts.lines.iter().map(|line| title_of(line, facts.buyer.locale)).collect();
     let id = rows.add(order, &facts, &admitted, Worded { titles, priced: &priced }, shop, now)?;

@@ -14,7 +14,7 @@ use crate::checkout::claims;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::rows::method_names;
 use crate::checkout::orders::service as ordering;
-use crate::checkout::refunds;
+use crate::checkout::{pledges, refunds};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Lane};
@@ -162,6 +162,7 @@ enum Impossible {
     PaidAlready,
     NoPlaceLeft,
     MembershipForbids,
+    GoalMissed,
 }
 
 impl Impossible {
@@ -172,6 +173,7 @@ impl Impossible {
             Self::PaidAlready => "paid_already",
             Self::NoPlaceLeft => "no_place_left",
             Self::MembershipForbids => "membership_forbids",
+            Self::GoalMissed => "goal_missed",
         }
     }
 }
@@ -194,7 +196,8 @@ async fn settle(
         Ok(()) => {
             model::set_captured(conn, row.id, capture, false, now).await?;
             close_others(conn, now, order.id, row.id).await?;
-            deliver(conn, zone, now, order, &lines).await
+            deliver(conn, zone, now, order, &lines).await?;
+            pledges::service::follow(conn, order.id, &lines, now).await
         }
         Err(why) => send_back(conn, now, order, row, capture, why).await,
     }
@@ -237,6 +240,9 @@ async fn make_possible(
             if buys_forbidden(conn, now, order.account_id, lines).await? {
                 return Ok(Err(Impossible::MembershipForbids));
             }
+            if pledges::service::are_missed(conn, lines).await? {
+                return Ok(Err(Impossible::GoalMissed));
+            }
             claims::take(conn, order.id, now).await?;
             Ok(Ok(()))
         }
@@ -252,6 +258,9 @@ async fn make_possible(
             }
             if buys_forbidden(conn, now, order.account_id, lines).await? {
                 return Ok(Err(Impossible::MembershipForbids));
+            }
+            if pledges::service::are_missed(conn, lines).await? {
+                return Ok(Err(Impossible::GoalMissed));
             }
             if !orders::renew_places(conn, order.id).await? {
                 return Ok(Err(Impossible::PaidAlready));

@@ -13,6 +13,7 @@ use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderSta
 use crate::checkout::orders::service as ordering;
 use crate::checkout::payments::model::{self as payments, Capture, PaymentRow};
 use crate::checkout::payments::service::recipient_of;
+use crate::checkout::pledges;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
@@ -40,59 +41,70 @@ pub struct NewRefund {
 /// `not_found`, `nothing_to_refund`, `refund_exceeds_captured`, `invalid_field`.
 pub async fn request(app: &App, actor: Actor, new: &NewRefund) -> Result<RefundId> {
     let now = app.clock.now();
-    let refund = db::transaction(&app.pool, async |conn| {
-        let order = orders::lock(conn, new.order).await?;
-        if let Some(earlier) = by_cause(conn, new).await? {
-            return Ok(earlier);
-        }
-        let lines = orders::lines_of(conn, &[order.id]).await?;
-        let captured = payments::captured_of(conn, order.id).await?;
-        let payment = captured.iter().find(|payment| !payment.sent_back).ok_or(Code::NothingToRefund)?;
-        let parts = plan(&order, &lines, &new.asked)?;
-        let refund = RefundId::new();
-        let of_lines: Vec<_> = parts
-            .lines
-            .iter()
-            .map(|(line_id, amount_minor)| RefundLine {
-                refund_id: refund,
-                line_id: *line_id,
-                amount_minor: *amount_minor,
-                restock: new.restock,
-            })
-            .collect();
-        let amount_minor = parts.amount_minor();
-        let row = RefundRow {
-            id: refund,
-            order_id: order.id,
-            payment_id: payment.id,
-            cause: new.cause.clone(),
-            amount_minor,
-            currency: order.currency.clone(),
-            reason: new.reason.clone(),
-            state: RefundState::Queued,
-            call_attempt: 1,
-            stripe_refund_id: None,
-            failure_reason: None,
-            created_at: now,
-            ended_at: None,
-            requested_by: actor.kind().to_owned(),
-            shipping_minor: parts.shipping_minor,
-        };
-        if !model::insert(conn, &row, &of_lines).await? {
-            // The key was used for another order.
-            return Err(Code::IdempotencyKeyReused.error());
-        }
-        book(conn, now, &order, &lines, &parts, new.restock).await?;
-        jobs::enqueue(conn, &Job::SendRefund { refund }, now, now).await?;
-        queue_mail(conn, now, &order, &row).await?;
-        let detail =
-            json!({ "refund": refund.to_string(), "amount_minor": amount_minor, "restock": new.restock });
-        ordering::audit_order(conn, now, actor, "refund.create", order.id, &new.reason, detail).await?;
-        Ok(refund)
-    })
-    .await?;
+    let refund = db::transaction(&app.pool, async |conn| request_on(conn, now, actor, new).await).await?;
     app.jobs.wake(Lane::Stripe);
     app.jobs.wake(Lane::Mail);
+    Ok(refund)
+}
+
+/// [`request`] in the caller's transaction.
+///
+/// # Errors
+/// As [`request`].
+pub async fn request_on(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    actor: Actor,
+    new: &NewRefund,
+) -> Result<RefundId> {
+    let order = orders::lock(conn, new.order).await?;
+    if let Some(earlier) = by_cause(conn, new).await? {
+        return Ok(earlier);
+    }
+    let lines = orders::lines_of(conn, &[order.id]).await?;
+    let captured = payments::captured_of(conn, order.id).await?;
+    let payment = captured.iter().find(|payment| !payment.sent_back).ok_or(Code::NothingToRefund)?;
+    let parts = plan(&order, &lines, &new.asked)?;
+    let refund = RefundId::new();
+    let of_lines: Vec<_> = parts
+        .lines
+        .iter()
+        .map(|(line_id, amount_minor)| RefundLine {
+            refund_id: refund,
+            line_id: *line_id,
+            amount_minor: *amount_minor,
+            restock: new.restock,
+        })
+        .collect();
+    let amount_minor = parts.amount_minor();
+    let row = RefundRow {
+        id: refund,
+        order_id: order.id,
+        payment_id: payment.id,
+        cause: new.cause.clone(),
+        amount_minor,
+        currency: order.currency.clone(),
+        reason: new.reason.clone(),
+        state: RefundState::Queued,
+        call_attempt: 1,
+        stripe_refund_id: None,
+        failure_reason: None,
+        created_at: now,
+        ended_at: None,
+        requested_by: actor.kind().to_owned(),
+        shipping_minor: parts.shipping_minor,
+    };
+    if !model::insert(conn, &row, &of_lines).await? {
+        // The key was used for another order.
+        return Err(Code::IdempotencyKeyReused.error());
+    }
+    book(conn, now, &order, &lines, &parts, new.restock).await?;
+    pledges::service::follow(conn, order.id, &lines, now).await?;
+    jobs::enqueue(conn, &Job::SendRefund { refund }, now, now).await?;
+    queue_mail(conn, now, &order, &row).await?;
+    let detail =
+        json!({ "refund": refund.to_string(), "amount_minor": amount_minor, "restock": new.restock });
+    ordering::audit_order(conn, now, actor, "refund.create", order.id, &new.reason, detail).await?;
     Ok(refund)
 }
 
@@ -270,6 +282,7 @@ pub async fn fail(
             _ => OrderState::Paid,
         };
         orders::add_refunded(conn, row.order_id, -row.amount_minor, &parts, state).await?;
+        pledges::service::follow(conn, row.order_id, &lines, now).await?;
     }
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
     ordering::audit_order(
@@ -333,6 +346,7 @@ async fn adopt(
     }
     if !payment.sent_back {
         book(conn, now, order, &lines, &parts, false).await?;
+        pledges::service::follow(conn, order.id, &lines, now).await?;
     }
     queue_mail(conn, now, order, &row).await?;
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });

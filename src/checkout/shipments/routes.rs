@@ -36,7 +36,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     responses(
         (status = 201, body = List<ShipmentView>, description = "All parcels of the order"),
         (status = 404, body = Problem, description = "not_found"),
-        (status = 409, body = Problem, description = "nothing_to_ship"),
+        (status = 409, body = Problem, description = "nothing_to_ship, goal_not_reached"),
         (status = 422, body = Problem, description = "invalid_field"),
     )
 )]

@@ -8,6 +8,7 @@ use crate::audit::Actor;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderState};
 use crate::checkout::orders::service::audit_order;
 use crate::checkout::payments::service::recipient_of;
+use crate::checkout::pledges;
 use crate::db;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::error::{AppError, Code, Result};
@@ -29,7 +30,7 @@ pub struct NewShipment {
 /// Enters a parcel, once a request, and mails the buyer. The last parcel of an order fulfils it.
 ///
 /// # Errors
-/// `not_found`, `nothing_to_ship` for more than is still to be sent (what was refunded in full isn't), `invalid_field`,
+/// `not_found`, `goal_not_reached`, `nothing_to_ship` for more than is still to be sent (what was refunded in full isn't), `invalid_field`,
 /// `idempotency_key_reused`, `request_in_progress`.
 pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request) -> Result<()> {
     let now = app.clock.now();
@@ -43,6 +44,7 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
             return Err(Code::NothingToShip.because("The order isn't paid."));
         }
         let lines = orders::lines_of(conn, &[order.id]).await?;
+        pledges::service::check_ready_to_ship(conn, &lines).await?;
         let ids: Vec<VariantId> = lines.iter().filter_map(|line| line.variant_id).collect();
         let shipped: Vec<VariantId> = products::articles(conn, &ids)
             .await?

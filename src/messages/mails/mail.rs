@@ -55,6 +55,12 @@ pub enum Mail {
         currency: String,
         reason: String,
     },
+    /// A crowdfunded drop has its goal: what was ordered in it will be sent.
+    GoalReached {
+        drop_zh: String,
+        drop_en: String,
+        order_number: String,
+    },
     ApplicationReceived {
         drive_zh: String,
         drive_en: String,
@@ -98,7 +104,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 12] = [
+    pub const KINDS: [&str; 13] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -106,6 +112,7 @@ impl Mail {
         "receipt",
         "shipped",
         "refunded",
+        "goal_reached",
         "application_received",
         "application_approved",
         "application_refused",
@@ -144,6 +151,7 @@ impl Mail {
             | Self::Receipt { .. }
             | Self::Shipped { .. }
             | Self::Refunded { .. }
+            | Self::GoalReached { .. }
             | Self::ApplicationReceived { .. }
             | Self::ApplicationApproved { .. }
             | Self::ApplicationRefused { .. }

@@ -56,8 +56,8 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 72] = embedded!(
-    "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "application_received"
+const TEMPLATES: [(&str, &str); 78] = embedded!(
+    "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "goal_reached" "application_received"
     "application_approved" "application_refused" "hold_ending" "shipped" "dispute_opened"
 );
 
@@ -141,7 +141,9 @@ impl Renderer {
 
     fn order_url(&self, mail: &Mail) -> Option<String> {
         match mail {
-            Mail::Receipt { order_number, .. } | Mail::Shipped { order_number, .. }
+            Mail::Receipt { order_number, .. }
+            | Mail::Shipped { order_number, .. }
+            | Mail::GoalReached { order_number, .. }
                 if self.shop.has_storefront =>
             {
                 Some(format!("{}/orders/{order_number}", self.shop.home_url))

@@ -14,6 +14,7 @@ use crate::schema::{
     account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
     order_lines, orders, refresh_tokens, series_places, sessions,
 };
+use crate::shop::crowdfunding;
 use crate::types::id::AccountId;
 
 /// The sections of the export. `$1` is the account. Whole rows, so that a new column is in it by itself; left out are
@@ -43,6 +44,8 @@ SELECT jsonb_build_object(
     FROM series_places t WHERE account_id = $1),
   'drop_purchases', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
     FROM drop_purchases t WHERE account_id = $1),
+  'pledges', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
+    FROM pledges t WHERE account_id = $1),
   'rights', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM rights t WHERE account_id = $1),
   'shipments', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
@@ -141,6 +144,7 @@ pub async fn anonymise(
         .set(drop_purchases::person_key.eq(&nobody))
         .execute(conn)
         .await?;
+    crowdfunding::model::forget(conn, account).await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
         .set(drive_applications::answers.eq(json!({})))
         .execute(conn)

@@ -108,6 +108,7 @@ async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<Stri
     responses(
         (status = 200, body = AdminDropView),
         (status = 404, body = Problem, description = "not_found"),
+        (status = 409, body = Problem, description = "closed"),
         (status = 412, body = Problem, description = "version_mismatch"),
         (status = 422, body = Problem, description = "invalid_field"),
         (status = 428, body = Problem, description = "precondition_required"),

@@ -7,6 +7,7 @@ use super::model::{Drop, FCode};
 use super::rules::{self, DropState};
 use crate::membership::invitations::rules::shown_code;
 use crate::shop::audience::{Audience, Ranks, Visitor};
+use crate::shop::crowdfunding::dto::{FundingView, GoalBody};
 use crate::types::id::{DropId, FCodeId, VariantId};
 use crate::types::locale::{Locale, Names};
 use crate::types::patch::Patch;
@@ -29,6 +30,9 @@ pub struct NewDrop {
     /// Who may buy from when; absent: everybody from the opening on.
     #[serde(default)]
     pub audiences: Vec<AudienceBody>,
+    /// Makes it crowdfunded: everybody pays at once, and has everything back where the goal is missed. Goods alone, 75 days
+    /// at most.
+    pub goal: Option<GoalBody>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -83,6 +87,7 @@ pub struct AdminDropView {
     pub cap_per_person: Option<i32>,
     pub items: Vec<AdminItemView>,
     pub audiences: Vec<AudienceBody>,
+    pub crowdfunding: Option<FundingView>,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match. Sales don't change it.
@@ -116,6 +121,7 @@ impl AdminDropView {
             allocation: of.allocation,
         });
         Self {
+            crowdfunding: FundingView::of(&drop),
             items: items.collect(),
             audiences: audiences.collect(),
             id: drop.id,
@@ -152,6 +158,8 @@ pub struct DropView {
     pub cap_per_person: Option<i32>,
     pub items: Vec<DropItemView>,
     pub audiences: Vec<AudienceBody>,
+    /// Where everybody pays at once and has everything back if the goal is missed.
+    pub crowdfunding: Option<FundingView>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -179,6 +187,7 @@ impl DropView {
             opens_for_you_at: rules::opens_for(&drop, visitor, ranks),
             may_buy: refusal.is_none(),
             refusal,
+            crowdfunding: FundingView::of(&drop),
             state: rules::state(&drop, now),
             name: drop.names.pick(locale).to_owned(),
             items: items.collect(),

@@ -11,8 +11,9 @@ pub use super::f_codes::*;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
-use crate::schema::{drop_audiences, drop_items, drop_purchases, drops, order_lines, pools};
+use crate::schema::{drop_audiences, drop_goals, drop_items, drop_purchases, drops, order_lines, pools};
 use crate::shop::audience::Audience;
+use crate::shop::crowdfunding::model::{self as crowdfunding, Goal, GoalRow};
 use crate::shop::products::model::audience;
 use crate::types::id::{AccountId, AudienceId, DropId, LineId, OrderId, PoolId, VariantId};
 use crate::types::locale::Names;
@@ -36,6 +37,8 @@ pub struct Drop {
     pub items: Vec<Item>,
     /// By opening time, then id.
     pub audiences: Vec<AudienceOf>,
+    /// Where it is crowdfunded.
+    pub goal: Option<Goal>,
 }
 
 impl Drop {
@@ -92,14 +95,16 @@ pub async fn load(conn: &mut Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<DropRow> = drops::table
+    let rows: Vec<(DropRow, Option<GoalRow>)> = drops::table
+        .left_join(drop_goals::table)
         .filter(drops::id.eq_any(ids))
         .order(drops::id.desc())
-        .select(DropRow::as_select())
+        .select((DropRow::as_select(), Option::<GoalRow>::as_select()))
         .load(conn)
         .await?;
     let (mut items, mut audiences) = (items_of(conn, ids).await?, audiences_of(conn, ids).await?);
-    let drop = |row: DropRow| Drop {
+    let drop = |(row, goal): (DropRow, Option<GoalRow>)| Drop {
+        goal: goal.map(Goal::from),
         items: items.remove(&row.id).unwrap_or_default(),
         audiences: audiences.remove(&row.id).unwrap_or_default(),
         id: row.id,
@@ -196,7 +201,7 @@ pub async fn list(conn: &mut Conn, with_archived: bool, page: Page) -> Result<Ve
     load(conn, &ids).await
 }
 
-/// Writes a new drop with its items and audiences; their pools have the capacities that they say.
+/// Writes a new drop with its items, audiences and goal; their pools have the capacities that they say.
 ///
 /// # Errors
 /// `code_taken`
@@ -243,6 +248,9 @@ pub async fn insert(conn: &mut Conn, drop: &Drop) -> Result<()> {
         ));
     }
     diesel::insert_into(drop_audiences::table).values(audiences).execute(conn).await?;
+    if let Some(goal) = &drop.goal {
+        crowdfunding::insert(conn, drop.id, goal).await?;
+    }
     Ok(())
 }
 

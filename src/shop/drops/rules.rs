@@ -30,7 +30,8 @@ pub fn state(drop: &Drop, now: DateTime<Utc>) -> DropState {
     }
 }
 
-fn first_opening(drop: &Drop) -> DateTime<Utc> {
+/// When the first ones may buy.
+pub fn first_opening(drop: &Drop) -> DateTime<Utc> {
     drop.audiences.iter().map(|of| of.opens_at).min().unwrap_or(drop.opens_at)
 }
 
@@ -132,6 +133,7 @@ mod tests {
                 of(tier("regular"), TimeDelta::hours(1)),
                 of(Audience::Everyone, TimeDelta::zero()),
             ],
+            goal: None,
         }
     }
 

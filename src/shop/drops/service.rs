@@ -18,10 +18,12 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
-use crate::jobs::Outcome;
+use crate::jobs::{self, Job, Outcome};
 use crate::membership::invitations::rules::code_from;
 use crate::people::accounts::model as accounts;
 use crate::schema::pools;
+use crate::shop::crowdfunding::model as crowdfunding;
+use crate::shop::crowdfunding::rules::{self as funding, LAST_ORDERS};
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::products::service::{groups, known_audience};
 use crate::shop::stock::model::{Move, Reason};
@@ -55,6 +57,8 @@ pub async fn create(app: &App, actor: Actor, new: &NewDrop) -> Result<Drop> {
     if new.audiences.len() > AUDIENCES_MAX {
         return Err(Code::InvalidField.at("audiences", format!("expected at most {AUDIENCES_MAX}")));
     }
+    let on_sale = new.items.iter().map(|item| item.quantity).fold(0, i64::saturating_add);
+    let goal = new.goal.as_ref().map(|goal| goal.parse(&app.settings.currency, on_sale)).transpose()?;
     db::transaction(&app.pool, async |conn| {
         let drop = Drop {
             id: DropId::new(),
@@ -68,13 +72,49 @@ pub async fn create(app: &App, actor: Actor, new: &NewDrop) -> Result<Drop> {
             version: 1,
             items: items(conn, new).await?,
             audiences: audiences(conn, new, now).await?,
+            goal: goal.clone(),
         };
         in_order(&drop)?;
+        if drop.goal.is_some() {
+            fund(conn, &drop, now).await?;
+        }
         model::insert(conn, &drop).await?;
         record(conn, actor, "drop.create", &drop, json!({}), now).await?;
         Ok(drop)
     })
     .await
+}
+
+/// A crowdfunded drop sells what can be given back whole, and ends early enough for it; its end is a job.
+async fn fund(conn: &mut Conn, drop: &Drop, now: DateTime<Utc>) -> Result<()> {
+    let ids: Vec<_> = drop.items.iter().map(|item| item.variant).collect();
+    if !products::articles(conn, &ids).await?.iter().all(funding::is_returnable) {
+        return Err(Code::InvalidField.at("items", "crowdfunded are goods that are sent, nothing digital"));
+    }
+    check_window(drop, None)?;
+    jobs::enqueue(conn, &Job::DecideGoal { drop: drop.id }, drop.closes_at + LAST_ORDERS, now).await?;
+    Ok(())
+}
+
+fn check_window(drop: &Drop, first_order_at: Option<DateTime<Utc>>) -> Result<()> {
+    let days = funding::longest_window().num_days();
+    let why = || format!("what is crowdfunded runs {days} days at most, so that refunds are still possible");
+    funding::check_window(drop, first_order_at).map_err(|code| code.at("closes_at", why()))
+}
+
+/// The window of a crowdfunded drop may change until it is over.
+async fn change_window(conn: &mut Conn, before: &Drop, after: &Drop, now: DateTime<Utc>) -> Result<()> {
+    crowdfunding::lock(conn, before.id).await?;
+    let has_moved = (before.opens_at, before.closes_at) != (after.opens_at, after.closes_at);
+    if !has_moved {
+        return Ok(());
+    }
+    if funding::ends_at(before) <= now {
+        return Err(Code::Closed.because("It is over: backers are waiting for what was promised."));
+    }
+    check_window(after, crowdfunding::first_order_at(conn, after.id).await?)?;
+    jobs::enqueue(conn, &Job::DecideGoal { drop: after.id }, after.closes_at + LAST_ORDERS, now).await?;
+    Ok(())
 }
 
 async fn items(conn: &mut Conn, new: &NewDrop) -> Result<Vec<Item>> {
@@ -127,7 +167,7 @@ fn in_order(drop: &Drop) -> Result<()> {
 }
 
 /// # Errors
-/// `not_found`, `version_mismatch`, `invalid_field`.
+/// `not_found`, `version_mismatch`, `invalid_field`; `closed` for the window of a crowdfunded drop that is over.
 pub async fn change(app: &App, actor: Actor, id: DropId, seen: IfMatch, change: DropChange) -> Result<Drop> {
     let now = app.clock.now();
     let names =
@@ -145,7 +185,7 @@ pub async fn change(app: &App, actor: Actor, id: DropId, seen: IfMatch, change: 
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
         let drop = Drop {
-            names: names.clone().unwrap_or(before.names),
+            names: names.clone().unwrap_or_else(|| before.names.clone()),
             opens_at: opens_at.unwrap_or(before.opens_at),
             closes_at: closes_at.unwrap_or(before.closes_at),
             cap_per_person: match cap {
@@ -154,9 +194,12 @@ pub async fn change(app: &App, actor: Actor, id: DropId, seen: IfMatch, change: 
                 Patch::Value(cap) => Some(cap),
             },
             version: before.version + 1,
-            ..before
+            ..before.clone()
         };
         in_order(&drop)?;
+        if drop.goal.is_some() {
+            change_window(conn, &before, &drop, now).await?;
+        }
         model::store(conn, &drop).await?;
         record(conn, actor, "drop.change", &drop, json!({}), now).await?;
         Ok(drop)
@@ -164,7 +207,8 @@ pub async fn change(app: &App, actor: Actor, id: DropId, seen: IfMatch, change: 
     .await
 }
 
-/// Ends a drop for good. Twice does no more than once; its F-codes stay good until their date.
+/// Ends a drop for good. Twice does no more than once; its F-codes stay good until their date. A goal is decided by what was
+/// pledged until now.
 ///
 /// # Errors
 /// `not_found`.
@@ -176,6 +220,10 @@ pub async fn archive(app: &App, actor: Actor, id: DropId) -> Result<Drop> {
             return Ok(before);
         }
         let drop = Drop { archived_at: Some(now), version: before.version + 1, ..before };
+        if drop.goal.is_some() {
+            crowdfunding::lock(conn, id).await?;
+            jobs::enqueue(conn, &Job::DecideGoal { drop: id }, now + LAST_ORDERS, now).await?;
+        }
         model::store(conn, &drop).await?;
         record(conn, actor, "drop.archive", &drop, json!({}), now).await?;
         Ok(drop)

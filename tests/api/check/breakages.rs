@@ -449,6 +449,64 @@ pub const BREAKAGES: &[Breakage] = &[
         Id("mem", "una membership"),
         "UPDATE disputes SET state = 'lost', closed_at = t(7)",
     ),
+    // Crowdfunding.
+    breaks(
+        &["pledges_follow_lines"],
+        Id("line", "kai line"),
+        "UPDATE pledges SET account_id = u('ivy') WHERE line_id = u('kai line')",
+    ),
+    breaks(
+        &["pledges_follow_lines", "goals_add_up"],
+        Id("line", "ned line"),
+        "UPDATE pledges SET units = 1 WHERE line_id = u('ned line')",
+    ),
+    breaks(
+        &["goals_add_up"],
+        Id("drop", "running"),
+        "UPDATE drop_goals SET backers = 2 WHERE drop_id = u('running')",
+    ),
+    breaks(
+        &["goals_decided"],
+        Id("drop", "raised"),
+        "UPDATE drop_goals SET goal = 2 WHERE drop_id = u('raised')",
+    ),
+    breaks(
+        &["goals_decided"],
+        Id("drop", "fallen"),
+        "UPDATE drop_goals SET goal = 1 WHERE drop_id = u('fallen')",
+    ),
+    breaks(
+        &["goals_decided"],
+        Id("drop", "running"),
+        "UPDATE drops SET opens_at = t(0) - interval '7 days', closes_at = t(0) - interval '6 days'
+         WHERE id = u('running')",
+    ),
+    breaks(
+        &["missed_goals_refunded", "goals_before_parcels"],
+        Id("ord", "ivy order"),
+        "UPDATE drop_goals SET outcome = 'missed', decided_units = 0 WHERE drop_id = u('raised')",
+    ),
+    breaks(
+        &["missed_goals_refunded"],
+        Id("ord", "kai order"),
+        "UPDATE drop_goals SET outcome = 'missed', decided_at = t(90), decided_units = 1, decided_minor = 4000,
+             decided_backers = 1 WHERE drop_id = u('running');
+         UPDATE orders SET created_at = created_at - interval '81 days' WHERE id = u('kai order');
+         SELECT job('conclude_goal', 'drop', ext('drop', 'running'))",
+    ),
+    breaks(
+        &["goals_before_parcels"],
+        Id("line", "ivy line"),
+        "UPDATE drop_goals SET outcome = NULL, decided_at = NULL, decided_units = NULL, decided_minor = NULL,
+             decided_backers = NULL WHERE drop_id = u('raised');
+         SELECT job('decide_goal', 'drop', ext('drop', 'raised'))",
+    ),
+    breaks(&["owed_goals"], Id("drop", "running"), "DELETE FROM jobs WHERE kind = 'decide_goal'"),
+    breaks(
+        &["owed_conclusions"],
+        Id("drop", "raised"),
+        "UPDATE pledges SET concluded_at = NULL WHERE line_id = u('ivy line')",
+    ),
     // Numbers.
     breaks(&["member_numbers"], Word("KD0001"), "UPDATE chapters SET next_sequence = 1"),
     breaks(

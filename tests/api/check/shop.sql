@@ -288,3 +288,38 @@ INSERT INTO rights (id, account_id, product_id, line_id, starts_at) VALUES
 INSERT INTO shipments (id, order_id, carrier, cause, shipped_at) VALUES (u('parcel'), u('gil order'), 'SF', 'parcel', t(6));
 INSERT INTO shipment_lines VALUES (u('parcel'), u('gil line'), 1);
 SELECT sell('hua', 'tea', NULL, 2, 9000, 'paid'), take('hua', 'tea', 2);
+
+-- Crowdfunded cups: a goal that runs, one that was reached and whose parcel went out, one that was missed and refunded.
+INSERT INTO pools (id, kind, capacity) VALUES (u('cup pool'), 'stock', 10);
+INSERT INTO products (id, slug, kind, name_zh, name_en, sees, buys, payment_methods, created_at)
+    VALUES (u('cup product'), 'cup', 'goods', 'cup', 'cup', '{"who": "everyone"}', '{"who": "everyone"}', '{card}', t(0));
+INSERT INTO variants (id, product_id, sku, position, price_minor, currency, pool_id, created_at)
+    VALUES (u('cup'), u('cup product'), 'CUP', 0, 4000, 'CNY', u('cup pool'), t(0));
+INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at)
+    VALUES (u('move cup'), u('cup'), 10, 'received', 'cup', 'operator', t(0));
+
+-- A goal of so many cups, and the one backer `name`, who took one.
+CREATE FUNCTION fund(goal text, cups bigint, name text, ends text, decided text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO pools (id, kind, capacity) VALUES (u(goal || ' pool'), 'drop', 10);
+    INSERT INTO drops (id, code, name_zh, name_en, opens_at, closes_at, created_at)
+        VALUES (u(goal), goal, goal, goal, t(0), CASE WHEN decided IS NULL THEN t(90) ELSE t(4) END, t(0));
+    INSERT INTO drop_items VALUES (u(goal), u('cup'), u(goal || ' pool'));
+    PERFORM sell(name, 'cup', goal, 1, 4000, ends), take(name, 'cup', 1), take(name, goal, 1);
+    INSERT INTO drop_goals (drop_id, counts, goal, currency, pledged_units, pledged_minor, backers, outcome, decided_at,
+                            decided_units, decided_minor, decided_backers)
+        SELECT u(goal), 'units', cups, 'CNY', 1, 4000, 1, decided, at, figure, figure * 4000, figure
+        FROM (SELECT CASE WHEN decided IS NOT NULL THEN t(5) END AS at, CASE WHEN decided IS NOT NULL THEN 1 END AS figure) by;
+    INSERT INTO pledges (line_id, drop_id, account_id, units, minor, backer_name, concluded_at)
+        VALUES (u(name || ' line'), u(goal), u(name), 1, 4000, name, CASE WHEN decided IS NOT NULL THEN t(5) END);
+    PERFORM job('decide_goal', 'drop', ext('drop', goal), CASE WHEN decided IS NULL THEN 'queued' ELSE 'done' END, t(91));
+END $$;
+
+SELECT fund('running', 5, 'kai', 'paid', NULL), fund('raised', 1, 'ivy', 'fulfilled', 'reached'),
+       fund('fallen', 2, 'ned', 'paid', 'missed');
+INSERT INTO shipments (id, order_id, carrier, cause, shipped_at) VALUES (u('cup parcel'), u('ivy order'), 'SF', 'cups', t(6));
+INSERT INTO shipment_lines VALUES (u('cup parcel'), u('ivy line'), 1);
+SELECT refund_line('ned', 4000, 'succeeded', true), move_claims('ned', 'taken', 'released');
+UPDATE refunds SET cause = 'goal_missed:' || ext('ord', 'ned order') WHERE id = u('ned refund');
+UPDATE pledges SET units = 0, minor = 0 WHERE line_id = u('ned line');
+UPDATE drop_goals SET pledged_units = 0, pledged_minor = 0, backers = 0 WHERE drop_id = u('fallen');

@@ -24,7 +24,12 @@ pub struct Mall {
 
 impl Mall {
     pub async fn open() -> Self {
-        let shop = Shop::open().await;
+        Self::open_with(&[]).await
+    }
+
+    /// With settings by name.
+    pub async fn open_with(values: &[(&str, &str)]) -> Self {
+        let shop = Shop::open_with(values).await;
         let owner = shop.app.operator(Role::Owner).await;
         let mut plans = Vec::new();
         for (code, rank) in [("regular", 10), ("diehard", 20)] {

@@ -53,6 +53,11 @@ fn samples() -> Vec<Mail> {
             currency: "CNY".to_owned(),
             reason: "名额已满".to_owned(),
         },
+        Mail::GoalReached {
+            drop_zh: "炮哥的书 <众筹>".to_owned(),
+            drop_en: "The book".to_owned(),
+            order_number: number(),
+        },
         Mail::ApplicationReceived { drive_zh: drive_zh.clone(), drive_en: drive_en.clone() },
         Mail::ApplicationApproved {
             drive_zh: drive_zh.clone(),

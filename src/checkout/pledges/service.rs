@@ -1,0 +1,118 @@
+//! Pledges in step with their orders, and the decision.
+//!
+//! A goal's row is locked by whoever moves its sums and by whoever decides it, after pools and accounts. So each settlement
+//! is either before the decision, and counted, or after it, and treated by it; there is nothing in between.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use crate::audit::{self, Actor, Entry};
+use crate::checkout::claims;
+use crate::checkout::orders::model::LineRow;
+use crate::db::Conn;
+use crate::error::{AppError, Code, Result};
+use crate::jobs::{self, Job};
+use crate::shop::crowdfunding::model::{self, Decision, Goal};
+use crate::shop::crowdfunding::rules::{self, Verdict};
+use crate::shop::drops::model as drops;
+use crate::types::id::{DropId, OrderId};
+
+/// The drops in which these lines were bought.
+fn drops_of(lines: &[LineRow]) -> Vec<DropId> {
+    lines.iter().filter_map(|line| line.drop_id).collect()
+}
+
+/// Is the money of an order with these lines to go back, because their goal was missed before it came? Locks the goal: what
+/// is settled under this lock is counted by a decision that comes after it.
+///
+/// # Errors
+/// The database's.
+pub async fn are_missed(conn: &mut Conn, lines: &[LineRow]) -> Result<bool> {
+    for drop in drops_of(lines) {
+        if model::lock(conn, drop).await?.is_some_and(|goal| goal.is_missed()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Brings an order's pledge, where it is one, in step with its line: after a settlement, a refund, and a refund that failed.
+/// The order's row is locked, and its pools where they are touched at all.
+///
+/// # Errors
+/// The database's.
+pub async fn follow(conn: &mut Conn, order: OrderId, lines: &[LineRow], now: DateTime<Utc>) -> Result<()> {
+    if drops_of(lines).is_empty() {
+        return Ok(());
+    }
+    let Some(pledge) = model::of_order(conn, order).await? else { return Ok(()) };
+    let weight = rules::weight(pledge.sold);
+    if weight == (pledge.units, pledge.minor) {
+        return Ok(());
+    }
+    let goal = model::lock(conn, pledge.drop).await?;
+    let goal = goal.ok_or_else(|| AppError::internal("a pledge without a goal"))?;
+    let (counted, counts) = (i64::from(pledge.units > 0), i64::from(weight.0 > 0));
+    let backers =
+        if counted == counts || model::backs_otherwise(conn, &pledge).await? { 0 } else { counts - counted };
+    model::weigh(conn, &pledge, weight, backers).await?;
+    if counts > counted && goal.decision.is_some() {
+        jobs::enqueue(conn, &Job::ConcludeGoal { drop: pledge.drop }, now, now).await?;
+    }
+    Ok(())
+}
+
+/// Parcels of crowdfunded goods wait until the goal is reached.
+///
+/// # Errors
+/// `goal_not_reached`.
+pub async fn check_ready_to_ship(conn: &mut Conn, lines: &[LineRow]) -> Result<()> {
+    let drops = drops_of(lines);
+    if drops.is_empty() {
+        return Ok(());
+    }
+    let goals = model::of_drops(conn, &drops).await?;
+    if goals.iter().all(|(_, goal)| goal.is_reached()) { Ok(()) } else { Err(Code::GoalNotReached.error()) }
+}
+
+/// Decides a drop's goal if it is time, once. None: it is decided; else when to look again.
+///
+/// # Errors
+/// The database's.
+pub async fn decide(conn: &mut Conn, id: DropId, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    // Under the locks of its pools nobody is ordering in it.
+    let drop = drops::load(conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    let pools: Vec<_> = drop.items.iter().map(|item| item.pool).collect();
+    claims::lock(conn, &pools).await?;
+    let Some(goal) = model::lock(conn, id).await?.filter(|goal| goal.decision.is_none()) else {
+        return Ok(None);
+    };
+    // Who changes the window locks the goal: read again.
+    let drop = drops::load(conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    let has_open_holds = model::has_open_holds(conn, id).await?;
+    let outcome = match rules::judge(&goal, rules::ends_at(&drop), has_open_holds, now) {
+        Verdict::Wait(at) => return Ok(Some(at)),
+        Verdict::Decide(outcome) => outcome,
+    };
+    let decision = Decision { outcome, decided_at: now, figures: goal.pledged };
+    model::decide(conn, id, &decision).await?;
+    jobs::enqueue(conn, &Job::ConcludeGoal { drop: id }, now, now).await?;
+    record(conn, id, &goal, &decision).await?;
+    Ok(None)
+}
+
+async fn record(conn: &mut Conn, id: DropId, goal: &Goal, decision: &Decision) -> Result<()> {
+    let figures = decision.figures;
+    let entry = Entry {
+        actor: Actor::System,
+        action: "goal.decide",
+        subject_kind: "drop",
+        subject_id: id.to_string(),
+        reason: Some(decision.outcome.as_str()),
+        detail: json!({
+            "counts": goal.counts.as_str(), "goal": goal.goal, "units": figures.units,
+            "amount_minor": figures.minor, "backers": figures.backers,
+        }),
+    };
+    audit::record(conn, decision.decided_at, entry).await
+}
