@@ -20,19 +20,21 @@ use crate::types::locale::Names;
 const BOXES: i64 = 8_000;
 const KIWIS: i64 = 10_000;
 
-struct Thing {
-    slug: &'static str,
-    sku: &'static str,
-    kind: ProductKind,
-    names: (&'static str, &'static str),
-    price_minor: i64,
-    weight_grams: i32,
-    buys: Audience,
+/// A product of one variant.
+pub struct Thing {
+    pub slug: &'static str,
+    pub sku: &'static str,
+    pub kind: ProductKind,
+    /// In Chinese and in English.
+    pub names: (&'static str, &'static str),
+    pub price_minor: i64,
+    pub weight_grams: i32,
+    pub buys: Audience,
     /// What comes into stock.
-    stock: i64,
+    pub stock: i64,
     /// Sold by itself.
-    open_sale: bool,
-    parts: Vec<(VariantId, i32)>,
+    pub open_sale: bool,
+    pub parts: Vec<(VariantId, i32)>,
 }
 
 /// Writes the mall. Call it once, in a transaction, after the tiers.
@@ -41,39 +43,7 @@ struct Thing {
 /// The database's.
 pub async fn mall(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     shipping::insert(conn, &express(now)).await?;
-    let mut parts = Vec::new();
-    for (slug, sku, names, price_minor, weight_grams, of_box) in [
-        ("reading-book", "BOOK", ("选书一册", "A chosen book"), 3_900, 400, 6),
-        ("notebook", "NOTEBOOK", ("笔记本", "A notebook"), 5_900, 300, 1),
-        ("tea", "TEA", ("一罐茶", "A tin of tea"), 9_900, 250, 1),
-    ] {
-        let thing = Thing {
-            slug,
-            sku,
-            kind: ProductKind::Goods,
-            names,
-            price_minor,
-            weight_grams,
-            buys: Audience::Everyone,
-            stock: BOXES * of_box,
-            open_sale: false,
-            parts: Vec::new(),
-        };
-        parts.push((put(conn, &thing, now).await?, i32::try_from(of_box).unwrap_or(1)));
-    }
-    let book_box = Thing {
-        slug: "book-box-2014",
-        sku: "BOX-2014",
-        kind: ProductKind::Bundle,
-        names: ("罗辑思维 2014 年六月书盒", "The book box of June 2014"),
-        price_minor: 49_900,
-        weight_grams: 300,
-        buys: Audience::Members,
-        stock: 0,
-        open_sale: false,
-        parts,
-    };
-    let book_box = put(conn, &book_box, now).await?;
+    let book_box = book_box(conn, BOXES, now).await?;
     let kiwis = Thing {
         slug: "liutao-kiwis",
         sku: "KIWI",
@@ -110,7 +80,48 @@ pub async fn mall(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     drops::insert(conn, &drop("kiwis-2014", names, (kiwis, KIWIS), now, Some(2), &[])).await
 }
 
-fn express(now: DateTime<Utc>) -> ShippingMethod {
+/// The book box of 2014 for members alone, with the parts of so many boxes in stock.
+///
+/// # Errors
+/// The database's.
+pub async fn book_box(conn: &mut Conn, boxes: i64, now: DateTime<Utc>) -> Result<VariantId> {
+    let mut parts = Vec::new();
+    for (slug, sku, names, price_minor, weight_grams, of_box) in [
+        ("reading-book", "BOOK", ("选书一册", "A chosen book"), 3_900, 400, 6),
+        ("notebook", "NOTEBOOK", ("笔记本", "A notebook"), 5_900, 300, 1),
+        ("tea", "TEA", ("一罐茶", "A tin of tea"), 9_900, 250, 1),
+    ] {
+        let thing = Thing {
+            slug,
+            sku,
+            kind: ProductKind::Goods,
+            names,
+            price_minor,
+            weight_grams,
+            buys: Audience::Everyone,
+            stock: boxes * of_box,
+            open_sale: false,
+            parts: Vec::new(),
+        };
+        parts.push((put(conn, &thing, now).await?, i32::try_from(of_box).unwrap_or(1)));
+    }
+    let book_box = Thing {
+        slug: "book-box-2014",
+        sku: "BOX-2014",
+        kind: ProductKind::Bundle,
+        names: ("罗辑思维 2014 年六月书盒", "The book box of June 2014"),
+        price_minor: 49_900,
+        weight_grams: 300,
+        buys: Audience::Members,
+        stock: 0,
+        open_sale: false,
+        parts,
+    };
+    put(conn, &book_box, now).await
+}
+
+/// By parcel within China, free from 199 yuan and for diehard members.
+pub fn express(now: DateTime<Utc>) -> ShippingMethod {
     ShippingMethod {
         id: ShippingMethodId::new(),
         code: "express".to_owned(),
@@ -126,7 +137,11 @@ fn express(now: DateTime<Utc>) -> ShippingMethod {
     }
 }
 
-async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<VariantId> {
+/// Writes a product with its variant, and what of it is in stock.
+///
+/// # Errors
+/// The database's.
+pub async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<VariantId> {
     let (zh, en) = thing.names;
     let product = Product {
         id: ProductId::new(),
@@ -186,7 +201,7 @@ async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<Varia
 }
 
 /// A drop of one thing that closes when it is ten years old, as the demo's drives do.
-fn drop(
+pub fn drop(
     code: &str,
     names: Names,
     (variant, capacity): (VariantId, i64),
@@ -211,7 +226,7 @@ fn drop(
         created_at: opens_at,
         archived_at: None,
         version: 1,
-        items: vec![Item { variant, pool: PoolId::new(), capacity, held: 0, taken: 0 }],
+        items: vec![Item { variant, is_bundle: false, pool: PoolId::new(), capacity, held: 0, taken: 0 }],
         audiences: audiences.iter().map(audience).collect(),
         goal: None,
     }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
@@ -14,9 +14,9 @@ struct Rehearsed {
 }
 
 /// Rehearses with these options. `broken` is run on the rehearsal's database before its instances start.
-async fn rehearse(options: &[&str], broken: Option<&str>) -> Rehearsed {
+async fn rehearse(name: &str, options: &[&str], broken: Option<&str>) -> Rehearsed {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kindred"))
-        .args(["rehearse", "luoji-2013", "--json"])
+        .args(["rehearse", name, "--json"])
         .args(options)
         .env("KINDRED_LOG", "info")
         .stdin(Stdio::null())
@@ -57,10 +57,10 @@ fn announced_database(line: &str) -> Option<&str> {
 
 impl Rehearsed {
     #[track_caller]
-    fn passed(&self) {
+    fn passed(&self, sold: Value, revenue_minor: i64) {
         assert!(self.is_success && self.report["passed"] == true, "{}\n{}", self.report, self.log);
-        assert_eq!(self.report["sold"], serde_json::json!({ "diehard": 10, "regular": 100 }));
-        assert_eq!(self.report["revenue"], serde_json::json!({ "amount": 3_200_000, "currency": "CNY" }));
+        assert_eq!(self.report["sold"], sold);
+        assert_eq!(self.report["revenue"], json!({ "amount": revenue_minor, "currency": "CNY" }));
         for nothing in ["oversold", "number_gaps", "lost", "doubled", "checks_failed"] {
             assert_eq!(self.report[nothing], 0, "{nothing}");
         }
@@ -75,8 +75,9 @@ impl Rehearsed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_sale_sells_out_once_and_reports_by_the_contract() {
-    let rehearsed = rehearse(&["--scale", "0.02", "--buyers", "200", "--concurrency", "24"], None).await;
-    rehearsed.passed();
+    let rehearsed =
+        rehearse("luoji-2013", &["--scale", "0.02", "--buyers", "200", "--concurrency", "24"], None).await;
+    rehearsed.passed(json!({ "diehard": 10, "regular": 100 }), 3_200_000);
     let report = rehearsed.report.as_object().unwrap();
     let fields = [
         "name",
@@ -106,10 +107,33 @@ async fn a_small_sale_sells_out_once_and_reports_by_the_contract() {
 async fn a_killed_database_and_a_killed_instance_lose_nothing() {
     let options =
         ["--scale", "0.02", "--buyers", "200", "--concurrency", "24", "--instances", "2", "--chaos"];
-    let rehearsed = rehearse(&options, None).await;
-    rehearsed.passed();
+    let rehearsed = rehearse("luoji-2013", &options, None).await;
+    rehearsed.passed(json!({ "diehard": 10, "regular": 100 }), 3_200_000);
     assert!(rehearsed.log.contains("killed the database"), "{}", rehearsed.log);
     assert!(rehearsed.log.contains("killed an instance"), "{}", rehearsed.log);
+}
+
+/// Members alone are let in, diehard ones first; nobody else, and no box twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_book_box_goes_to_members_once_each_with_two_instances_and_chaos() {
+    let options =
+        ["--scale", "0.01", "--buyers", "140", "--concurrency", "24", "--instances", "2", "--chaos"];
+    let rehearsed = rehearse("book-box-2014", &options, None).await;
+    rehearsed.passed(json!({ "BOX-2014": 80 }), 3_992_000);
+    assert!(
+        rehearsed.log.contains("members_only") && rehearsed.log.contains("not_open"),
+        "{}",
+        rehearsed.log
+    );
+}
+
+/// Who has an F-code is refused nothing, however many come.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_festival_keeps_what_its_codes_promise() {
+    let rehearsed =
+        rehearse("mi-fan-festival", &["--scale", "0.02", "--buyers", "150", "--concurrency", "24"], None)
+            .await;
+    rehearsed.passed(json!({ "PHONE": 52, "PHONE-PRO": 32 }), 8_240_000);
 }
 
 /// As without the pool's lock: of two that hold at once, one overwrites what the other wrote.
@@ -124,7 +148,14 @@ const NO_LOCK: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_lock_the_rehearsal_sees_places_sold_beyond_the_quota() {
-    let rehearsed = rehearse(&["--scale", "0.01", "--buyers", "100"], Some(NO_LOCK)).await;
+    let rehearsed = rehearse("luoji-2013", &["--scale", "0.01", "--buyers", "100"], Some(NO_LOCK)).await;
+    rehearsed.failed_by("oversold");
+    rehearsed.failed_by("checks_failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_lock_the_rehearsal_sees_goods_sold_beyond_the_drop() {
+    let rehearsed = rehearse("mi-fan-festival", &["--scale", "0.01", "--buyers", "100"], Some(NO_LOCK)).await;
     rehearsed.failed_by("oversold");
     rehearsed.failed_by("checks_failed");
 }
@@ -145,14 +176,14 @@ const NO_KEY: &str = "
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_unique_key_the_rehearsal_sees_two_orders_of_one_key() {
     // More places than buyers: who sends his order again is not refused because all is sold.
-    let rehearsed = rehearse(&["--scale", "0.05", "--buyers", "150"], Some(NO_KEY)).await;
+    let rehearsed = rehearse("luoji-2013", &["--scale", "0.05", "--buyers", "150"], Some(NO_KEY)).await;
     rehearsed.failed_by("doubled");
 }
 
 #[tokio::test]
 async fn what_cannot_be_rehearsed_is_an_error_without_a_report() {
     for options in [["--scale", "0"], ["--instances", "0"], ["--buyers", "0"]] {
-        let rehearsed = rehearse(&options, None).await;
+        let rehearsed = rehearse("luoji-2013", &options, None).await;
         assert!(!rehearsed.is_success && rehearsed.report.is_null(), "{options:?}: {}", rehearsed.log);
     }
 }

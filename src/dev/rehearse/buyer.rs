@@ -1,4 +1,4 @@
-//! One buyer's evening: sign in, choose, order, pay or not, see the membership; or be refused and come back.
+//! One buyer's evening: sign in, choose, order, pay or not, see what was bought; or be refused and come back.
 
 use std::time::Duration;
 
@@ -10,12 +10,11 @@ use tokio::time::{Instant, sleep};
 
 use super::mood::Mood;
 use super::sale::Sale;
-use super::scenario::{Crowd, DriveSpec, email};
+use super::scenario::{Crowd, FCodeHeld, Kind, Scenario, email};
 use super::visit::{Answer, Call, PageAnswer, Trouble, Visit, trouble};
 use super::{PASSWORD, SHOP};
 
-/// In hundredths: who wants the dearest tier, and of them, who takes a cheaper one when it is sold out.
-const WANTS_DEAREST: u32 = 10;
+/// In hundredths: of those who want the dearest ware, who takes a cheaper one when it is sold out.
 const FALLS_BACK: u32 = 70;
 /// In hundredths: who clicks twice at once, and who sends an order again that stands; each with one key.
 const IMPATIENT: u32 = 4;
@@ -30,7 +29,13 @@ pub struct Buyer {
     is_stranger: bool,
     is_impatient: bool,
     is_forgetful: bool,
-    /// The drives wanted, the dearest first.
+    /// Comes to a sale for members without being one.
+    is_visitor: bool,
+    is_diehard: bool,
+    /// Guarantees a unit: its holder is refused nothing, and pays.
+    f_code: Option<FCodeHeld>,
+    kind: Kind,
+    /// The wares wanted, the dearest first.
     wishes: Vec<String>,
     mood: Mood,
     /// How long after the hold's end one is who comes too late; negative: just before.
@@ -48,11 +53,20 @@ enum Ending {
     Refused,
 }
 
-/// A drive on the shop's board.
+/// What the shop said to an order.
+enum Said {
+    Placed(String),
+    /// All is sold, or the doors aren't open yet.
+    NotNow,
+    NotForYou,
+}
+
+/// A ware on the shop's board.
 struct Offer {
-    id: String,
-    plan: String,
-    tier: String,
+    /// As an order asks for it.
+    line: Value,
+    /// The tier that it makes one a member of; none for goods.
+    tier: Option<String>,
     remaining: i64,
 }
 
@@ -64,23 +78,32 @@ struct Page {
 }
 
 impl Buyer {
-    pub fn new(index: u32, crowd: &Crowd, seed: u64, drives: &[DriveSpec]) -> Self {
+    pub fn new(index: u32, crowd: &Crowd, seed: u64, scenario: &Scenario) -> Self {
         let mut dice = StdRng::seed_from_u64(seed ^ (u64::from(index) << 24));
-        let mut wishes: Vec<_> = drives.iter().map(|drive| (drive.price_minor, drive.code.clone())).collect();
+        let wares = scenario.wares.iter();
+        let mut wishes: Vec<_> = wares.map(|ware| (ware.price_minor, ware.code.clone())).collect();
         wishes.sort_unstable();
         wishes.reverse();
-        if dice.random_range(0..100) >= WANTS_DEAREST {
+        let f_code = crowd.f_code(index).cloned();
+        if let Some(held) = &f_code {
+            wishes.retain(|(_, code)| *code == held.ware);
+        } else if dice.random_range(0..100) >= scenario.wants_dearest && wishes.len() > 1 {
             wishes.drain(..1);
         } else if dice.random_range(0..100) >= FALLS_BACK {
             wishes.truncate(1);
         }
+        let mood = Mood::draw(&mut dice);
         Self {
             index,
             is_stranger: crowd.is_stranger(index),
+            is_visitor: crowd.is_visitor(index),
+            is_diehard: Crowd::is_diehard(index),
+            kind: scenario.kind,
             is_impatient: dice.random_range(0..100) < IMPATIENT,
             is_forgetful: dice.random_range(0..100) < FORGETFUL,
             wishes: wishes.into_iter().map(|(_, code)| code).collect(),
-            mood: Mood::draw(&mut dice),
+            mood: if f_code.is_some() { mood.in_earnest() } else { mood },
+            f_code,
             tardiness: TimeDelta::milliseconds(dice.random_range(-300..2_000)),
             visits: 0,
             orders: 0,
@@ -149,21 +172,24 @@ impl Buyer {
 
     /// Tries what is wanted, best first. Who comes for the first time tries whatever the board says.
     async fn look_around(&mut self, sale: &Sale, visit: Visit<'_>) -> Result<Ending, Trouble> {
-        let board = visit.call(&Call::get("/v1/drives")).await?;
+        let path = if self.kind == Kind::Drives { "/v1/drives" } else { "/v1/drops" };
+        let board = visit.call(&Call::get(path)).await?;
         for wish in self.wishes.clone() {
             let offer =
-                offer_of(&board, &wish).ok_or_else(|| trouble(format!("{wish} isn't on the board")))?;
-            if offer.remaining <= 0 && self.visits > 1 {
+                self.offer_of(&board, &wish).ok_or_else(|| trouble(format!("{wish} isn't on the board")))?;
+            if offer.remaining <= 0 && self.visits > 1 && self.f_code.is_none() {
                 continue;
             }
-            if let Some(order) = self.order(sale, &visit, &wish, &offer).await? {
-                return self.see_through(sale, visit, &order, &offer).await;
+            match self.order(sale, &visit, &wish, &offer).await? {
+                Said::Placed(order) => return self.see_through(sale, visit, &order, &offer).await,
+                Said::NotForYou => return Ok(Ending::Left),
+                Said::NotNow => {}
             }
         }
         Ok(Ending::Refused)
     }
 
-    /// The order's id, or none where all is sold. The key stays the same until an order stands: a refusal changes
+    /// What the shop says to an order. The key stays the same until an order stands: a refusal changes
     /// nothing, and the next visit may use it again.
     async fn order(
         &mut self,
@@ -171,31 +197,33 @@ impl Buyer {
         visit: &Visit<'_>,
         code: &str,
         offer: &Offer,
-    ) -> Result<Option<String>, Trouble> {
+    ) -> Result<Said, Trouble> {
         let key = format!("rehearsal-{}-{code}-{}", self.index, self.orders);
-        let body = json!({
-            "lines": [{ "plan": offer.plan, "drive": offer.id }],
-            "success_url": format!("{SHOP}/welcome"),
-            "cancel_url": format!("{SHOP}/"),
-            "consents": { "terms": true },
-        });
+        let body = sale.scenario.body(&offer.line, SHOP);
         let mut answers = self.clicks(sale, visit, &key, &body).await?;
         if answers.iter().any(|answer| answer.status == 401) {
             self.sign_in(visit).await?;
             answers = self.clicks(sale, visit, &key, &body).await?;
         }
-        let mut placed = None;
+        let (mut placed, mut for_others) = (None, false);
         for answer in answers {
-            match (answer.status, answer.code()) {
-                (201, _) => {
+            let (status, code) = (answer.status, answer.code());
+            match status {
+                201 if !self.is_visitor => {
                     sale.seen.placed(&key, answer.text("/id"));
                     placed = Some(answer.text("/id").to_owned());
                 }
-                (409, "sold_out") => sale.seen.refused("sold_out"),
-                (status, code) => return Err(trouble(format!("ordering: {status} {code}"))),
+                _ if self.may_be_told(status, code) => {
+                    sale.seen.refused(code);
+                    for_others |= code == "members_only";
+                }
+                _ => return Err(trouble(format!("ordering: {status} {code}"))),
             }
         }
-        if placed.is_some() && self.is_forgetful {
+        let Some(placed) = placed else {
+            return Ok(if for_others { Said::NotForYou } else { Said::NotNow });
+        };
+        if self.is_forgetful {
             let again = self.click(sale, visit, &key, &body).await?;
             if again.status != 201 {
                 let (status, code) = (again.status, again.code());
@@ -203,8 +231,20 @@ impl Buyer {
             }
             sale.seen.placed(&key, again.text("/id"));
         }
-        self.orders += u32::from(placed.is_some());
-        Ok(placed)
+        self.orders += 1;
+        Ok(Said::Placed(placed))
+    }
+
+    /// Refusals that this buyer has to expect.
+    fn may_be_told(&self, status: u16, code: &str) -> bool {
+        match (status, code) {
+            (409, "sold_out") => self.f_code.is_none(),
+            (409, "not_open") => self.kind != Kind::Drives && !self.is_diehard && self.f_code.is_none(),
+            // An order that was given up counts until its hold has ended.
+            (409, "cap_reached" | "f_code_used") => self.orders > 0,
+            (403, "members_only") => self.is_visitor,
+            _ => false,
+        }
     }
 
     /// Sends the order, the impatient twice at once.
@@ -371,8 +411,8 @@ impl Buyer {
         let visit = self.enter(sale).await?;
         if visit.pay(&page.url, "action=pay&method=wechat_pay").await? == PageAnswer::Accepted {
             let state = self.settled(&visit, order).await?;
-            if state == "fulfilled" {
-                self.check_membership(sale, &visit, order, offer).await?;
+            if state == self.delivered() {
+                self.check_delivery(sale, &visit, order, offer).await?;
             }
         }
         Ok(Ending::Left)
@@ -387,10 +427,15 @@ impl Buyer {
         offer: &Offer,
     ) -> Result<(), Trouble> {
         let state = self.settled(visit, order).await?;
-        if state != "fulfilled" {
+        if state != self.delivered() {
             return Err(trouble(format!("{order}: paid in time, and it is {state}")));
         }
-        self.check_membership(sale, visit, order, offer).await
+        self.check_delivery(sale, visit, order, offer).await
+    }
+
+    /// What an order is once its buyer has what is his, or has it coming by parcel.
+    fn delivered(&self) -> &'static str {
+        if self.kind == Kind::Drives { "fulfilled" } else { "paid" }
     }
 
     /// The state of an order that is no longer pending.
@@ -400,7 +445,8 @@ impl Buyer {
         while begun.elapsed() < ORDER_MAX {
             let answer = self.ask(visit, Call::get(&path)).await?;
             match (answer.status, answer.text("/state")) {
-                (200, "pending_payment" | "paid") => {}
+                (200, "pending_payment") => {}
+                (200, "paid") if self.kind == Kind::Drives => {}
                 (200, state) => return Ok(state.to_owned()),
                 (status, _) => return Err(trouble(format!("{order}: {status} {}", answer.code()))),
             }
@@ -408,16 +454,42 @@ impl Buyer {
         Err(trouble(format!("{order}: paid and never settled")))
     }
 
-    async fn check_membership(
+    fn offer_of(&self, board: &Answer, code: &str) -> Option<Offer> {
+        let sales = board.body.pointer("/data")?.as_array()?;
+        let found = sales.iter().find(|sale| sale.get("code").and_then(Value::as_str) == Some(code))?;
+        let text = |pointer: &str| found.pointer(pointer).and_then(Value::as_str);
+        if self.kind == Kind::Drives {
+            let line = json!({ "plan": text("/plan/id")?, "drive": text("/id")? });
+            let remaining = found.get("remaining")?.as_i64()?;
+            return Some(Offer { line, tier: Some(text("/plan/tier")?.to_owned()), remaining });
+        }
+        let remaining = found.pointer("/items/0/remaining")?.as_i64()?;
+        let mut line = json!({ "drop": text("/id")? });
+        let fields = line.as_object_mut()?;
+        match text("/items/0/bundle") {
+            Some(bundle) => fields.insert("bundle".to_owned(), json!(bundle)),
+            None => fields.insert("variant".to_owned(), json!(text("/items/0/variant")?)),
+        };
+        if let Some(held) = &self.f_code {
+            fields.insert("f_code".to_owned(), json!(held.code));
+        }
+        Some(Offer { line, tier: None, remaining })
+    }
+
+    async fn check_delivery(
         &mut self,
         sale: &Sale,
         visit: &Visit<'_>,
         order: &str,
         offer: &Offer,
     ) -> Result<(), Trouble> {
+        let Some(wanted) = &offer.tier else {
+            sale.seen.has_goods_coming(order);
+            return Ok(());
+        };
         let answer = self.ask(visit, Call::get("/v1/me/membership")).await?;
         let (state, tier, number) = (answer.text("/state"), answer.text("/tier"), answer.text("/number"));
-        if answer.status != 200 || state != "active" || tier != offer.tier || number.is_empty() {
+        if answer.status != 200 || state != "active" || tier != wanted || number.is_empty() {
             let (status, code) = (answer.status, answer.code());
             return Err(trouble(format!("{order}: the membership: {status} {code} {state} {tier} {number}")));
         }
@@ -429,16 +501,4 @@ impl Buyer {
 /// The same call, to be sent once more.
 fn call_again<'a>(call: &Call<'a>) -> Call<'a> {
     Call { method: call.method.clone(), path: call.path, token: call.token, key: call.key, body: call.body }
-}
-
-fn offer_of(board: &Answer, code: &str) -> Option<Offer> {
-    let drives = board.body.pointer("/data")?.as_array()?;
-    let drive = drives.iter().find(|drive| drive.get("code").and_then(Value::as_str) == Some(code))?;
-    let text = |pointer: &str| drive.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    Some(Offer {
-        id: text("/id")?,
-        plan: text("/plan/id")?,
-        tier: text("/plan/tier")?,
-        remaining: drive.get("remaining")?.as_i64()?,
-    })
 }

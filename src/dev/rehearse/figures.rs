@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use super::RehearsalError;
 use super::report::{Latency, Report, tenths};
 use super::sale::Sightings;
-use super::scenario::{Scenario, connect, sql_time};
+use super::scenario::{Kind, Scenario, connect, sql_time};
 use crate::dev::stripe::{Book, BookedPayment, Simulator};
 use crate::ports::clock::Clock;
 use crate::types::money::Money;
@@ -24,7 +24,7 @@ const OPEN_WORK: &str = "SELECT 'job ' || kind, count(*) FROM jobs WHERE state =
     UNION ALL SELECT 'order', count(*) FROM orders WHERE state = 'pending_payment'";
 
 /// Rows that say one thing twice. A unique index stands behind each; here the rows are counted.
-const DOUBLES: [(&str, &str); 8] = [
+const DOUBLES: [(&str, &str); 10] = [
     ("keys", "SELECT count(*) FROM idempotency_keys GROUP BY account_id, route, key"),
     (
         "settlements",
@@ -37,9 +37,24 @@ const DOUBLES: [(&str, &str); 8] = [
     ),
     ("numbers", "SELECT count(*) FROM member_numbers GROUP BY account_id"),
     ("places", "SELECT count(*) FROM series_places WHERE released_at IS NULL GROUP BY series, account_id"),
+    // Each drop's cap is one a person.
+    (
+        "units of a person",
+        "SELECT sum(quantity) FROM drop_purchases WHERE released_at IS NULL GROUP BY drop_id, person_key",
+    ),
+    (
+        "uses of an F-code",
+        "SELECT count(*) FROM order_lines l JOIN orders o ON o.id = l.order_id
+         WHERE l.f_code_id IS NOT NULL AND o.state IN ('paid', 'fulfilled') GROUP BY l.f_code_id",
+    ),
     ("refunds", "SELECT count(*) FROM refunds GROUP BY cause"),
     ("mails", "SELECT count(*) FROM mails GROUP BY cause"),
 ];
+
+/// Orders of members in a drop before its door for members was open; diehard ones have another.
+const EARLY: &str = "SELECT count(*) FROM orders o JOIN order_lines l ON l.order_id = o.id
+    JOIN drop_audiences a ON a.drop_id = l.drop_id AND a.buyers ->> 'who' = 'members' AND o.created_at < a.opens_at
+    JOIN memberships m ON m.account_id = o.account_id JOIN tiers t ON t.id = m.tier_id AND t.code = 'regular'";
 
 /// What is judged.
 pub struct Evidence<'a> {
@@ -97,12 +112,13 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
     let client = connect(evidence.url).await?;
     let mut against = Vec::new();
     let scenario = evidence.scenario;
-    let sold = sold(&client).await?;
-    let quotas: BTreeMap<_, _> = scenario.drives.iter().map(|d| (d.tier.to_owned(), d.quota)).collect();
+    let sold = sold(&client, scenario.kind).await?;
+    let quotas: BTreeMap<_, _> =
+        scenario.wares.iter().map(|ware| (ware.key.to_owned(), ware.quota)).collect();
     if sold != quotas {
         against.push(format!("sold {sold:?}, to be sold {quotas:?}"));
     }
-    let beyond = |(tier, count): (&String, &i64)| (count - quotas.get(tier).unwrap_or(&0)).max(0);
+    let beyond = |(key, count): (&String, &i64)| (count - quotas.get(key).unwrap_or(&0)).max(0);
     let oversold = evidence.oversold.max(sold.iter().map(beyond).sum());
     let captures = captures(&client).await?;
     let revenue_minor = compare_books(&evidence.book, &captures, &mut against);
@@ -114,6 +130,10 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
     let lost = lost(&client, &evidence, &captures, &numbers).await?;
     let doubled = doubled(&client, &evidence).await?;
     let orders = count(&client, "SELECT count(*) FROM orders").await?;
+    let early = count(&client, EARLY).await?;
+    if early > 0 {
+        against.push(format!("{early} orders came in before their buyers' door was open"));
+    }
     let failed = failed_checks(&evidence).await?;
     for (what, found) in
         [("oversold", oversold), ("number gaps", number_gaps), ("lost", lost), ("doubled", doubled)]
@@ -155,9 +175,18 @@ fn throughput(orders: i64, seen: &Sightings) -> f64 {
     tenths(u32::try_from(orders).map_or(0.0, f64::from) / seconds)
 }
 
-async fn sold(client: &Client) -> Result<BTreeMap<String, i64>, tokio_postgres::Error> {
-    let sql = "SELECT t.code, count(m.id) FROM tiers t LEFT JOIN memberships m ON m.tier_id = t.id \
-               AND m.state = 'active' GROUP BY t.code";
+/// Memberships that stand, by tier; or units that were paid for, by SKU.
+async fn sold(client: &Client, kind: Kind) -> Result<BTreeMap<String, i64>, tokio_postgres::Error> {
+    let sql = match kind {
+        Kind::Drives => {
+            "SELECT t.code, count(m.id) FROM tiers t LEFT JOIN memberships m ON m.tier_id = t.id
+             AND m.state = 'active' GROUP BY t.code"
+        }
+        Kind::Goods { .. } => {
+            "SELECT v.sku, sum(l.quantity)::bigint FROM order_lines l JOIN orders o ON o.id = l.order_id
+             JOIN variants v ON v.id = l.variant_id WHERE o.state IN ('paid', 'fulfilled') GROUP BY v.sku"
+        }
+    };
     let rows = client.query(sql, &[]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
@@ -168,8 +197,8 @@ struct Capture {
     intent: String,
     amount_minor: i64,
     refunded_minor: i64,
-    /// Terms that the order's lines became.
-    terms: i64,
+    /// Lines that became a term, or whose units are the buyer's.
+    delivered: i64,
 }
 
 async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_postgres::Error> {
@@ -177,8 +206,10 @@ async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_pos
             coalesce(p.stripe_payment_intent_id, ''), p.captured_minor,
             (SELECT coalesce(sum(r.amount_minor), 0)::bigint FROM refunds r
                 WHERE r.payment_id = p.id AND r.state IN ('pending', 'succeeded')),
-            (SELECT count(*) FROM membership_terms t JOIN order_lines l ON l.id = t.line_id
-                WHERE l.order_id = p.order_id)
+            (SELECT count(*) FROM order_lines l WHERE l.order_id = p.order_id
+                AND (l.id IN (SELECT line_id FROM membership_terms)
+                     OR (l.variant_id IS NOT NULL AND EXISTS
+                         (SELECT FROM claims c WHERE c.line_id = l.id AND c.state = 'taken'))))
         FROM payments p WHERE p.captured_minor > 0";
     let mut captures = HashMap::new();
     for row in client.query(sql, &[]).await? {
@@ -187,7 +218,7 @@ async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_pos
             intent: row.try_get(2)?,
             amount_minor: row.try_get(3)?,
             refunded_minor: row.try_get(4)?,
-            terms: row.try_get(5)?,
+            delivered: row.try_get(5)?,
         };
         captures.insert(row.try_get(0)?, capture);
     }
@@ -248,15 +279,17 @@ async fn lost(
     let orders = promised.filter(|order| !known.contains(*order)).count();
     let is_lost = |paid: &&BookedPayment| {
         let ours = paid.payment_id.as_ref().and_then(|id| captures.get(id));
-        !ours.is_some_and(|ours| ours.terms > 0 || ours.refunded_minor == paid.amount_minor)
+        !ours.is_some_and(|ours| ours.delivered > 0 || ours.refunded_minor == paid.amount_minor)
     };
     let payments = evidence.book.payments.iter().filter(is_lost).count();
-    let fulfilled: HashSet<_> = captures.values().filter(|c| c.terms > 0).map(|c| c.order.as_str()).collect();
+    let fulfilled: HashSet<_> =
+        captures.values().filter(|c| c.delivered > 0).map(|c| c.order.as_str()).collect();
     let members = &evidence.seen.members;
     let is_gone = |(order, number): &(&String, &String)| {
         !fulfilled.contains(order.as_str()) || !numbers.contains_key(*number)
     };
-    let gone = members.iter().filter(is_gone).count();
+    let gone = members.iter().filter(is_gone).count()
+        + evidence.seen.goods.iter().filter(|order| !fulfilled.contains(order.as_str())).count();
     Ok(i64::try_from(orders + payments + gone).unwrap_or(i64::MAX))
 }
 
@@ -330,7 +363,7 @@ mod tests {
                 intent: "pi_1".to_owned(),
                 amount_minor,
                 refunded_minor: 0,
-                terms: 1,
+                delivered: 1,
             };
             HashMap::from([("pay_1".to_owned(), capture)])
         };

@@ -4,15 +4,18 @@
 //! judges the end by what three parties say who know nothing of one another: the tables, the simulator's book, and what
 //! the buyers saw. No counter of the code under test is asked.
 //!
-//! Reading order: `scenario` (what is sold), `place` (the database), `instances` (the program under test), `sale` (what
+//! Reading order: `scenario` (what is sold, and who comes), `drives`, `goods` and `members` (its rows), `place` (the database), `instances` (the program under test), `sale` (what
 //! all buyers share), `visit` (one buyer's way to the shop, with its retries), `mood` and `buyer` (what people do), `watch`
 //! (the eye on the pools), `chaos` (what is killed), `figures` and `report` (the judgement).
 
 mod buyer;
 mod chaos;
+mod drives;
 mod figures;
+mod goods;
 pub mod instance;
 mod instances;
+mod members;
 mod mood;
 mod place;
 mod report;
@@ -64,7 +67,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(90);
 /// What to rehearse, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// What is rehearsed: luoji-2013.
+    /// What is rehearsed: luoji-2013, book-box-2014 or mi-fan-festival.
     pub name: String,
     /// Prints the report as one JSON object.
     #[arg(long)]
@@ -152,9 +155,8 @@ async fn hold(
     let clock = Clock::real();
     let crowd = scenario.crowd(options.buyers)?;
     crate::db::migrate(place.url()).await?;
-    scenario.seed(place.url(), clock.now()).await?;
     let hash = Hasher::new(&PasswordSettings::lowest())?.hash(&Password::new(PASSWORD)).await?;
-    crowd.seed(place.url(), &hash, clock.now()).await?;
+    scenario.seed(place.url(), &crowd, &hash, clock.now()).await?;
     // Tests that break a guard on purpose wait for this line.
     tracing::info!(database = place.url(), buyers = crowd.buyers, "the rehearsal's database is ready");
 
@@ -164,6 +166,7 @@ async fn hold(
     running.simulator.set_chaos(faults(options));
     tracing::info!(instances = options.instances, seconds = begun.elapsed().as_secs(), "the sale opens");
 
+    scenario.set_doors(place.url(), clock.now()).await?;
     let watch = Watch::start(place.url(), scenario, &clock);
     let sale = Arc::new(Sale::new(options, scenario, fleet.urls(), clock.clone(), watch.progress()));
     let shopping = async {
@@ -203,7 +206,7 @@ async fn hold(
 async fn shop(sale: &Arc<Sale>, crowd: &scenario::Crowd, seed: u64) {
     let mut inside = JoinSet::new();
     for index in 0..crowd.buyers {
-        let (sale, buyer) = (Arc::clone(sale), Buyer::new(index, crowd, seed, &sale.drives));
+        let (sale, buyer) = (Arc::clone(sale), Buyer::new(index, crowd, seed, &sale.scenario));
         inside.spawn(async move { buyer.attend(&sale).await });
     }
     while let Some(left) = inside.join_next().await {

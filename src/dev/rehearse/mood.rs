@@ -55,6 +55,14 @@ impl Mood {
         }
         Self::Pays
     }
+
+    /// Of who has an F-code: he came to buy, and does.
+    pub fn in_earnest(self) -> Self {
+        match self {
+            Self::Cancels | Self::CancelsAndPays | Self::GivesUp | Self::PaysAfterHold => Self::Pays,
+            other => other,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use super::scenario::{DriveSpec, Scenario};
+use super::scenario::Scenario;
 use super::visit::Visit;
 use super::watch::Progress;
 use super::{Options, RehearsalError, impossible};
@@ -23,7 +23,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const COMPLAINTS_MAX: usize = 50;
 
 pub struct Sale {
-    pub drives: Vec<DriveSpec>,
+    pub scenario: Scenario,
     pub clock: Clock,
     pub seen: Seen,
     urls: Vec<String>,
@@ -44,7 +44,7 @@ impl Sale {
     ) -> Self {
         let seats = usize::try_from(options.concurrency).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
-            drives: scenario.drives.clone(),
+            scenario: scenario.clone(),
             clock,
             seen: Seen::default(),
             urls,
@@ -101,6 +101,8 @@ pub struct Sightings {
     pub orders_of_key: HashMap<String, BTreeSet<String>>,
     /// Orders that became a membership before the buyer's eyes, with the number on the card.
     pub members: HashMap<String, String>,
+    /// Orders of goods that were paid before the buyer's eyes.
+    pub goods: BTreeSet<String>,
     pub latencies: Vec<Duration>,
     pub refusals: BTreeMap<String, u64>,
     pub retries: u64,
@@ -145,6 +147,10 @@ impl Seen {
 
     pub fn became_member(&self, order: &str, number: &str) {
         self.with(|seen| seen.members.insert(order.to_owned(), number.to_owned()));
+    }
+
+    pub fn has_goods_coming(&self, order: &str) {
+        self.with(|seen| seen.goods.insert(order.to_owned()));
     }
 
     /// Something that no buyer should meet: the rehearsal can't pass any more.

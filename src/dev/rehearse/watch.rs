@@ -19,13 +19,18 @@ const EVERY: Duration = Duration::from_millis(200);
 const STILL_FOR: Duration = Duration::from_secs(3);
 const LAPSE: TimeDelta = TimeDelta::seconds(10);
 
-/// What is counted: the pool's own counters, and the claims on it.
-const COUNT: &str =
-    "SELECT d.code, p.held + p.taken, coalesce(sum(c.quantity) FILTER (WHERE c.state = 'held'), 0)::bigint,
-        coalesce(sum(c.quantity) FILTER (WHERE c.state = 'taken'), 0)::bigint
-    FROM drives d JOIN pools p ON p.id = d.pool_id
-        LEFT JOIN claims c ON c.pool_id = p.id AND c.state IN ('held', 'taken')
-    GROUP BY d.code, p.held, p.taken";
+/// What is counted, by drive or drop: the counters of its pools, and the claims on them. The units of F-codes lie in pools
+/// of their own.
+const COUNT: &str = "SELECT w.code, sum(p.held + p.taken)::bigint, sum(coalesce(c.held, 0))::bigint,
+        sum(coalesce(c.taken, 0))::bigint
+    FROM (SELECT code, pool_id FROM drives
+          UNION ALL SELECT d.code, i.pool_id FROM drops d JOIN drop_items i ON i.drop_id = d.id
+          UNION ALL SELECT d.code, f.pool_id FROM drops d JOIN f_codes f ON f.drop_id = d.id) w
+        JOIN pools p ON p.id = w.pool_id
+        LEFT JOIN (SELECT pool_id, sum(quantity) FILTER (WHERE state = 'held') AS held,
+                       sum(quantity) FILTER (WHERE state = 'taken') AS taken
+                   FROM claims WHERE state IN ('held', 'taken') GROUP BY pool_id) c ON c.pool_id = p.id
+    GROUP BY w.code";
 
 /// How far the sale has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +50,7 @@ pub struct Watch {
 
 impl Watch {
     pub fn start(url: &str, scenario: &Scenario, clock: &Clock) -> Self {
-        let first = Progress { places: scenario.places(), ..Progress::default() };
+        let first = Progress { places: scenario.units(), ..Progress::default() };
         let (progress, oversold) = (watch::Sender::new(first), Arc::new(AtomicI64::new(0)));
         let eye = Eye {
             url: url.to_owned(),
@@ -75,7 +80,7 @@ impl Watch {
 }
 
 fn bar(scenario: &Scenario) -> ProgressBar {
-    let bar = ProgressBar::new(u64::try_from(scenario.places()).unwrap_or(0));
+    let bar = ProgressBar::new(u64::try_from(scenario.units()).unwrap_or(0));
     // Drawn on stderr, where that is a terminal.
     let style = "{elapsed_precise} {bar:40} {pos}/{len} sold, {msg}";
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -124,13 +129,14 @@ impl Eye {
             Some(client) => client.query(COUNT, &[]).await?,
             None => Vec::new(),
         };
-        let mut now = Progress { places: self.scenario.places(), ..Progress::default() };
+        let mut now = Progress { places: self.scenario.units(), ..Progress::default() };
         let (mut beyond, mut sold_out) = (0, !rows.is_empty());
         for row in &rows {
             let (code, counted): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
             let (held, taken): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
             // The quota as it was meant, not as the row may say by now.
-            let quota = self.scenario.drives.iter().find(|drive| drive.code == code).map_or(0, |d| d.quota);
+            let quota =
+                self.scenario.wares.iter().find(|ware| ware.code == code).map_or(0, |ware| ware.quota);
             beyond += counted.max(held + taken).saturating_sub(quota).max(0);
             sold_out &= taken >= quota && held == 0;
             now.held += held;

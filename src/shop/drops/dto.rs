@@ -8,7 +8,7 @@ use super::rules::{self, DropState};
 use crate::membership::invitations::rules::shown_code;
 use crate::shop::audience::{Audience, Ranks, Visitor};
 use crate::shop::crowdfunding::dto::{FundingView, GoalBody};
-use crate::types::id::{DropId, FCodeId, VariantId};
+use crate::types::id::{BundleId, DropId, FCodeId, VariantId};
 use crate::types::locale::{Locale, Names};
 use crate::types::patch::Patch;
 
@@ -166,6 +166,9 @@ pub struct DropView {
 #[schema(as = DropItemOnSale)]
 pub struct DropItemView {
     pub variant: VariantId,
+    /// The same, where it is a bundle: as a line of an order names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleId>,
     pub quantity: i64,
     pub remaining: i64,
 }
@@ -175,6 +178,7 @@ impl DropView {
         let refusal = rules::doors(&drop, visitor, ranks, now).err().map(crate::error::Code::as_str);
         let items = drop.items.iter().map(|item| DropItemView {
             variant: item.variant,
+            bundle: item.is_bundle.then_some(BundleId(item.variant.0)),
             quantity: item.capacity,
             remaining: item.capacity - item.held - item.taken,
         });

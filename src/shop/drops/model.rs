@@ -11,10 +11,12 @@ pub use super::f_codes::*;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
-use crate::schema::{drop_audiences, drop_goals, drop_items, drop_purchases, drops, order_lines, pools};
+use crate::schema::{
+    drop_audiences, drop_goals, drop_items, drop_purchases, drops, order_lines, pools, products, variants,
+};
 use crate::shop::audience::Audience;
 use crate::shop::crowdfunding::model::{self as crowdfunding, Goal, GoalRow};
-use crate::shop::products::model::audience;
+use crate::shop::products::model::{ProductKind, audience};
 use crate::types::id::{AccountId, AudienceId, DropId, LineId, OrderId, PoolId, VariantId};
 use crate::types::locale::Names;
 use crate::{batch_insert, statement};
@@ -55,6 +57,7 @@ impl Drop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
     pub variant: VariantId,
+    pub is_bundle: bool,
     pub pool: PoolId,
     pub capacity: i64,
     pub held: i64,
@@ -121,13 +124,16 @@ pub async fn load(conn: &mut Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
 }
 
 async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<Item>>> {
-    let rows: Vec<(DropId, VariantId, PoolId, i64, i64, i64)> = drop_items::table
+    let rows: Vec<(DropId, VariantId, ProductKind, PoolId, i64, i64, i64)> = drop_items::table
         .inner_join(pools::table)
+        .inner_join(variants::table.on(variants::id.eq(drop_items::variant_id)))
+        .inner_join(products::table.on(products::id.eq(variants::product_id)))
         .filter(drop_items::drop_id.eq_any(ids))
         .order((drop_items::drop_id, drop_items::variant_id))
         .select((
             drop_items::drop_id,
             drop_items::variant_id,
+            products::kind,
             pools::id,
             pools::capacity,
             pools::held,
@@ -136,8 +142,9 @@ async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec
         .load(conn)
         .await?;
     let mut items: HashMap<DropId, Vec<Item>> = HashMap::new();
-    for (drop, variant, pool, capacity, held, taken) in rows {
-        items.entry(drop).or_default().push(Item { variant, pool, capacity, held, taken });
+    for (drop, variant, kind, pool, capacity, held, taken) in rows {
+        let is_bundle = kind == ProductKind::Bundle;
+        items.entry(drop).or_default().push(Item { variant, is_bundle, pool, capacity, held, taken });
     }
     Ok(items)
 }

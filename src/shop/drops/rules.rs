@@ -123,6 +123,7 @@ mod tests {
             version: 1,
             items: vec![Item {
                 variant: VariantId::new(),
+                is_bundle: true,
                 pool: PoolId::new(),
                 capacity: 10,
                 held: 4,

@@ -123,14 +123,16 @@ async fn items(conn: &mut Conn, new: &NewDrop) -> Result<Vec<Item>> {
     let mut items: Vec<Item> = Vec::with_capacity(new.items.len());
     for (index, body) in new.items.iter().enumerate() {
         let field = |name: &str| format!("items[{index}].{name}");
-        if !known.iter().any(|article| article.id == body.variant && article.archived_at.is_none()) {
-            return Err(Code::UnknownArticle.at(field("variant"), "unknown or archived"));
-        }
+        let article =
+            known.iter().find(|article| article.id == body.variant && article.archived_at.is_none());
+        let article =
+            article.ok_or_else(|| Code::UnknownArticle.at(field("variant"), "unknown or archived"))?;
         if items.iter().any(|item| item.variant == body.variant) {
             return Err(Code::InvalidField.at(field("variant"), "named twice"));
         }
         let capacity = fields::within(&field("quantity"), body.quantity, 1, UNITS_MAX)?;
-        items.push(Item { variant: body.variant, pool: PoolId::new(), capacity, held: 0, taken: 0 });
+        let (variant, is_bundle) = (article.id, article.is_bundle());
+        items.push(Item { variant, is_bundle, pool: PoolId::new(), capacity, held: 0, taken: 0 });
     }
     Ok(items)
 }
