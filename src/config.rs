@@ -33,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     pub sign_in: SignInSettings,
     pub passwords: PasswordSettings,
+    /// How long a unit that a waiting list offers is set aside.
+    pub waiting_offer: TimeDelta,
     /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
     pub demo: bool,
 }
@@ -171,7 +173,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 28] = [
+pub const KNOWN_NAMES: [&str; 29] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -199,6 +201,7 @@ pub const KNOWN_NAMES: [&str; 28] = [
     "KINDRED_LIMIT_HEAD_SECONDS",
     "KINDRED_ACCESS_TOKEN_MINUTES",
     "KINDRED_REFRESH_TOKEN_DAYS",
+    "KINDRED_WAITING_OFFER_HOURS",
     "KINDRED_LOG",
 ];
 
@@ -322,6 +325,7 @@ impl Settings {
             limits: limits(&read)?,
             sign_in: sign_in(&read)?,
             passwords: PasswordSettings::default(),
+            waiting_offer: waiting_offer(&read)?,
             demo: false,
         })
     }
@@ -396,6 +400,14 @@ fn sign_in(read: &Reader) -> Result<SignInSettings, ConfigError> {
     })
 }
 
+fn waiting_offer(read: &Reader) -> Result<TimeDelta, ConfigError> {
+    const NAME: &str = "KINDRED_WAITING_OFFER_HOURS";
+    match read.parse::<i64>(NAME, "a number of hours")?.unwrap_or(24) {
+        hours @ 1..=720 => Ok(TimeDelta::hours(hours)),
+        _ => Err(wrong(NAME, "expected 1 to 720")),
+    }
+}
+
 fn mail_from(read: &Reader) -> Result<String, ConfigError> {
     const NAME: &str = "KINDRED_MAIL_FROM";
     let Some(text) = read.text(NAME) else { return Ok("kindred <no-reply@localhost.localdomain>".into()) };
@@ -468,6 +480,7 @@ mod tests {
             ("KINDRED_MAIL_FROM", "the shop"),
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("KINDRED_LIMIT_BODY_BYTES", "0"),
+            ("KINDRED_WAITING_OFFER_HOURS", "721"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }

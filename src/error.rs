@@ -91,6 +91,8 @@ codes! {
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
     OutOfStock 409 "out_of_stock" "There is not so much of it left.";
     CapReached 409 "cap_reached" "One person may not have more of it.";
+    StillOnSale 409 "still_on_sale" "It is on sale: order it instead of waiting.";
+    AlreadyWaiting 409 "already_waiting" "You are in this waiting list, or were offered a unit, already.";
     FCodeUsed 409 "f_code_used" "This code has been used.";
     FCodeExpired 409 "f_code_expired" "This code has expired.";
     StockNotFree 409 "stock_not_free" "Not so much of it is free: the rest is sold or held.";

@@ -279,6 +279,8 @@ diesel::table! {
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        account_id -> Nullable<Uuid>,
+        is_offer -> Bool,
     }
 }
 
@@ -771,6 +773,31 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    waiting_entries (id) {
+        id -> Uuid,
+        drop_id -> Uuid,
+        variant_id -> Uuid,
+        account_id -> Uuid,
+        person_key -> Text,
+        place -> BigInt,
+        state -> Text,
+        f_code_id -> Nullable<Uuid>,
+        joined_at -> Timestamptz,
+        offered_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    waiting_lines (drop_id, variant_id) {
+        drop_id -> Uuid,
+        variant_id -> Uuid,
+        waiting -> BigInt,
+        last_place -> BigInt,
+    }
+}
+
 diesel::joinable!(account_tags -> accounts (account_id));
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
@@ -796,6 +823,7 @@ diesel::joinable!(drop_items -> variants (variant_id));
 diesel::joinable!(drop_purchases -> accounts (account_id));
 diesel::joinable!(drop_purchases -> drops (drop_id));
 diesel::joinable!(drop_purchases -> order_lines (line_id));
+diesel::joinable!(f_codes -> accounts (account_id));
 diesel::joinable!(f_codes -> drops (drop_id));
 diesel::joinable!(f_codes -> pools (pool_id));
 diesel::joinable!(f_codes -> variants (variant_id));
@@ -846,6 +874,10 @@ diesel::joinable!(shipments -> orders (order_id));
 diesel::joinable!(stock_moves -> variants (variant_id));
 diesel::joinable!(variants -> pools (pool_id));
 diesel::joinable!(variants -> products (product_id));
+diesel::joinable!(waiting_entries -> accounts (account_id));
+diesel::joinable!(waiting_entries -> drops (drop_id));
+diesel::joinable!(waiting_entries -> f_codes (f_code_id));
+diesel::joinable!(waiting_entries -> variants (variant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     account_tags,
@@ -905,4 +937,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     terms_versions,
     tiers,
     variants,
+    waiting_entries,
+    waiting_lines,
 );

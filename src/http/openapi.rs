@@ -62,6 +62,7 @@ const ROOMS: &[fn() -> Document] = &[
     shop::crowdfunding::routes::Api::openapi,
     shop::shipping::routes::Api::openapi,
     shop::rights::routes::Api::openapi,
+    shop::waiting_list::routes::Api::openapi,
     // checkout
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,

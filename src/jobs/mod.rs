@@ -67,6 +67,8 @@ pub enum Job {
     DecideGoal { drop: DropId },
     /// Refunds or tells the backers of a goal that is decided.
     ConcludeGoal { drop: DropId },
+    /// What came back is offered to those who wait for it.
+    OfferFreed {},
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -111,7 +113,8 @@ impl Job {
             | Self::SendRefund { .. }
             | Self::Reconcile {} => Lane::Stripe,
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
-            Self::ExpireMembership { .. } | Self::Purge {} | Self::EndFCodes {} => Lane::Local,
+            Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
+            Self::EndFCodes {} | Self::OfferFreed {} => Lane::Local,
             Self::DecideGoal { .. } | Self::ConcludeGoal { .. } => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => Lane::Local,
         }
@@ -133,7 +136,7 @@ impl Job {
             | Self::ConcludeGoal { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
-            Self::Purge {} | Self::EndFCodes {} => 5,
+            Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
         }
     }
@@ -172,6 +175,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,
         Job::ConcludeGoal { drop } => pledges::jobs::conclude(app, drop).await,
+        Job::OfferFreed {} => shop::waiting_list::service::offer_freed(app).await,
         Job::Reconcile {} => payments::reconcile::run(app).await,
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await

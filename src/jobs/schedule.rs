@@ -26,6 +26,7 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
         ("purge", Job::Purge {}, TimeDelta::hours(1)),
         ("reconcile", Job::Reconcile {}, TimeDelta::minutes(5)),
         ("end_f_codes", Job::EndFCodes {}, TimeDelta::minutes(1)),
+        ("offer_freed", Job::OfferFreed {}, TimeDelta::minutes(1)),
         ("rotate_signing_keys", Job::RotateSigningKeys {}, TimeDelta::days(1)),
     ]
 }

@@ -9,6 +9,7 @@ pub mod seed;
 pub mod shipping;
 pub mod stock;
 pub mod visitors;
+pub mod waiting_list;
 
 use actix_web::web;
 
@@ -22,4 +23,5 @@ pub fn configure(config: &mut web::ServiceConfig) {
     crowdfunding::routes::configure(config);
     shipping::routes::configure(config);
     rights::routes::configure(config);
+    waiting_list::routes::configure(config);
 }

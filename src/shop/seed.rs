@@ -226,7 +226,15 @@ pub fn drop(
         created_at: opens_at,
         archived_at: None,
         version: 1,
-        items: vec![Item { variant, is_bundle: false, pool: PoolId::new(), capacity, held: 0, taken: 0 }],
+        items: vec![Item {
+            variant,
+            is_bundle: false,
+            pool: PoolId::new(),
+            capacity,
+            held: 0,
+            taken: 0,
+            waiting: 0,
+        }],
         audiences: audiences.iter().map(audience).collect(),
         goal: None,
     }

@@ -128,6 +128,8 @@ id_types! {
     DropId = "drop";
     AudienceId = "aud";
     FCodeId = "fc";
+    /// A place in a waiting list.
+    WaitingId = "wait";
     ShippingMethodId = "shm";
     ShipmentId = "shp";
     RightId = "rgt";

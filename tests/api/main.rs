@@ -36,3 +36,4 @@ mod settings_page;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;
+mod waiting_list;

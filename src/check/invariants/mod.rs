@@ -14,6 +14,7 @@ mod orders;
 mod payments;
 mod places;
 mod refunds;
+mod waiting;
 
 use super::Invariant;
 
@@ -27,6 +28,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         orders::ALL,
         goods::ALL,
         crowdfunding::ALL,
+        waiting::ALL,
         payments::ALL,
         refunds::ALL,
         memberships::ALL,

@@ -12,6 +12,7 @@ use diesel_async::RunQueryDsl;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{claims, pools};
+use crate::shop::waiting_list;
 use crate::types::id::{ClaimId, LineId, OrderId, PoolId};
 use crate::{batch_insert, statement};
 
@@ -180,6 +181,9 @@ async fn end(
         .execute(conn)
         .await?;
     shift(&mut &*conn, &changes).await?;
+    if to == "released" && !moved.is_empty() {
+        waiting_list::service::wake(conn, now).await?;
+    }
     Ok(())
 }
 

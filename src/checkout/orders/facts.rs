@@ -22,6 +22,7 @@ use crate::shop::drops::model::{self as drops, Drop, FCode};
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::shipping::model::{self as shipping, ShippingMethod};
 use crate::shop::visitors::{segments_in, visitor_of};
+use crate::shop::waiting_list::model as waiting_list;
 use crate::types::id::{AccountId, DriveId, DropId, PlanId, PoolId, ShippingMethodId, VariantId};
 
 /// Everything that carts are judged by, read set by set.
@@ -196,6 +197,10 @@ pub async fn read_locked(
         pending: model::with_pending_membership(conn, &ids).await?,
         ..Ledger::default()
     };
+    if !catalog.articles.is_empty() {
+        let pools: Vec<_> = pools.iter().map(|pool| pool.id).collect();
+        ledger.reserved = waiting_list::reserved(conn, &pools, now).await?;
+    }
     if !series.is_empty() {
         let series: Vec<_> = series.into_iter().collect();
         for (series, account, person) in model::live_places(conn, &series, &ids, &people).await? {

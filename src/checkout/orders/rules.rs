@@ -19,7 +19,7 @@ use crate::membership::plans::model::Plan;
 use crate::people::accounts::model::Buyer;
 use crate::shop::audience::{Ranks, Visitor};
 use crate::shop::drops::model::{Drop, FCode};
-use crate::shop::drops::rules as drops;
+use crate::shop::drops::rules::{self as drops, Holder};
 use crate::shop::products::model::Article;
 use crate::shop::products::rules as products;
 use crate::shop::shipping::model::ShippingMethod;
@@ -37,6 +37,16 @@ pub struct Ledger {
     pub person_places: HashSet<(String, String)>,
     /// Units of capped drops: (drop, account, person, units).
     pub purchases: Vec<(DropId, AccountId, String, i64)>,
+    /// What is kept for those in waiting lists.
+    pub reserved: HashMap<PoolId, i64>,
+}
+
+impl Ledger {
+    /// What anybody may claim of a pool. An F-code's own is never reserved.
+    fn open(&self, pool: PoolId) -> i64 {
+        let of = |map: &HashMap<PoolId, i64>| map.get(&pool).copied().unwrap_or(0);
+        of(&self.left) - of(&self.reserved)
+    }
 }
 
 /// What is known of one cart.
@@ -228,30 +238,43 @@ fn admit_article(
         return Err(Code::InvalidField.at(field, format!("expected 1 to {most}")));
     }
     products::may_buy(article, facts.visitor, facts.ranks, now)?;
-    let left = |pool: PoolId| ledger.left.get(&pool).copied().unwrap_or(0) - admitted.claimed(pool);
+    let left = |pool: PoolId| ledger.open(pool) - admitted.claimed(pool);
     match (line.drop, line.f_code) {
-        (Some(_), Some(code)) => {
-            drops::may_use(code, facts.buyer.email_key.as_deref(), now)?;
+        (Some(drop), Some(code)) => {
+            let holder = Holder { account: facts.buyer.id, email_key: facts.buyer.email_key.as_deref() };
+            drops::may_use(code, holder, now)?;
             if left(code.pool) < 1 {
                 return Err(Code::FCodeUsed.error());
             }
+            // What a waiting list offers counts; an operator's code is beyond the cap.
+            let capped = within_cap(facts, drop, quantity, ledger, admitted)?.filter(|_| code.is_offer);
             // Its unit was taken out of the drop and out of stock when the code was made.
-            Ok((BTreeMap::from([(code.pool, 1)]), None))
+            Ok((BTreeMap::from([(code.pool, 1)]), capped))
         }
         (Some(drop), None) => {
             let mut claims = in_drop(facts, line, drop, &left, now)?;
-            let capped = drop.cap_per_person.map(|cap| (drop.id, i64::from(cap)));
-            if let Some((id, cap)) = capped
-                && bought(facts.buyer, id, ledger) + admitted.units(id) + quantity > cap
-            {
-                return Err(Code::CapReached.error());
-            }
+            let capped = within_cap(facts, drop, quantity, ledger, admitted)?;
             claims.extend(from_stock(article, quantity, &left, Code::SoldOut)?);
-            Ok((claims, capped.map(|(id, _)| (id, quantity))))
+            Ok((claims, capped))
         }
         (None, _) if !article.open_sale => Err(Code::DropRequired.error()),
         (None, _) => Ok((from_stock(article, quantity, &left, Code::OutOfStock)?, None)),
     }
+}
+
+/// Units that count for the drop's cap, where it has one.
+fn within_cap(
+    facts: &Facts<'_>,
+    drop: &Drop,
+    quantity: i64,
+    ledger: &Ledger,
+    admitted: &Admitted,
+) -> Result<Option<(DropId, i64)>> {
+    let Some(cap) = drop.cap_per_person else { return Ok(None) };
+    if bought(facts.buyer, drop.id, ledger) + admitted.units(drop.id) + quantity > i64::from(cap) {
+        return Err(Code::CapReached.error());
+    }
+    Ok(Some((drop.id, quantity)))
 }
 
 /// Units of the drop, and of the audience through which the buyer comes in: the first that has enough left.

@@ -24,7 +24,7 @@ use crate::membership::plans::model as plans;
 use crate::messages::mails::Recipient;
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
-use crate::shop::drops;
+use crate::shop::{drops, waiting_list};
 use crate::types::id::{AccountId, OrderId, PaymentId};
 
 /// A delayed method's money may be on its way for that long; then the hold ends.
@@ -250,8 +250,11 @@ async fn make_possible(
             let had = claims::released_of(conn, order.id).await?;
             let ids: Vec<_> = had.iter().map(|claim| claim.pool_id).collect();
             let pools = claims::lock(conn, &ids).await?;
+            // Who comes late with his money doesn't come before those who wait in line.
+            let reserved = waiting_list::model::reserved(conn, &ids, now).await?;
             let fits = had.iter().all(|claim| {
-                pools.iter().any(|pool| pool.id == claim.pool_id && pool.left() >= claim.quantity)
+                let kept = reserved.get(&claim.pool_id).copied().unwrap_or(0);
+                pools.iter().any(|pool| pool.id == claim.pool_id && pool.left() - kept >= claim.quantity)
             });
             if !fits {
                 return Ok(Err(Impossible::NoPlaceLeft));

@@ -82,6 +82,15 @@ pub enum Mail {
         url: String,
         expires_at: DateTime<Utc>,
     },
+    /// A unit came back and is set aside for who was next in the waiting list, until `expires_at`.
+    WaitingListOffer {
+        drop_zh: String,
+        drop_en: String,
+        article_zh: String,
+        article_en: String,
+        f_code: String,
+        expires_at: DateTime<Utc>,
+    },
     /// To operators: a cardholder disputes a payment. `reason` is Stripe's word for it.
     DisputeOpened {
         order_number: String,
@@ -104,7 +113,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 13] = [
+    pub const KINDS: [&str; 14] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -117,6 +126,7 @@ impl Mail {
         "application_approved",
         "application_refused",
         "hold_ending",
+        "waiting_list_offer",
         "dispute_opened",
     ];
 
@@ -156,6 +166,7 @@ impl Mail {
             | Self::ApplicationApproved { .. }
             | Self::ApplicationRefused { .. }
             | Self::HoldEnding { .. }
+            | Self::WaitingListOffer { .. }
             | Self::DisputeOpened { .. } => None,
         }
     }

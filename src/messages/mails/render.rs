@@ -56,9 +56,9 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 78] = embedded!(
+const TEMPLATES: [(&str, &str); 84] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "goal_reached" "application_received"
-    "application_approved" "application_refused" "hold_ending" "shipped" "dispute_opened"
+    "application_approved" "application_refused" "hold_ending" "waiting_list_offer" "shipped" "dispute_opened"
 );
 
 const SHARED: [(&str, &str); 3] = [

@@ -15,6 +15,7 @@ use crate::schema::{
     order_lines, orders, refresh_tokens, series_places, sessions,
 };
 use crate::shop::crowdfunding;
+use crate::shop::waiting_list;
 use crate::types::id::AccountId;
 
 /// The sections of the export. `$1` is the account. Whole rows, so that a new column is in it by itself; left out are
@@ -46,6 +47,8 @@ SELECT jsonb_build_object(
     FROM drop_purchases t WHERE account_id = $1),
   'pledges', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
     FROM pledges t WHERE account_id = $1),
+  'waiting_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM waiting_entries t WHERE account_id = $1),
   'rights', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM rights t WHERE account_id = $1),
   'shipments', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
@@ -61,7 +64,7 @@ SELECT jsonb_build_object(
   'disputes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
     FROM disputes t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'f_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
-    FROM f_codes t JOIN accounts a ON a.email_key = t.email_key WHERE a.id = $1),
+    FROM f_codes t JOIN accounts a ON a.email_key = t.email_key OR a.id = t.account_id WHERE a.id = $1),
   'mails', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'data' ORDER BY id), '[]')
     FROM mails t WHERE account_id = $1),
   'audit_log', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'prev_hash' - 'hash' ORDER BY seq), '[]')
@@ -149,6 +152,7 @@ pub async fn anonymise(
         .set(drive_applications::answers.eq(json!({})))
         .execute(conn)
         .await?;
+    waiting_list::model::forget(conn, account, &nobody).await?;
     forget_events(conn, email).await?;
     // A place that was reserved for the address stays reserved, for nobody.
     diesel::update(drive_invitations::table.filter(drive_invitations::email_key.eq(email_key)))

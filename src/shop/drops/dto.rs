@@ -103,6 +103,8 @@ pub struct AdminItemView {
     pub held: i64,
     pub sold: i64,
     pub remaining: i64,
+    /// Who is offered what comes back, before anybody else can buy it.
+    pub waiting: i64,
 }
 
 impl AdminDropView {
@@ -114,6 +116,7 @@ impl AdminDropView {
             held: item.held,
             sold: item.taken,
             remaining: item.capacity - item.held - item.taken,
+            waiting: item.waiting,
         });
         let audiences = drop.audiences.iter().map(|of| AudienceBody {
             buyers: of.buyers.clone(),
@@ -170,6 +173,7 @@ pub struct DropItemView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleId>,
     pub quantity: i64,
+    /// What anybody may buy now; what came back for those in the waiting list isn't among it.
     pub remaining: i64,
 }
 
@@ -180,7 +184,7 @@ impl DropView {
             variant: item.variant,
             bundle: item.is_bundle.then_some(BundleId(item.variant.0)),
             quantity: item.capacity,
-            remaining: item.capacity - item.held - item.taken,
+            remaining: item.on_sale(),
         });
         let audiences = drop.audiences.iter().map(|of| AudienceBody {
             buyers: of.buyers.clone(),
@@ -237,7 +241,7 @@ impl From<FCode> for FCodeView {
             id: code.id,
             variant: code.variant,
             code: shown_code(&code.code),
-            is_bound: code.email_key.is_some(),
+            is_bound: code.email_key.is_some() || code.account.is_some(),
             is_used: code.held + code.taken > 0,
             expires_at: code.expires_at,
             ended_at: code.ended_at,

@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
 use crate::schema::{f_codes, pools};
-use crate::types::id::{DropId, FCodeId, PoolId, VariantId};
+use crate::types::id::{AccountId, DropId, FCodeId, PoolId, VariantId};
 
 /// A code that guarantees one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub struct FCode {
     pub pool: PoolId,
     /// Bound to the person with that address.
     pub email_key: Option<String>,
+    /// Bound to that account, whatever its address is.
+    pub account: Option<AccountId>,
+    /// Of a waiting list: the cap of the drop applies.
+    pub is_offer: bool,
     /// Exclusive.
     pub expires_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
@@ -41,6 +45,17 @@ struct FCodeRow {
     expires_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+    account_id: Option<AccountId>,
+    is_offer: bool,
+}
+
+/// A code that is declined has had its time: the job that ends codes gives its unit back.
+///
+/// # Errors
+/// The database's.
+pub async fn expire_f_code(conn: &mut Conn, id: FCodeId, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(f_codes::table.find(id)).set(f_codes::expires_at.eq(now)).execute(conn).await?;
+    Ok(())
 }
 
 /// A code whose order was refunded: the job that ends codes looks at it again.
@@ -99,6 +114,8 @@ fn f_code((row, (held, taken)): (FCodeRow, (i64, i64))) -> FCode {
         code: row.code,
         pool: row.pool_id,
         email_key: row.email_key,
+        account: row.account_id,
+        is_offer: row.is_offer,
         expires_at: row.expires_at,
         ended_at: row.ended_at,
         created_at: row.created_at,
@@ -164,6 +181,8 @@ pub async fn insert_f_codes(conn: &mut Conn, codes: &[FCode]) -> Result<()> {
                     f_codes::code.eq(&code.code),
                     f_codes::pool_id.eq(code.pool),
                     f_codes::email_key.eq(&code.email_key),
+                    f_codes::account_id.eq(code.account),
+                    f_codes::is_offer.eq(code.is_offer),
                     f_codes::expires_at.eq(code.expires_at),
                     f_codes::created_at.eq(code.created_at),
                 )

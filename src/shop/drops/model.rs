@@ -13,6 +13,7 @@ use crate::db::page::Page;
 use crate::error::{AppError, Result};
 use crate::schema::{
     drop_audiences, drop_goals, drop_items, drop_purchases, drops, order_lines, pools, products, variants,
+    waiting_lines,
 };
 use crate::shop::audience::Audience;
 use crate::shop::crowdfunding::model::{self as crowdfunding, Goal, GoalRow};
@@ -62,6 +63,15 @@ pub struct Item {
     pub capacity: i64,
     pub held: i64,
     pub taken: i64,
+    /// People in its waiting list: what comes back is for them.
+    pub waiting: i64,
+}
+
+impl Item {
+    /// What anybody may buy now.
+    pub fn on_sale(&self) -> i64 {
+        (self.capacity - self.held - self.taken - self.waiting).max(0)
+    }
 }
 
 /// Who may buy in a drop, and from when.
@@ -124,10 +134,16 @@ pub async fn load(conn: &mut Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
 }
 
 async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<Item>>> {
-    let rows: Vec<(DropId, VariantId, ProductKind, PoolId, i64, i64, i64)> = drop_items::table
+    type Counts = (i64, i64, i64, Option<i64>);
+    type Row = (DropId, VariantId, ProductKind, PoolId, Counts);
+    let in_line = waiting_lines::drop_id
+        .eq(drop_items::drop_id)
+        .and(waiting_lines::variant_id.eq(drop_items::variant_id));
+    let rows: Vec<Row> = drop_items::table
         .inner_join(pools::table)
         .inner_join(variants::table.on(variants::id.eq(drop_items::variant_id)))
         .inner_join(products::table.on(products::id.eq(variants::product_id)))
+        .left_join(waiting_lines::table.on(in_line))
         .filter(drop_items::drop_id.eq_any(ids))
         .order((drop_items::drop_id, drop_items::variant_id))
         .select((
@@ -135,16 +151,15 @@ async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec
             drop_items::variant_id,
             products::kind,
             pools::id,
-            pools::capacity,
-            pools::held,
-            pools::taken,
+            (pools::capacity, pools::held, pools::taken, waiting_lines::waiting.nullable()),
         ))
         .load(conn)
         .await?;
     let mut items: HashMap<DropId, Vec<Item>> = HashMap::new();
-    for (drop, variant, kind, pool, capacity, held, taken) in rows {
-        let is_bundle = kind == ProductKind::Bundle;
-        items.entry(drop).or_default().push(Item { variant, is_bundle, pool, capacity, held, taken });
+    for (drop, variant, kind, pool, (capacity, held, taken, waiting)) in rows {
+        let (is_bundle, waiting) = (kind == ProductKind::Bundle, waiting.unwrap_or(0));
+        let item = Item { variant, is_bundle, pool, capacity, held, taken, waiting };
+        items.entry(drop).or_default().push(item);
     }
     Ok(items)
 }

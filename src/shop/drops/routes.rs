@@ -88,8 +88,9 @@ async fn check_f_code(
     let code = model::f_codes(&mut conn, &[normal_code(&body.code)]).await?.pop();
     let code = code.ok_or_else(|| Code::UnknownFCode.at("code", "unknown"))?;
     let buyer = accounts::load_buyer(&mut conn, caller.account).await?;
+    let holder = rules::Holder { account: buyer.id, email_key: buyer.email_key.as_deref() };
     let is_free = claims::read(&mut conn, &[code.pool]).await?.first().is_some_and(|pool| pool.left() > 0);
-    let refusal = match rules::may_use(&code, buyer.email_key.as_deref(), app.clock.now()) {
+    let refusal = match rules::may_use(&code, holder, app.clock.now()) {
         Ok(()) if !is_free => Some(Code::FCodeUsed),
         judged => judged.err(),
     };

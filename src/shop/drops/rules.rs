@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::model::{AudienceOf, Drop, FCode};
 use crate::error::Code;
 use crate::shop::audience::{Ranks, Visitor};
+use crate::types::id::AccountId;
 use crate::types::stored::stored_enum;
 
 stored_enum! {
@@ -23,7 +24,7 @@ pub fn state(drop: &Drop, now: DateTime<Utc>) -> DropState {
         DropState::Closed
     } else if now < first_opening(drop) {
         DropState::Scheduled
-    } else if drop.items.iter().all(|item| item.capacity <= item.held + item.taken) {
+    } else if drop.items.iter().all(|item| item.on_sale() < 1) {
         DropState::SoldOut
     } else {
         DropState::Open
@@ -73,12 +74,24 @@ pub fn opens_for(drop: &Drop, visitor: Visitor, ranks: &Ranks) -> Option<DateTim
     drop.audiences.iter().filter(|of| of.buyers.admits(visitor, ranks)).map(|of| of.opens_at).min()
 }
 
+/// Who would use a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    pub account: AccountId,
+    pub email_key: Option<&'a str>,
+}
+
 /// May this buyer use the code for that article now? Whether its unit is still there is its pool's to say.
 ///
 /// # Errors
 /// `f_code_expired`, `f_code_not_yours`.
-pub fn may_use(code: &FCode, email_key: Option<&str>, now: DateTime<Utc>) -> Result<(), Code> {
-    if code.email_key.is_some() && code.email_key.as_deref() != email_key {
+pub fn may_use(code: &FCode, holder: Holder<'_>, now: DateTime<Utc>) -> Result<(), Code> {
+    let is_his = match (code.account, code.email_key.as_deref()) {
+        (Some(account), _) => account == holder.account,
+        (None, Some(key)) => Some(key) == holder.email_key,
+        (None, None) => true,
+    };
+    if !is_his {
         return Err(Code::FCodeNotYours);
     }
     if code.ended_at.is_some() || code.expires_at <= now {
@@ -128,6 +141,7 @@ mod tests {
                 capacity: 10,
                 held: 4,
                 taken: 5,
+                waiting: 0,
             }],
             audiences: vec![
                 of(tier("diehard"), TimeDelta::hours(24)),
@@ -175,6 +189,9 @@ mod tests {
         let mut full = drop();
         full.items[0].held = 5;
         assert_eq!(state(&full, start()), DropState::SoldOut);
+        let mut kept = drop();
+        kept.items[0].waiting = 1;
+        assert_eq!(state(&kept, start()), DropState::SoldOut, "the last one is for who waits");
     }
 
     #[test]
@@ -186,6 +203,8 @@ mod tests {
             code: "7Q4M2X9PAB".into(),
             pool: PoolId::new(),
             email_key: Some("a@b.org".into()),
+            account: None,
+            is_offer: false,
             expires_at: start(),
             ended_at: None,
             created_at: start(),
@@ -193,10 +212,16 @@ mod tests {
             taken: 0,
         };
         let before = start() - TimeDelta::microseconds(1);
+        let account = AccountId::new();
+        let may_use = |code: &FCode, email_key, at| may_use(code, Holder { account, email_key }, at);
         assert_eq!(may_use(&code, Some("a@b.org"), before), Ok(()));
         assert_eq!(may_use(&code, Some("a@b.org"), start()), Err(Code::FCodeExpired));
         assert_eq!(may_use(&code, Some("c@b.org"), before), Err(Code::FCodeNotYours));
         assert_eq!(may_use(&code, None, before), Err(Code::FCodeNotYours));
+        let own = FCode { email_key: None, account: Some(account), ..code.clone() };
+        assert_eq!(may_use(&own, None, before), Ok(()));
+        let foreign = FCode { account: Some(AccountId::new()), ..own };
+        assert_eq!(may_use(&foreign, Some("a@b.org"), before), Err(Code::FCodeNotYours));
         let open = FCode { email_key: None, ..code.clone() };
         assert_eq!(may_use(&open, None, before), Ok(()));
         let ended = FCode { ended_at: Some(before), ..open };

@@ -28,6 +28,8 @@ use crate::shop::products::model::{self as products, Article};
 use crate::shop::products::service::{groups, known_audience};
 use crate::shop::stock::model::{Move, Reason};
 use crate::shop::stock::service::enter_if_free;
+use crate::shop::waiting_list;
+use crate::shop::waiting_list::model::EntryState;
 use crate::types::email::Email;
 use crate::types::id::{AccountId, AudienceId, DropId, FCodeId, LineId, MoveId, OrderId, PoolId, VariantId};
 use crate::types::patch::Patch;
@@ -132,7 +134,8 @@ async fn items(conn: &mut Conn, new: &NewDrop) -> Result<Vec<Item>> {
         }
         let capacity = fields::within(&field("quantity"), body.quantity, 1, UNITS_MAX)?;
         let (variant, is_bundle) = (article.id, article.is_bundle());
-        items.push(Item { variant, is_bundle, pool: PoolId::new(), capacity, held: 0, taken: 0 });
+        let pool = PoolId::new();
+        items.push(Item { variant, is_bundle, pool, capacity, held: 0, taken: 0, waiting: 0 });
     }
     Ok(items)
 }
@@ -290,6 +293,8 @@ pub async fn issue(
                 code: code_from(rand::random()),
                 pool: PoolId::new(),
                 email_key: email_key.clone(),
+                account: None,
+                is_offer: false,
                 expires_at,
                 ended_at: None,
                 created_at: now,
@@ -345,7 +350,7 @@ async fn for_codes(
 
 /// Every pool that a unit of the article takes from, with how many of each: its stock and its parts', and the variant of
 /// each, for the ledger.
-fn pools_of(article: &Article) -> Vec<(Option<VariantId>, PoolId, i64)> {
+pub fn pools_of(article: &Article) -> Vec<(Option<VariantId>, PoolId, i64)> {
     let is_stock = !article.is_bundle() && article.is_shipped();
     let own = article.pool.map(|pool| (is_stock.then_some(article.id), pool, 1));
     let of_parts = article.parts.iter().filter_map(|part| {
@@ -356,7 +361,10 @@ fn pools_of(article: &Article) -> Vec<(Option<VariantId>, PoolId, i64)> {
 }
 
 /// Moves units out of the drop and out of stock; negative units move them back.
-async fn set_aside(
+///
+/// # Errors
+/// `stock_not_free`, `unknown_drop` for what the drop doesn't sell.
+pub async fn set_aside(
     conn: &mut Conn,
     actor: Actor,
     drop: &Drop,
@@ -430,7 +438,7 @@ async fn end_some(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize> {
     pools.extend(articles.iter().flat_map(pools_of).map(|(_, pool, _)| pool));
     let locked: HashMap<PoolId, claims::Pool> =
         claims::lock(conn, &pools).await?.into_iter().map(|pool| (pool.id, pool)).collect();
-    let mut ended = Vec::new();
+    let (mut returned, mut used) = (Vec::new(), Vec::new());
     for code in due {
         let Some(pool) = locked.get(&code.pool).filter(|pool| pool.held == 0) else { continue };
         if pool.left() > 0 {
@@ -442,10 +450,18 @@ async fn end_some(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize> {
             resize(conn, pool.id, -1).await?;
             let cause = format!("f_code:{}", code.id);
             set_aside(conn, Actor::System, drop, article, -1, &cause, now).await?;
+            returned.push(code.id);
+        } else {
+            used.push(code.id);
         }
-        ended.push(code.id);
     }
+    waiting_list::model::codes_ended(conn, &returned, EntryState::Lapsed, now).await?;
+    waiting_list::model::codes_ended(conn, &used, EntryState::Taken, now).await?;
+    let ended: Vec<_> = returned.iter().chain(&used).copied().collect();
     model::end_f_codes(conn, &ended, now).await?;
+    if !returned.is_empty() {
+        waiting_list::service::wake(conn, now).await?;
+    }
     Ok(ended.len())
 }
 

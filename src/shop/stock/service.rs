@@ -10,6 +10,7 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::shop::products::model as products;
+use crate::shop::waiting_list;
 use crate::types::id::{MoveId, PoolId, VariantId};
 
 /// A move that an operator makes.
@@ -51,6 +52,9 @@ pub async fn enter(app: &App, actor: Actor, new: &NewMove, request: &Request) ->
             moved_at: now,
         };
         enter_if_free(conn, pool, &entry).await?;
+        if entry.quantity > 0 {
+            waiting_list::service::wake(conn, now).await?;
+        }
         let detail =
             json!({ "move": id.to_string(), "quantity": new.quantity, "reason": new.reason.as_str() });
         let entry_of_log = Entry {

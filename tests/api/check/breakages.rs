@@ -162,6 +162,60 @@ pub const BREAKAGES: &[Breakage] = &[
         Id("line", "hua line"),
         "UPDATE order_lines SET fulfilled_at = t(6) WHERE id = u('hua line')",
     ),
+    // Waiting lists.
+    breaks(
+        &["waiting_lines"],
+        Id("drop", "drop"),
+        "UPDATE waiting_lines SET waiting = 2 WHERE drop_id = u('drop')",
+    ),
+    breaks(
+        &["waiting_lines"],
+        Id("drop", "drop"),
+        "UPDATE waiting_lines SET last_place = 3 WHERE drop_id = u('drop')",
+    ),
+    breaks(&["waiting_lines"], Id("drop", "drop"), "DELETE FROM waiting_lines"),
+    breaks(
+        &["waiting_in_order"],
+        Id("wait", "waiting entry"),
+        "UPDATE waiting_entries SET place = 5 WHERE id = u('offered entry');
+         UPDATE waiting_lines SET last_place = 5",
+    ),
+    breaks(
+        &["waiting_once"],
+        Id("wait", "waiting entry"),
+        "DROP INDEX waiting_entries_person; UPDATE waiting_entries SET person_key = 'lapsed@shop.test'",
+    ),
+    breaks(
+        &["waiting_offers", "waiting_mails"],
+        Id("wait", "waiting entry"),
+        "UPDATE waiting_entries SET f_code_id = u('code') WHERE id = u('waiting entry')",
+    ),
+    breaks(
+        &["waiting_offers"],
+        Id("wait", "offered entry"),
+        "UPDATE f_codes SET account_id = u('ada') WHERE id = u('offered code')",
+    ),
+    breaks(
+        &["waiting_offers"],
+        Id("wait", "offered entry"),
+        "UPDATE f_codes SET ended_at = t(60) WHERE id = u('offered code')",
+    ),
+    breaks(
+        &["waiting_offers"],
+        Id("wait", "lapsed entry"),
+        "UPDATE f_codes SET ended_at = NULL WHERE id = u('lapsed code')",
+    ),
+    breaks(
+        &["waiting_offers"],
+        Word("is nobody's"),
+        "UPDATE f_codes SET account_id = u('ada'), is_offer = true WHERE id = u('code')",
+    ),
+    breaks(
+        &["waiting_mails"],
+        Id("wait", "offered entry"),
+        "DELETE FROM jobs WHERE payload ->> 'mail' = ext('mail', 'waiting_list_offer:' || ext('wait', 'offered entry'));
+         DELETE FROM mails WHERE cause = 'waiting_list_offer:' || ext('wait', 'offered entry')",
+    ),
     // Places.
     breaks(
         &["places_follow_orders"],

@@ -323,3 +323,17 @@ SELECT refund_line('ned', 4000, 'succeeded', true), move_claims('ned', 'taken', 
 UPDATE refunds SET cause = 'goal_missed:' || ext('ord', 'ned order') WHERE id = u('ned refund');
 UPDATE pledges SET units = 0, minor = 0 WHERE line_id = u('ned line');
 UPDATE drop_goals SET pledged_units = 0, pledged_minor = 0, backers = 0 WHERE drop_id = u('fallen');
+-- The line in front of the drop: one left it, one let his offer lapse, one has an offer, one waits.
+INSERT INTO waiting_lines VALUES (u('drop'), u('box'), 1, 4);
+INSERT INTO pools (id, kind, capacity) VALUES (u('offered code pool'), 'f_code', 1), (u('lapsed code pool'), 'f_code', 0);
+SELECT account('lapsed'), account('offered'), account('waiting');
+INSERT INTO f_codes (id, drop_id, variant_id, code, pool_id, account_id, is_offer, expires_at, ended_at, created_at)
+    SELECT u(x || ' code'), u('drop'), u('box'), upper(x), u(x || ' code pool'), u(x), true, t(60), at, t(0)
+    FROM (VALUES ('lapsed', t(60)), ('offered', NULL)) AS v (x, at);
+INSERT INTO waiting_entries (id, drop_id, variant_id, account_id, person_key, place, state, f_code_id, joined_at) VALUES
+    (u('left entry'), u('drop'), u('box'), u('ada'), 'ada@shop.test', 1, 'left', NULL, t(1)),
+    (u('lapsed entry'), u('drop'), u('box'), u('lapsed'), 'lapsed@shop.test', 2, 'lapsed', u('lapsed code'), t(1)),
+    (u('offered entry'), u('drop'), u('box'), u('offered'), 'offered@shop.test', 3, 'offered', u('offered code'), t(1)),
+    (u('waiting entry'), u('drop'), u('box'), u('waiting'), 'waiting@shop.test', 4, 'waiting', NULL, t(1));
+SELECT mail('waiting_list_offer', 'waiting_list_offer:' || ext('wait', x || ' entry'), x, '{}')
+    FROM (VALUES ('lapsed'), ('offered')) AS v (x);
