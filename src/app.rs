@@ -29,6 +29,7 @@ use crate::messages::mails::Postbox;
 use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
 use crate::ports::clock::{Clock, machine_now};
+use crate::shop::live::service::{self as live, Hub};
 
 /// One try of a call to Stripe; the adapter makes a few.
 const STRIPE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -50,6 +51,8 @@ pub struct App {
     stripe: Option<Stripe>,
     pub catalog: Catalog,
     pub limiters: Limiters,
+    /// Who follows which drop.
+    pub live: Hub,
     /// The machine's time of the last good pulse, in microseconds.
     beaten_at: AtomicI64,
     /// True once the app is stopping.
@@ -180,6 +183,7 @@ impl Application {
             postbox,
             catalog: Catalog::default(),
             limiters: Limiters::new(&settings.limits),
+            live: Hub::default(),
             beaten_at: AtomicI64::new(0),
             shutdown: watch::Sender::new(false),
             settings,
@@ -188,6 +192,7 @@ impl Application {
         let mut background = JoinSet::new();
         background.spawn(schedule::pulse(Arc::clone(&app)));
         background.spawn(waiting::run(Arc::clone(&app)));
+        background.spawn(live::run(Arc::clone(&app)));
         for lane in Lane::ALL {
             background.spawn(worker::run_lane(Arc::clone(&app), lane));
         }

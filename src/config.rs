@@ -111,6 +111,10 @@ pub struct Limits {
     pub connections: usize,
     /// Seconds after which a connection that hasn't sent a whole request head is closed.
     pub head_seconds: u32,
+    /// Streams of events that an instance has open.
+    pub streams: usize,
+    /// Of them, from one address.
+    pub streams_per_address: usize,
 }
 
 impl Default for Limits {
@@ -123,6 +127,8 @@ impl Default for Limits {
             placer_queue: 2_000,
             connections: 10_000,
             head_seconds: 10,
+            streams: 5_000,
+            streams_per_address: 50,
         }
     }
 }
@@ -173,7 +179,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 29] = [
+pub const KNOWN_NAMES: [&str; 31] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -199,6 +205,8 @@ pub const KNOWN_NAMES: [&str; 29] = [
     "KINDRED_LIMIT_PLACER_QUEUE",
     "KINDRED_LIMIT_CONNECTIONS",
     "KINDRED_LIMIT_HEAD_SECONDS",
+    "KINDRED_LIMIT_STREAMS",
+    "KINDRED_LIMIT_STREAMS_PER_ADDRESS",
     "KINDRED_ACCESS_TOKEN_MINUTES",
     "KINDRED_REFRESH_TOKEN_DAYS",
     "KINDRED_WAITING_OFFER_HOURS",
@@ -442,6 +450,8 @@ fn limits(read: &Reader) -> Result<Limits, ConfigError> {
         placer_queue: size("KINDRED_LIMIT_PLACER_QUEUE", default.placer_queue)?,
         connections: size("KINDRED_LIMIT_CONNECTIONS", default.connections)?,
         head_seconds: number("KINDRED_LIMIT_HEAD_SECONDS", default.head_seconds)?,
+        streams: size("KINDRED_LIMIT_STREAMS", default.streams)?,
+        streams_per_address: size("KINDRED_LIMIT_STREAMS_PER_ADDRESS", default.streams_per_address)?,
     })
 }
 

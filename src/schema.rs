@@ -218,6 +218,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    drop_boards (drop_id) {
+        drop_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     drop_goals (drop_id) {
         drop_id -> Uuid,
         counts -> Text,
@@ -239,6 +246,17 @@ diesel::table! {
         drop_id -> Uuid,
         variant_id -> Uuid,
         pool_id -> Uuid,
+        price_minor -> Nullable<BigInt>,
+        price_buyers -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    drop_milestones (drop_id, kind, amount) {
+        drop_id -> Uuid,
+        kind -> Text,
+        amount -> BigInt,
+        reached_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -250,6 +268,27 @@ diesel::table! {
         person_key -> Text,
         quantity -> BigInt,
         released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    drop_sales (drop_id, order_id) {
+        drop_id -> Uuid,
+        order_id -> Uuid,
+        units -> BigInt,
+        revenue_minor -> BigInt,
+        units_after -> BigInt,
+        revenue_after_minor -> BigInt,
+        sold_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    drop_tallies (drop_id) {
+        drop_id -> Uuid,
+        units -> BigInt,
+        orders -> BigInt,
+        revenue_minor -> BigInt,
     }
 }
 
@@ -816,13 +855,18 @@ diesel::joinable!(drives -> plans (plan_id));
 diesel::joinable!(drives -> pools (pool_id));
 diesel::joinable!(drop_audiences -> drops (drop_id));
 diesel::joinable!(drop_audiences -> pools (pool_id));
+diesel::joinable!(drop_boards -> drops (drop_id));
 diesel::joinable!(drop_goals -> drops (drop_id));
 diesel::joinable!(drop_items -> drops (drop_id));
 diesel::joinable!(drop_items -> pools (pool_id));
 diesel::joinable!(drop_items -> variants (variant_id));
+diesel::joinable!(drop_milestones -> drop_boards (drop_id));
 diesel::joinable!(drop_purchases -> accounts (account_id));
 diesel::joinable!(drop_purchases -> drops (drop_id));
 diesel::joinable!(drop_purchases -> order_lines (line_id));
+diesel::joinable!(drop_sales -> drops (drop_id));
+diesel::joinable!(drop_sales -> orders (order_id));
+diesel::joinable!(drop_tallies -> drops (drop_id));
 diesel::joinable!(f_codes -> accounts (account_id));
 diesel::joinable!(f_codes -> drops (drop_id));
 diesel::joinable!(f_codes -> pools (pool_id));
@@ -898,9 +942,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     drive_releases,
     drives,
     drop_audiences,
+    drop_boards,
     drop_goals,
     drop_items,
+    drop_milestones,
     drop_purchases,
+    drop_sales,
+    drop_tallies,
     drops,
     f_codes,
     idempotency_keys,

@@ -132,7 +132,7 @@ fn is_credential_call(method: &Method, path: &str) -> bool {
 }
 
 /// An IPv6 customer has a whole /64: its addresses count as one.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),

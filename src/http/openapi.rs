@@ -63,6 +63,7 @@ const ROOMS: &[fn() -> Document] = &[
     shop::shipping::routes::Api::openapi,
     shop::rights::routes::Api::openapi,
     shop::waiting_list::routes::Api::openapi,
+    shop::live::routes::Api::openapi,
     // checkout
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,

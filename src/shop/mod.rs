@@ -1,8 +1,10 @@
 //! The shop: goods, digital goods and bundles, their stock, drops, and the way to the door.
 
 pub mod audience;
+pub mod board;
 pub mod crowdfunding;
 pub mod drops;
+pub mod live;
 pub mod products;
 pub mod rights;
 pub mod seed;
@@ -24,4 +26,5 @@ pub fn configure(config: &mut web::ServiceConfig) {
     shipping::routes::configure(config);
     rights::routes::configure(config);
     waiting_list::routes::configure(config);
+    live::routes::configure(config);
 }

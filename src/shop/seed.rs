@@ -234,6 +234,7 @@ pub fn drop(
             held: 0,
             taken: 0,
             waiting: 0,
+            price: None,
         }],
         audiences: audiences.iter().map(audience).collect(),
         goal: None,

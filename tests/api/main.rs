@@ -19,6 +19,7 @@ mod crowdfunding;
 mod demo;
 mod dependencies;
 mod drives;
+mod drop_events;
 mod generated;
 mod goods;
 mod invitations;

@@ -4,6 +4,7 @@
 //! What a statement may count on is only that each business step is one transaction. Where two steps may lie between (a
 //! refund that Stripe hasn't answered yet), both states are allowed.
 
+mod boards;
 mod claims;
 mod crowdfunding;
 mod goods;
@@ -29,6 +30,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         goods::ALL,
         crowdfunding::ALL,
         waiting::ALL,
+        boards::ALL,
         payments::ALL,
         refunds::ALL,
         memberships::ALL,

@@ -247,7 +247,10 @@ fn admit_article(
                 return Err(Code::FCodeUsed.error());
             }
             // What a waiting list offers counts; an operator's code is beyond the cap.
-            let capped = within_cap(facts, drop, quantity, ledger, admitted)?.filter(|_| code.is_offer);
+            let capped = match code.is_offer {
+                true => within_cap(facts, drop, quantity, ledger, admitted)?,
+                false => None,
+            };
             // Its unit was taken out of the drop and out of stock when the code was made.
             Ok((BTreeMap::from([(code.pool, 1)]), capped))
         }

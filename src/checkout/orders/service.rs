@@ -21,6 +21,7 @@ use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::people::accounts::model as accounts;
 use crate::shop::drops::model as drops;
+use crate::shop::drops::rules::unit_price as unit_price_in;
 use crate::shop::products::rules as products;
 use crate::shop::shipping::rules::{Address, fee_minor};
 use crate::types::id::{AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, VariantId};
@@ -176,8 +177,12 @@ fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> P
             why: if drive.is_some() { "drive_price" } else { "plan_price" },
             tax_rate_bp: 0,
         },
-        LineFacts::Article(ArticleFacts { article, quantity, .. }) => {
+        LineFacts::Article(ArticleFacts { article, quantity, drop, .. }) => {
             let unit = products::unit_price(article, *quantity, facts.visitor, facts.ranks, now);
+            let unit = match drop.and_then(|drop| drop.item(article.id)) {
+                Some(item) => unit_price_in(unit, item, facts.visitor, facts.ranks),
+                None => unit,
+            };
             PricedItem {
                 quantity: *quantity,
                 unit_price_minor: unit.minor,

@@ -13,7 +13,7 @@ use crate::membership::memberships;
 use crate::membership::memberships::service::{Activated, Activation};
 use crate::messages::mails::{self, Mail, ReceiptLine};
 use crate::shop::products::model::{self as products, Article};
-use crate::shop::rights;
+use crate::shop::{board, rights};
 use crate::types::id::VariantId;
 
 /// Marks the order paid and fulfils each line; mails the receipt and, once a member has a number, the welcome.
@@ -61,6 +61,8 @@ pub async fn deliver(
     if is_fulfilled {
         orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
     }
+    let in_drops = lines.iter().filter_map(|line| Some((line.drop_id?, line.quantity, line.total_minor)));
+    board::service::count_sale(conn, order.id, &in_drops.collect::<Vec<_>>(), now).await?;
     mails::queue_all(conn, now, &queued).await
 }
 

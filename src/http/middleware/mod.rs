@@ -27,6 +27,7 @@ pub fn cors(settings: &Settings) -> Cors {
             "Idempotency-Key",
             "If-Match",
             "If-None-Match",
+            "Last-Event-ID",
             "X-Request-Id",
         ])
         .expose_headers(["ETag", "Location", "Retry-After", "X-Request-Id"])

@@ -82,6 +82,15 @@ pub enum Mail {
         url: String,
         expires_at: DateTime<Utc>,
     },
+    /// An operator gives somebody a code that guarantees him one unit, until `expires_at`.
+    FCode {
+        drop_zh: String,
+        drop_en: String,
+        article_zh: String,
+        article_en: String,
+        f_code: String,
+        expires_at: DateTime<Utc>,
+    },
     /// A unit came back and is set aside for who was next in the waiting list, until `expires_at`.
     WaitingListOffer {
         drop_zh: String,
@@ -113,7 +122,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 14] = [
+    pub const KINDS: [&str; 15] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -126,6 +135,7 @@ impl Mail {
         "application_approved",
         "application_refused",
         "hold_ending",
+        "f_code",
         "waiting_list_offer",
         "dispute_opened",
     ];
@@ -166,6 +176,7 @@ impl Mail {
             | Self::ApplicationApproved { .. }
             | Self::ApplicationRefused { .. }
             | Self::HoldEnding { .. }
+            | Self::FCode { .. }
             | Self::WaitingListOffer { .. }
             | Self::DisputeOpened { .. } => None,
         }

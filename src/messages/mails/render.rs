@@ -56,9 +56,9 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 84] = embedded!(
+const TEMPLATES: [(&str, &str); 90] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "goal_reached" "application_received"
-    "application_approved" "application_refused" "hold_ending" "waiting_list_offer" "shipped" "dispute_opened"
+    "application_approved" "application_refused" "hold_ending" "f_code" "waiting_list_offer" "shipped" "dispute_opened"
 );
 
 const SHARED: [(&str, &str); 3] = [

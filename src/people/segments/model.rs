@@ -103,6 +103,16 @@ pub async fn find(conn: &mut Conn, id: SegmentId) -> Result<Option<Segment>> {
     row.map(Segment::try_from).transpose()
 }
 
+/// The segment of this code; an archived one isn't found.
+///
+/// # Errors
+/// The database's.
+pub async fn by_code(conn: &mut Conn, code: &str) -> Result<Option<Segment>> {
+    let query = segments::table.filter(segments::code.eq(code)).filter(segments::archived_at.is_null());
+    let row: Option<SegmentRow> = query.select(SegmentRow::as_select()).first(conn).await.optional()?;
+    row.map(Segment::try_from).transpose()
+}
+
 /// [`find`], locked until the transaction ends.
 ///
 /// # Errors

@@ -1,11 +1,11 @@
 //! `/v1/admin/drops` and their F-codes.
 
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, patch, post, web};
 
 use super::dto::{AdminDropView, DropChange, FCodeView, NewDrop, NewFCodes};
 use super::model::Drop;
-use super::{model, service};
+use super::{f_codes_csv, model, service};
 use crate::app::App;
 use crate::db;
 use crate::db::idempotency::{self, Request};
@@ -13,9 +13,12 @@ use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
 use crate::http::auth::{ManageShop, ReadShop, Staff};
 use crate::http::body::Body;
+use crate::http::csv;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
+use crate::jobs::Lane;
+use crate::shop::board::model as boards;
 use crate::types::id::DropId;
 
 #[derive(utoipa::OpenApi)]
@@ -33,9 +36,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(f_codes);
 }
 
-fn answer(app: &App, drop: Drop) -> HttpResponse {
+async fn answer(app: &App, drop: Drop, mut response: HttpResponseBuilder) -> Result<HttpResponse> {
     let version = drop.version;
-    HttpResponse::Ok().insert_header(etag(version)).json(AdminDropView::new(drop, app.clock.now()))
+    let board = boards::of(&mut *db::connect(&app.pool).await?, &[drop.id]).await?.remove(&drop.id);
+    let view = AdminDropView::new(drop, board.as_ref(), &app.settings.currency, app.clock.now());
+    Ok(response.insert_header(etag(version)).json(view))
 }
 
 fn drop_id(path: &str) -> Result<DropId> {
@@ -60,10 +65,9 @@ async fn create(
     Body(body): Body<NewDrop>,
 ) -> Result<HttpResponse> {
     let drop = service::create(&app, staff.actor, &body).await?;
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/v1/admin/drops/{}", drop.id)))
-        .insert_header(etag(drop.version))
-        .json(AdminDropView::new(drop, app.clock.now())))
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("/v1/admin/drops/{}", drop.id)));
+    answer(&app, drop, response).await
 }
 
 /// All drops, archived ones too
@@ -80,9 +84,14 @@ async fn list(
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
     let (page, now) = (query.page()?, app.clock.now());
-    let rows = model::list(&mut *db::connect(&app.pool).await?, true, page).await?;
-    Ok(HttpResponse::Ok()
-        .json(List::cut(rows, page, |drop| drop.id.0).map(|drop| AdminDropView::new(drop, now))))
+    let mut conn = db::connect(&app.pool).await?;
+    let list = List::cut(model::list(&mut conn, true, page).await?, page, |drop| drop.id.0);
+    let boards = boards::of(&mut conn, &list.data.iter().map(|drop| drop.id).collect::<Vec<_>>()).await?;
+    let view = |drop: Drop| {
+        let board = boards.get(&drop.id);
+        AdminDropView::new(drop, board, &app.settings.currency, now)
+    };
+    Ok(HttpResponse::Ok().json(list.map(view)))
 }
 
 /// A drop
@@ -96,7 +105,7 @@ async fn list(
 async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<String>) -> Result<HttpResponse> {
     let id = drop_id(&path)?;
     let drop = model::load(&mut *db::connect(&app.pool).await?, &[id]).await?.pop();
-    Ok(answer(&app, drop.ok_or(Code::NotFound)?))
+    answer(&app, drop.ok_or(Code::NotFound)?, HttpResponse::Ok()).await
 }
 
 /// Change a drop
@@ -108,9 +117,9 @@ async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<Stri
     responses(
         (status = 200, body = AdminDropView),
         (status = 404, body = Problem, description = "not_found"),
-        (status = 409, body = Problem, description = "closed"),
+        (status = 409, body = Problem, description = "closed, stock_not_free"),
         (status = 412, body = Problem, description = "version_mismatch"),
-        (status = 422, body = Problem, description = "invalid_field"),
+        (status = 422, body = Problem, description = "invalid_field, unknown_article, amount_out_of_range"),
         (status = 428, body = Problem, description = "precondition_required"),
     )
 )]
@@ -122,7 +131,8 @@ async fn change(
     seen: IfMatch,
     Body(body): Body<DropChange>,
 ) -> Result<HttpResponse> {
-    Ok(answer(&app, service::change(&app, staff.actor, drop_id(&path)?, seen, body).await?))
+    let drop = service::change(&app, staff.actor, drop_id(&path)?, seen, body).await?;
+    answer(&app, drop, HttpResponse::Ok()).await
 }
 
 /// End a drop for good
@@ -138,7 +148,8 @@ async fn archive(
     staff: Staff<ManageShop>,
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
-    Ok(answer(&app, service::archive(&app, staff.actor, drop_id(&path)?).await?))
+    let drop = service::archive(&app, staff.actor, drop_id(&path)?).await?;
+    answer(&app, drop, HttpResponse::Ok()).await
 }
 
 /// Make F-codes: each sets one unit aside now
@@ -148,7 +159,13 @@ async fn archive(
     request_body = NewFCodes,
     security(("bearer" = [])),
     responses(
-        (status = 201, body = List<FCodeView>),
+        (
+            status = 201,
+            content(
+                (List<FCodeView> = "application/json"),
+                (String = "text/csv"),
+            )
+        ),
         (status = 404, body = Problem, description = "not_found"),
         (status = 409, body = Problem, description = "stock_not_free, closed"),
         (status = 422, body = Problem, description = "invalid_field, unknown_article"),
@@ -160,6 +177,7 @@ async fn issue(
     staff: Staff<ManageShop>,
     path: web::Path<String>,
     key: IdempotencyKey,
+    asked: HttpRequest,
     Body(body): Body<NewFCodes>,
 ) -> Result<HttpResponse> {
     let id = drop_id(&path)?;
@@ -170,16 +188,26 @@ async fn issue(
         body_hash: idempotency::hash(&(id, &body))?,
     };
     let codes = service::issue(&app, staff.actor, id, &body, &request).await?;
+    app.jobs.wake(Lane::Mail);
     let codes: Vec<_> = codes.into_iter().map(FCodeView::from).collect();
+    if csv::is_wanted(&asked) {
+        return Ok(HttpResponse::Created().content_type(csv::CSV).body(f_codes_csv::whole(&codes)));
+    }
     Ok(HttpResponse::Created().json(List::whole(codes)))
 }
 
-/// F-codes of a drop, newest first
+/// F-codes of a drop, newest first; with `Accept: text/csv` all of them
 #[utoipa::path(
     tag = "admin: drops",
     params(("id" = DropId, Path), PageQuery),
     security(("bearer" = [])),
-    responses((status = 200, body = List<FCodeView>))
+    responses((
+        status = 200,
+        content(
+            (List<FCodeView> = "application/json"),
+            (String = "text/csv"),
+        )
+    ))
 )]
 #[get("/v1/admin/drops/{id}/f-codes")]
 async fn f_codes(
@@ -187,8 +215,12 @@ async fn f_codes(
     _staff: Staff<ManageShop>,
     path: web::Path<String>,
     query: web::Query<PageQuery>,
+    asked: HttpRequest,
 ) -> Result<HttpResponse> {
     let (id, page) = (drop_id(&path)?, query.page()?);
+    if csv::is_wanted(&asked) {
+        return Ok(HttpResponse::Ok().content_type(csv::CSV).streaming(f_codes_csv::stream(app, id)));
+    }
     let rows = model::list_f_codes(&mut *db::connect(&app.pool).await?, id, page).await?;
     Ok(HttpResponse::Ok().json(List::cut(rows, page, |code| code.id.0).map(FCodeView::from)))
 }

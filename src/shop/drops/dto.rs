@@ -7,9 +7,12 @@ use super::model::{Drop, FCode};
 use super::rules::{self, DropState};
 use crate::membership::invitations::rules::shown_code;
 use crate::shop::audience::{Audience, Ranks, Visitor};
+use crate::shop::board::dto::{BoardBody, BoardView};
+use crate::shop::board::model::Board;
 use crate::shop::crowdfunding::dto::{FundingView, GoalBody};
 use crate::types::id::{BundleId, DropId, FCodeId, VariantId};
 use crate::types::locale::{Locale, Names};
+use crate::types::money::Money;
 use crate::types::patch::Patch;
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -33,9 +36,11 @@ pub struct NewDrop {
     /// Makes it crowdfunded: everybody pays at once, and has everything back where the goal is missed. Goods alone, 75 days
     /// at most.
     pub goal: Option<GoalBody>,
+    /// What it sells is told to everybody who sees it; absent: only to operators.
+    pub board: Option<BoardBody>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DropItem)]
 pub struct ItemBody {
@@ -44,6 +49,28 @@ pub struct ItemBody {
     /// How many the drop sells in all.
     #[schema(example = 8000)]
     pub quantity: i64,
+    /// Lawful in this drop alone; the lowest price that is lawful for a buyer counts.
+    pub price: Option<Money>,
+    /// For whom of those who buy in the drop; absent: all of them.
+    pub price_for: Option<Audience>,
+}
+
+/// A change of what a drop sells.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DropItemChange)]
+pub struct ItemChange {
+    /// One that the drop sells.
+    pub variant: VariantId,
+    /// So many more; negative: so many fewer, of those that are free.
+    pub add: Option<i64>,
+    #[serde(default)]
+    #[schema(value_type = Option<Money>)]
+    pub price: Patch<Money>,
+    /// Null: everybody who buys in the drop.
+    #[serde(default)]
+    #[schema(value_type = Option<Audience>)]
+    pub price_for: Patch<Audience>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -72,6 +99,12 @@ pub struct DropChange {
     #[serde(default)]
     #[schema(value_type = Option<i32>)]
     pub cap_per_person: Patch<i32>,
+    #[serde(default)]
+    pub items: Vec<ItemChange>,
+    /// A new one takes the place of the old one; null takes it away.
+    #[serde(default)]
+    #[schema(value_type = Option<BoardBody>)]
+    pub board: Patch<BoardBody>,
 }
 
 /// A drop as operators see it.
@@ -88,6 +121,8 @@ pub struct AdminDropView {
     pub items: Vec<AdminItemView>,
     pub audiences: Vec<AudienceBody>,
     pub crowdfunding: Option<FundingView>,
+    /// Where it is public.
+    pub board: Option<BoardView>,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match. Sales don't change it.
@@ -105,18 +140,23 @@ pub struct AdminItemView {
     pub remaining: i64,
     /// Who is offered what comes back, before anybody else can buy it.
     pub waiting: i64,
+    pub price: Option<Money>,
+    pub price_for: Option<Audience>,
 }
 
 impl AdminDropView {
-    pub fn new(drop: Drop, now: DateTime<Utc>) -> Self {
+    pub fn new(drop: Drop, board: Option<&Board>, currency: &str, now: DateTime<Utc>) -> Self {
+        let board = board.map(|board| BoardView::new(board, &drop, currency, now));
         let state = rules::state(&drop, now);
         let items = drop.items.iter().map(|item| AdminItemView {
             variant: item.variant,
             quantity: item.capacity,
             held: item.held,
             sold: item.taken,
-            remaining: item.capacity - item.held - item.taken,
+            remaining: item.free(),
             waiting: item.waiting,
+            price: item.price.as_ref().map(|price| Money::new(price.minor, currency)),
+            price_for: item.price.as_ref().map(|price| price.buyers.clone()),
         });
         let audiences = drop.audiences.iter().map(|of| AudienceBody {
             buyers: of.buyers.clone(),
@@ -127,6 +167,7 @@ impl AdminDropView {
             crowdfunding: FundingView::of(&drop),
             items: items.collect(),
             audiences: audiences.collect(),
+            board,
             id: drop.id,
             code: drop.code,
             names: drop.names,
@@ -163,6 +204,8 @@ pub struct DropView {
     pub audiences: Vec<AudienceBody>,
     /// Where everybody pays at once and has everything back if the goal is missed.
     pub crowdfunding: Option<FundingView>,
+    /// What was sold so far, where that is public.
+    pub board: Option<BoardView>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -175,16 +218,35 @@ pub struct DropItemView {
     pub quantity: i64,
     /// What anybody may buy now; what came back for those in the waiting list isn't among it.
     pub remaining: i64,
+    /// Yours in this drop, where it has one for you; you pay the lowest that is lawful.
+    pub price: Option<Money>,
+}
+
+/// Who reads of drops, in which words, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    pub visitor: Visitor<'a>,
+    pub ranks: &'a Ranks,
+    pub locale: Locale,
+    pub currency: &'a str,
+    pub now: DateTime<Utc>,
 }
 
 impl DropView {
-    pub fn new(drop: Drop, visitor: Visitor, ranks: &Ranks, locale: Locale, now: DateTime<Utc>) -> Self {
+    pub fn new(drop: Drop, board: Option<&Board>, reader: Reader<'_>) -> Self {
+        let Reader { visitor, ranks, locale, currency, now } = reader;
+        let board = board.map(|board| BoardView::new(board, &drop, currency, now));
         let refusal = rules::doors(&drop, visitor, ranks, now).err().map(crate::error::Code::as_str);
         let items = drop.items.iter().map(|item| DropItemView {
             variant: item.variant,
             bundle: item.is_bundle.then_some(BundleId(item.variant.0)),
             quantity: item.capacity,
             remaining: item.on_sale(),
+            price: item
+                .price
+                .as_ref()
+                .filter(|price| price.buyers.admits(visitor, ranks))
+                .map(|price| Money::new(price.minor, currency)),
         });
         let audiences = drop.audiences.iter().map(|of| AudienceBody {
             buyers: of.buyers.clone(),
@@ -200,6 +262,7 @@ impl DropView {
             name: drop.names.pick(locale).to_owned(),
             items: items.collect(),
             audiences: audiences.collect(),
+            board,
             id: drop.id,
             code: drop.code,
             names: drop.names,
@@ -210,13 +273,16 @@ impl DropView {
     }
 }
 
-/// New F-codes: so many for whoever has them, or one each for these people.
+/// New F-codes: so many for whoever has them, or one each for these people, or for those in a segment, who are told.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewFCodes {
     pub variant: VariantId,
     pub quantity: Option<i64>,
     pub emails: Option<Vec<String>>,
+    /// Its code: each account that is in it now gets a code of its own, by mail. At most 10,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
     /// Exclusive. 24 hours from now by default.
     pub expires_at: Option<DateTime<Utc>>,
 }

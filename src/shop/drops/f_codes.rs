@@ -7,8 +7,10 @@ use diesel_async::RunQueryDsl;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
-use crate::schema::{f_codes, pools};
+use crate::messages::mails::Recipient;
+use crate::schema::{accounts, f_codes, pools};
 use crate::types::id::{AccountId, DropId, FCodeId, PoolId, VariantId};
+use crate::types::locale::Locale;
 
 /// A code that guarantees one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +89,22 @@ pub async fn batch_of(conn: &mut Conn, first: FCodeId) -> Result<Vec<FCode>> {
         .load(conn)
         .await?;
     Ok(rows.into_iter().map(f_code).collect())
+}
+
+/// How these accounts are reached; erased ones are left out.
+///
+/// # Errors
+/// The database's.
+pub async fn reachable(conn: &mut Conn, ids: &[AccountId]) -> Result<Vec<Recipient>> {
+    let rows: Vec<(AccountId, Option<String>, String)> = accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .select((accounts::id, accounts::email, accounts::locale))
+        .load(conn)
+        .await?;
+    let recipient = |(id, email, locale): (AccountId, Option<String>, String)| {
+        Some(Recipient { account: Some(id), address: email?, locale: Locale::from_stored(&locale) })
+    };
+    Ok(rows.into_iter().filter_map(recipient).collect())
 }
 
 /// F-codes by their stored codes.

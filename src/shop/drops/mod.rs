@@ -3,6 +3,9 @@
 pub mod admin_routes;
 pub mod dto;
 pub mod f_codes;
+pub mod f_codes_csv;
+pub mod guests;
+pub mod items;
 pub mod model;
 pub mod routes;
 pub mod rules;

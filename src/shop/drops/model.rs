@@ -51,11 +51,12 @@ impl Drop {
 
     /// For whom something of it is.
     pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
-        self.audiences.iter().map(|of| &of.buyers)
+        let of_prices = self.items.iter().filter_map(|item| Some(&item.price.as_ref()?.buyers));
+        self.audiences.iter().map(|of| &of.buyers).chain(of_prices)
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     pub variant: VariantId,
     pub is_bundle: bool,
@@ -65,12 +66,26 @@ pub struct Item {
     pub taken: i64,
     /// People in its waiting list: what comes back is for them.
     pub waiting: i64,
+    /// Lawful in this drop alone.
+    pub price: Option<ItemPrice>,
+}
+
+/// What an article costs in a drop, and for whom of those who buy in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemPrice {
+    pub minor: i64,
+    pub buyers: Audience,
 }
 
 impl Item {
+    /// What nobody holds or took.
+    pub fn free(&self) -> i64 {
+        self.capacity - self.held - self.taken
+    }
+
     /// What anybody may buy now.
     pub fn on_sale(&self) -> i64 {
-        (self.capacity - self.held - self.taken - self.waiting).max(0)
+        (self.free() - self.waiting).max(0)
     }
 }
 
@@ -135,7 +150,7 @@ pub async fn load(conn: &mut Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
 
 async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<Item>>> {
     type Counts = (i64, i64, i64, Option<i64>);
-    type Row = (DropId, VariantId, ProductKind, PoolId, Counts);
+    type Row = (DropId, VariantId, ProductKind, PoolId, Counts, (Option<i64>, Option<Value>));
     let in_line = waiting_lines::drop_id
         .eq(drop_items::drop_id)
         .and(waiting_lines::variant_id.eq(drop_items::variant_id));
@@ -152,13 +167,18 @@ async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec
             products::kind,
             pools::id,
             (pools::capacity, pools::held, pools::taken, waiting_lines::waiting.nullable()),
+            (drop_items::price_minor, drop_items::price_buyers),
         ))
         .load(conn)
         .await?;
     let mut items: HashMap<DropId, Vec<Item>> = HashMap::new();
-    for (drop, variant, kind, pool, (capacity, held, taken, waiting)) in rows {
+    for (drop, variant, kind, pool, (capacity, held, taken, waiting), price) in rows {
+        let price = match price {
+            (Some(minor), Some(buyers)) => Some(ItemPrice { minor, buyers: audience(buyers)? }),
+            _ => None,
+        };
         let (is_bundle, waiting) = (kind == ProductKind::Bundle, waiting.unwrap_or(0));
-        let item = Item { variant, is_bundle, pool, capacity, held, taken, waiting };
+        let item = Item { variant, is_bundle, pool, capacity, held, taken, waiting, price };
         items.entry(drop).or_default().push(item);
     }
     Ok(items)
@@ -250,14 +270,16 @@ pub async fn insert(conn: &mut Conn, drop: &Drop) -> Result<()> {
         ))
         .execute(conn)
         .await?;
-    let item = |item: &Item| {
-        (
+    let mut items = Vec::with_capacity(drop.items.len());
+    for item in &drop.items {
+        items.push((
             drop_items::drop_id.eq(drop.id),
             drop_items::variant_id.eq(item.variant),
             drop_items::pool_id.eq(item.pool),
-        )
-    };
-    let items: Vec<_> = drop.items.iter().map(item).collect();
+            drop_items::price_minor.eq(item.price.as_ref().map(|price| price.minor)),
+            drop_items::price_buyers.eq(stored_buyers(item.price.as_ref())?),
+        ));
+    }
     diesel::insert_into(drop_items::table).values(items).execute(conn).await?;
     let mut audiences = Vec::with_capacity(drop.audiences.len());
     for of in &drop.audiences {
@@ -273,6 +295,30 @@ pub async fn insert(conn: &mut Conn, drop: &Drop) -> Result<()> {
     if let Some(goal) = &drop.goal {
         crowdfunding::insert(conn, drop.id, goal).await?;
     }
+    Ok(())
+}
+
+fn stored_buyers(price: Option<&ItemPrice>) -> Result<Option<Value>> {
+    price.map(|price| serde_json::to_value(&price.buyers)).transpose().map_err(AppError::internal)
+}
+
+/// Writes what an article costs in a drop.
+///
+/// # Errors
+/// The database's.
+pub async fn store_price(
+    conn: &mut Conn,
+    drop: DropId,
+    variant: VariantId,
+    price: Option<&ItemPrice>,
+) -> Result<()> {
+    diesel::update(drop_items::table.find((drop, variant)))
+        .set((
+            drop_items::price_minor.eq(price.map(|price| price.minor)),
+            drop_items::price_buyers.eq(stored_buyers(price)?),
+        ))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

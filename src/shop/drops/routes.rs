@@ -2,8 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
-use super::dto::{DropView, FCodeAnswer, FCodeQuestion};
-use super::model::Drop;
+use super::dto::{DropView, FCodeAnswer, FCodeQuestion, Reader};
 use super::{model, rules};
 use crate::app::App;
 use crate::checkout::claims;
@@ -16,6 +15,8 @@ use crate::http::language::locale_of;
 use crate::http::problem::Problem;
 use crate::membership::invitations::rules::normal_code;
 use crate::people::accounts::model as accounts;
+use crate::shop::live::dto::seen_by;
+use crate::shop::live::model::{self as live, Shown};
 use crate::shop::visitors;
 
 #[derive(utoipa::OpenApi)]
@@ -39,9 +40,19 @@ async fn list(
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
     let drops = List::cut(model::list(&mut conn, false, page).await?, page, |drop| drop.id.0);
-    let looker = visitors::load(&mut conn, account, drops.data.iter().flat_map(Drop::audiences), now).await?;
-    let view = |drop| DropView::new(drop, looker.visitor(), &looker.ranks, locale, now);
-    Ok(HttpResponse::Ok().json(drops.map(view)))
+    let next_cursor = drops.next_cursor;
+    let shown = live::with_articles(&mut conn, drops.data).await?;
+    let looker = visitors::load(&mut conn, account, shown.iter().flat_map(Shown::audiences), now).await?;
+    let (visitor, ranks) = (looker.visitor(), &looker.ranks);
+    let reader = Reader { visitor, ranks, locale, currency: &app.settings.currency, now };
+    let data: Vec<_> = shown.iter().filter_map(|shown| view(shown, reader)).collect();
+    Ok(HttpResponse::Ok().json(List { data, next_cursor }))
+}
+
+/// What this reader sees of a drop; none where he sees nothing that it sells.
+fn view(shown: &Shown, reader: Reader<'_>) -> Option<DropView> {
+    let drop = seen_by(shown, reader.visitor, reader.ranks, reader.now)?;
+    Some(DropView::new(drop, shown.board.as_ref(), reader))
 }
 
 /// A drop, by id or code
@@ -60,11 +71,12 @@ async fn show(
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
     let id = model::find_id(&mut conn, &path).await?.ok_or(Code::NotFound)?;
-    let drop = model::load(&mut conn, &[id]).await?.pop().filter(|drop| drop.archived_at.is_none());
-    let (drop, now) = (drop.ok_or(Code::NotFound)?, app.clock.now());
-    let looker = visitors::load(&mut conn, account, drop.audiences(), now).await?;
-    let view = DropView::new(drop, looker.visitor(), &looker.ranks, locale_of(&request), now);
-    Ok(HttpResponse::Ok().json(view))
+    let shown = live::look(&mut conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    let (now, locale) = (app.clock.now(), locale_of(&request));
+    let looker = visitors::load(&mut conn, account, shown.audiences(), now).await?;
+    let (visitor, ranks) = (looker.visitor(), &looker.ranks);
+    let reader = Reader { visitor, ranks, locale, currency: &app.settings.currency, now };
+    Ok(HttpResponse::Ok().json(view(&shown, reader).ok_or(Code::NotFound)?))
 }
 
 /// What is this F-code, and can you use it?

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::model::{AudienceOf, Drop, FCode};
+use super::model::{AudienceOf, Drop, FCode, Item};
 use crate::error::Code;
 use crate::shop::audience::{Ranks, Visitor};
+use crate::shop::products::rules::UnitPrice;
 use crate::types::id::AccountId;
 use crate::types::stored::stored_enum;
 
@@ -74,6 +75,18 @@ pub fn opens_for(drop: &Drop, visitor: Visitor, ranks: &Ranks) -> Option<DateTim
     drop.audiences.iter().filter(|of| of.buyers.admits(visitor, ranks)).map(|of| of.opens_at).min()
 }
 
+/// Why a price is what it is: it is lawful in this drop alone.
+pub const DROP_PRICE: &str = "drop_price";
+
+/// The price of one unit in a drop: that of the drop, where it is for this visitor and lower than `elsewhere`, which he
+/// would pay outside of it.
+pub fn unit_price(elsewhere: UnitPrice, item: &Item, visitor: Visitor, ranks: &Ranks) -> UnitPrice {
+    match item.price.as_ref().filter(|price| price.buyers.admits(visitor, ranks)) {
+        Some(price) if price.minor < elsewhere.minor => UnitPrice { minor: price.minor, why: DROP_PRICE },
+        _ => elsewhere,
+    }
+}
+
 /// Who would use a code.
 #[derive(Clone, Copy, Debug)]
 pub struct Holder<'a> {
@@ -106,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::shop::audience::Audience;
-    use crate::shop::drops::model::Item;
+    use crate::shop::drops::model::ItemPrice;
     use crate::types::id::{AudienceId, DropId, FCodeId, PoolId, TierId, VariantId};
     use crate::types::locale::Names;
 
@@ -142,6 +155,7 @@ mod tests {
                 held: 4,
                 taken: 5,
                 waiting: 0,
+                price: None,
             }],
             audiences: vec![
                 of(tier("diehard"), TimeDelta::hours(24)),
@@ -177,6 +191,22 @@ mod tests {
         let open = Drop { audiences: Vec::new(), ..drop };
         assert_eq!(doors(&open, guest, &ranks, start() - tick).unwrap_err(), Code::NotOpen);
         assert!(doors(&open, guest, &ranks, start()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_drops_own_price_is_for_whom_it_is_meant_and_only_if_it_is_lower() {
+        let ranks = Ranks::new([(TierId::new(), "diehard".to_owned(), 20)]);
+        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, segments: &[] };
+        let buyers = Audience::Tier { at_least: "diehard".to_owned() };
+        let mut item = drop().items.remove(0);
+        let elsewhere = UnitPrice { minor: 199_900, why: "list_price" };
+        assert_eq!(unit_price(elsewhere, &item, visitor(Some(20)), &ranks), elsewhere);
+        item.price = Some(ItemPrice { minor: 149_900, buyers: buyers.clone() });
+        let sample = UnitPrice { minor: 149_900, why: DROP_PRICE };
+        assert_eq!(unit_price(elsewhere, &item, visitor(Some(20)), &ranks), sample);
+        assert_eq!(unit_price(elsewhere, &item, visitor(Some(10)), &ranks), elsewhere);
+        item.price = Some(ItemPrice { minor: 199_900, buyers });
+        assert_eq!(unit_price(elsewhere, &item, visitor(Some(20)), &ranks), elsewhere);
     }
 
     #[test]

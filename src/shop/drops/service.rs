@@ -8,8 +8,9 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use super::dto::{DropChange, NewDrop, NewFCodes};
-use super::model::{self, AudienceOf, Drop, FCode, Item};
-use super::rules;
+use super::guests::{self, Guest};
+use super::model::{self, Drop, FCode};
+use super::{items, rules};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::checkout::claims;
@@ -22,23 +23,18 @@ use crate::jobs::{self, Job, Outcome};
 use crate::membership::invitations::rules::code_from;
 use crate::people::accounts::model as accounts;
 use crate::schema::pools;
+use crate::shop::board::dto::BoardBody;
+use crate::shop::board::model::MilestoneKind;
 use crate::shop::crowdfunding::model as crowdfunding;
 use crate::shop::crowdfunding::rules::{self as funding, LAST_ORDERS};
 use crate::shop::products::model::{self as products, Article};
-use crate::shop::products::service::{groups, known_audience};
 use crate::shop::stock::model::{Move, Reason};
 use crate::shop::stock::service::enter_if_free;
-use crate::shop::waiting_list;
 use crate::shop::waiting_list::model::EntryState;
-use crate::types::email::Email;
-use crate::types::id::{AccountId, AudienceId, DropId, FCodeId, LineId, MoveId, OrderId, PoolId, VariantId};
+use crate::shop::{board, waiting_list};
+use crate::types::id::{AccountId, DropId, FCodeId, LineId, MoveId, OrderId, PoolId, VariantId};
 use crate::types::patch::Patch;
 
-const ITEMS_MAX: usize = 20;
-const AUDIENCES_MAX: usize = 10;
-const UNITS_MAX: i64 = 1_000_000_000;
-/// F-codes of one request.
-const F_CODES_MAX: i64 = 10_000;
 /// How long a code guarantees its unit, unless it is said otherwise.
 const F_CODE_LASTS: TimeDelta = TimeDelta::hours(24);
 
@@ -53,12 +49,8 @@ pub async fn create(app: &App, actor: Actor, new: &NewDrop) -> Result<Drop> {
     let opens_at = fields::dated("opens_at", new.opens_at, now)?;
     let closes_at = fields::ahead("closes_at", new.closes_at, now)?;
     let cap = new.cap_per_person.map(|cap| fields::within("cap_per_person", cap, 1, 10_000)).transpose()?;
-    if !(1..=ITEMS_MAX).contains(&new.items.len()) {
-        return Err(Code::InvalidField.at("items", format!("expected 1 to {ITEMS_MAX}")));
-    }
-    if new.audiences.len() > AUDIENCES_MAX {
-        return Err(Code::InvalidField.at("audiences", format!("expected at most {AUDIENCES_MAX}")));
-    }
+    let currency = &app.settings.currency;
+    let milestones = milestones_of(new.board.as_ref(), currency)?;
     let on_sale = new.items.iter().map(|item| item.quantity).fold(0, i64::saturating_add);
     let goal = new.goal.as_ref().map(|goal| goal.parse(&app.settings.currency, on_sale)).transpose()?;
     db::transaction(&app.pool, async |conn| {
@@ -72,15 +64,18 @@ pub async fn create(app: &App, actor: Actor, new: &NewDrop) -> Result<Drop> {
             created_at: now,
             archived_at: None,
             version: 1,
-            items: items(conn, new).await?,
-            audiences: audiences(conn, new, now).await?,
+            items: items::new(conn, &new.items, currency).await?,
+            audiences: items::audiences(conn, &new.audiences, now).await?,
             goal: goal.clone(),
         };
-        in_order(&drop)?;
+        items::in_order(&drop)?;
         if drop.goal.is_some() {
             fund(conn, &drop, now).await?;
         }
         model::insert(conn, &drop).await?;
+        if let Some(milestones) = &milestones {
+            board::service::set(conn, drop.id, Some(milestones), now).await?;
+        }
         record(conn, actor, "drop.create", &drop, json!({}), now).await?;
         Ok(drop)
     })
@@ -119,62 +114,19 @@ async fn change_window(conn: &mut Conn, before: &Drop, after: &Drop, now: DateTi
     Ok(())
 }
 
-async fn items(conn: &mut Conn, new: &NewDrop) -> Result<Vec<Item>> {
-    let ids: Vec<_> = new.items.iter().map(|item| item.variant).collect();
-    let known = products::articles(conn, &ids).await?;
-    let mut items: Vec<Item> = Vec::with_capacity(new.items.len());
-    for (index, body) in new.items.iter().enumerate() {
-        let field = |name: &str| format!("items[{index}].{name}");
-        let article =
-            known.iter().find(|article| article.id == body.variant && article.archived_at.is_none());
-        let article =
-            article.ok_or_else(|| Code::UnknownArticle.at(field("variant"), "unknown or archived"))?;
-        if items.iter().any(|item| item.variant == body.variant) {
-            return Err(Code::InvalidField.at(field("variant"), "named twice"));
-        }
-        let capacity = fields::within(&field("quantity"), body.quantity, 1, UNITS_MAX)?;
-        let (variant, is_bundle) = (article.id, article.is_bundle());
-        let pool = PoolId::new();
-        items.push(Item { variant, is_bundle, pool, capacity, held: 0, taken: 0, waiting: 0 });
-    }
-    Ok(items)
-}
-
-async fn audiences(conn: &mut Conn, new: &NewDrop, now: DateTime<Utc>) -> Result<Vec<AudienceOf>> {
-    let groups = groups(conn).await?;
-    let mut audiences = Vec::with_capacity(new.audiences.len());
-    for (index, body) in new.audiences.iter().enumerate() {
-        let field = |name: &str| format!("audiences[{index}].{name}");
-        let allocation = body
-            .allocation
-            .map(|units| fields::within(&field("allocation"), units, 1, UNITS_MAX))
-            .transpose()?;
-        audiences.push(AudienceOf {
-            id: AudienceId::new(),
-            buyers: known_audience(&field("buyers"), &body.buyers, &groups)?,
-            opens_at: fields::dated(&field("opens_at"), body.opens_at, now)?,
-            pool: allocation.map(|_| PoolId::new()),
-            allocation,
-        });
-    }
-    audiences.sort_by_key(|of| (of.opens_at, of.id));
-    Ok(audiences)
-}
-
-fn in_order(drop: &Drop) -> Result<()> {
-    if drop.closes_at <= drop.opens_at {
-        return Err(Code::InvalidField.at("closes_at", "expected a time after opens_at"));
-    }
-    if drop.audiences.iter().any(|of| of.opens_at >= drop.closes_at) {
-        return Err(Code::InvalidField.at("closes_at", "an audience is let in later"));
-    }
-    Ok(())
+fn milestones_of(board: Option<&BoardBody>, currency: &str) -> Result<Option<Vec<(MilestoneKind, i64)>>> {
+    board.map(|board| board::rules::milestones(&board.milestones, currency)).transpose()
 }
 
 /// # Errors
-/// `not_found`, `version_mismatch`, `invalid_field`; `closed` for the window of a crowdfunded drop that is over.
+/// `not_found`, `version_mismatch`, `invalid_field`; `closed` for the window of a crowdfunded drop that is over; for its items
+/// `unknown_article`, `stock_not_free` where fewer units are free than are taken away, `amount_out_of_range`.
 pub async fn change(app: &App, actor: Actor, id: DropId, seen: IfMatch, change: DropChange) -> Result<Drop> {
-    let now = app.clock.now();
+    let (now, currency) = (app.clock.now(), &app.settings.currency);
+    let milestones = match &change.board {
+        Patch::Value(board) => milestones_of(Some(board), currency)?,
+        _ => None,
+    };
     let names =
         fields::kept("names", change.names)?.map(|names| fields::names("names", &names)).transpose()?;
     let dated = |field: &str, patch: Patch<DateTime<Utc>>| {
@@ -201,13 +153,21 @@ pub async fn change(app: &App, actor: Actor, id: DropId, seen: IfMatch, change: 
             version: before.version + 1,
             ..before.clone()
         };
-        in_order(&drop)?;
+        items::in_order(&drop)?;
+        let changed = items::change(conn, &drop, &change.items, currency).await?;
         if drop.goal.is_some() {
             change_window(conn, &before, &drop, now).await?;
         }
         model::store(conn, &drop).await?;
-        record(conn, actor, "drop.change", &drop, json!({}), now).await?;
-        Ok(drop)
+        match &change.board {
+            Patch::Absent => {}
+            _ => board::service::set(conn, id, milestones.as_deref(), now).await?,
+        }
+        if !change.items.is_empty() {
+            waiting_list::service::wake(conn, now).await?;
+        }
+        record(conn, actor, "drop.change", &drop, changed, now).await?;
+        model::load(conn, &[id]).await?.pop().ok_or_else(|| Code::NotFound.error())
     })
     .await
 }
@@ -268,7 +228,6 @@ pub async fn issue(
     request: &Request,
 ) -> Result<Vec<FCode>> {
     let now = app.clock.now();
-    let guests = guests(new)?;
     let expires_at = match new.expires_at {
         Some(at) => fields::ahead("expires_at", at, now)?,
         None => now + F_CODE_LASTS,
@@ -280,19 +239,18 @@ pub async fn issue(
             return model::batch_of(conn, FCodeId(earlier)).await;
         }
         let (drop, article) = for_codes(conn, id, new.variant, now).await?;
+        let guests = guests::of(conn, new, now).await?;
         let units = i64::try_from(guests.len()).map_err(AppError::internal)?;
         let cause = format!("f_codes:{batch}");
         set_aside(conn, actor, &drop, &article, units, &cause, now).await?;
-        let codes: Vec<_> = guests
-            .iter()
-            .enumerate()
-            .map(|(index, email_key)| FCode {
+        let code = |(index, guest): (usize, &Guest)| {
+            let code = FCode {
                 id: if index == 0 { batch } else { FCodeId::new() },
                 drop: id,
                 variant: new.variant,
                 code: code_from(rand::random()),
                 pool: PoolId::new(),
-                email_key: email_key.clone(),
+                email_key: None,
                 account: None,
                 is_offer: false,
                 expires_at,
@@ -300,37 +258,16 @@ pub async fn issue(
                 created_at: now,
                 held: 0,
                 taken: 0,
-            })
-            .collect();
+            };
+            code.bound_to(guest)
+        };
+        let codes: Vec<_> = guests.iter().enumerate().map(code).collect();
         model::insert_f_codes(conn, &codes).await?;
+        guests::tell(conn, (&drop, &article), &codes, &guests, now).await?;
         record(conn, actor, "f_codes.issue", &drop, json!({ "quantity": units }), now).await?;
         Ok(codes)
     })
     .await
-}
-
-/// Whom each code is bound to, or none.
-fn guests(new: &NewFCodes) -> Result<Vec<Option<String>>> {
-    match (new.quantity, &new.emails) {
-        (Some(quantity), None) => {
-            let quantity = fields::within("quantity", quantity, 1, F_CODES_MAX)?;
-            Ok(vec![None; usize::try_from(quantity).map_err(AppError::internal)?])
-        }
-        (None, Some(emails)) if (1..=1_000).contains(&emails.len()) => {
-            let mut keys = Vec::with_capacity(emails.len());
-            for (index, typed) in emails.iter().enumerate() {
-                let email: Email = typed.parse().map_err(|_| {
-                    Code::InvalidField.at(format!("emails[{index}]"), "expected an e-mail address")
-                })?;
-                keys.push(Some(email.key()));
-            }
-            keys.sort();
-            keys.dedup();
-            Ok(keys)
-        }
-        (None, Some(_)) => Err(Code::InvalidField.at("emails", "expected 1 to 1000")),
-        _ => Err(Code::InvalidField.at("quantity", "expected either quantity or emails")),
-    }
 }
 
 async fn for_codes(
@@ -409,7 +346,11 @@ pub async fn set_aside(
     Ok(())
 }
 
-async fn resize(conn: &mut Conn, pool: PoolId, by: i64) -> Result<()> {
+/// Changes a pool's capacity; it is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn resize(conn: &mut Conn, pool: PoolId, by: i64) -> Result<()> {
     diesel::update(pools::table.find(pool))
         .set(pools::capacity.eq(pools::capacity + by))
         .execute(conn)

@@ -216,6 +216,37 @@ pub const BREAKAGES: &[Breakage] = &[
         "DELETE FROM jobs WHERE payload ->> 'mail' = ext('mail', 'waiting_list_offer:' || ext('wait', 'offered entry'));
          DELETE FROM mails WHERE cause = 'waiting_list_offer:' || ext('wait', 'offered entry')",
     ),
+    // Sales of drops.
+    breaks(
+        &["drop_sales", "drop_tallies", "milestones"],
+        Id("ord", "gil order"),
+        "DELETE FROM drop_sales WHERE order_id = u('gil order')",
+    ),
+    breaks(
+        &["drop_sales", "milestones"],
+        Id("ord", "gil order"),
+        "UPDATE drop_sales SET sold_at = t(9) WHERE order_id = u('gil order')",
+    ),
+    breaks(
+        &["drop_sales", "drop_tallies"],
+        Id("ord", "gil order"),
+        "UPDATE drop_sales SET units = 2 WHERE order_id = u('gil order')",
+    ),
+    breaks(
+        &["drop_tallies"],
+        Id("drop", "drop"),
+        "UPDATE drop_tallies SET revenue_minor = revenue_minor + 1 WHERE drop_id = u('drop')",
+    ),
+    breaks(&["drop_tallies"], Id("drop", "drop"), "DELETE FROM drop_tallies"),
+    breaks(
+        &["drop_tallies"],
+        Id("drop", "drop"),
+        "UPDATE drop_sales SET revenue_after_minor = 24999 WHERE order_id = u('gil order');
+         DELETE FROM drop_milestones WHERE kind = 'revenue'",
+    ),
+    breaks(&["milestones"], Id("drop", "drop"), "UPDATE drop_milestones SET reached_at = t(5) WHERE amount = 25000"),
+    breaks(&["milestones"], Id("drop", "drop"), "UPDATE drop_milestones SET reached_at = NULL WHERE kind = 'units'"),
+    breaks(&["milestones"], Id("drop", "drop"), "UPDATE drop_milestones SET reached_at = t(4) WHERE amount = 25001"),
     // Places.
     breaks(
         &["places_follow_orders"],

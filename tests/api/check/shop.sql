@@ -337,3 +337,11 @@ INSERT INTO waiting_entries (id, drop_id, variant_id, account_id, person_key, pl
     (u('waiting entry'), u('drop'), u('box'), u('waiting'), 'waiting@shop.test', 4, 'waiting', NULL, t(1));
 SELECT mail('waiting_list_offer', 'waiting_list_offer:' || ext('wait', x || ' entry'), x, '{}')
     FROM (VALUES ('lapsed'), ('offered')) AS v (x);
+
+-- What drops have sold, and a board: two milestones were reached.
+INSERT INTO drop_sales SELECT l.drop_id, o.id, l.quantity, l.total_minor, l.quantity, l.total_minor, o.paid_at
+    FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE l.drop_id IS NOT NULL AND o.paid_at IS NOT NULL;
+INSERT INTO drop_tallies SELECT drop_id, units, 1, revenue_minor FROM drop_sales;
+INSERT INTO drop_boards VALUES (u('drop'), t(0));
+INSERT INTO drop_milestones VALUES
+    (u('drop'), 'units', 1, t(4)), (u('drop'), 'revenue', 25000, t(4)), (u('drop'), 'revenue', 25001, NULL);

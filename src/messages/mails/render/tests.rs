@@ -70,6 +70,14 @@ fn samples() -> Vec<Mail> {
             url: "https://pay.example/c/1?a=1&b=2".to_owned(),
             expires_at: utc("2013-08-09T06:15:00Z"),
         },
+        Mail::FCode {
+            drop_zh: "书盒 <2014>".to_owned(),
+            drop_en: "Book box <2014>".to_owned(),
+            article_zh: "罗辑思维书盒".to_owned(),
+            article_en: "The book box".to_owned(),
+            f_code: "7Q4M2-X9PAB".to_owned(),
+            expires_at: utc("2014-06-18T06:00:00Z"),
+        },
         Mail::WaitingListOffer {
             drop_zh: "书盒 <2014>".to_owned(),
             drop_en: "Book box <2014>".to_owned(),
