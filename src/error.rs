@@ -96,6 +96,10 @@ codes! {
     FCodeUsed 409 "f_code_used" "This code has been used.";
     FCodeExpired 409 "f_code_expired" "This code has expired.";
     StockNotFree 409 "stock_not_free" "Not so much of it is free: the rest is sold or held.";
+    AllocationSoldOut 409 "allocation_sold_out" "The channel has not so many left of what was set aside for it.";
+    OwnChannel 409 "own_channel" "The own mall sells by orders, from open stock.";
+    ReferenceUsed 409 "reference_used" "A sale was reported under this reference before.";
+    AlreadyReversed 409 "already_reversed" "This was taken back, or takes something back itself.";
     GoalNotReached 409 "goal_not_reached" "This is crowdfunded: parcels wait until the goal is reached.";
     NothingToShip 409 "nothing_to_ship" "That is more than is still to be sent.";
     InvitationUsedUp 409 "invitation_used_up" "This invitation has been used up.";
@@ -235,7 +239,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 15] = [
+const CONSTRAINT_CODES: [(&str, Code); 16] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -250,6 +254,7 @@ const CONSTRAINT_CODES: [(&str, Code); 15] = [
     ("variants_sku", Code::CodeTaken),
     ("drops_code", Code::CodeTaken),
     ("shipping_methods_code", Code::CodeTaken),
+    ("channels_code", Code::CodeTaken),
     ("segments_code", Code::CodeTaken),
 ];
 

@@ -111,6 +111,58 @@ diesel::table! {
 }
 
 diesel::table! {
+    channel_allocations (channel_id, variant_id) {
+        channel_id -> Uuid,
+        variant_id -> Uuid,
+        pool_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    channel_moves (move_id) {
+        move_id -> Uuid,
+        channel_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    channel_sale_lines (sale_id, variant_id) {
+        sale_id -> Uuid,
+        variant_id -> Uuid,
+        pool_id -> Uuid,
+        quantity -> BigInt,
+        amount_minor -> BigInt,
+        currency -> Text,
+    }
+}
+
+diesel::table! {
+    channel_sales (id) {
+        id -> Uuid,
+        channel_id -> Uuid,
+        reference -> Text,
+        reverses -> Nullable<Uuid>,
+        note -> Nullable<Text>,
+        sold_at -> Timestamptz,
+        reported_by -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    channels (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        is_own -> Bool,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     chapters (id) {
         id -> Uuid,
         code -> Text,
@@ -841,6 +893,15 @@ diesel::joinable!(account_tags -> accounts (account_id));
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
+diesel::joinable!(channel_allocations -> channels (channel_id));
+diesel::joinable!(channel_allocations -> pools (pool_id));
+diesel::joinable!(channel_allocations -> variants (variant_id));
+diesel::joinable!(channel_moves -> channels (channel_id));
+diesel::joinable!(channel_moves -> stock_moves (move_id));
+diesel::joinable!(channel_sale_lines -> channel_sales (sale_id));
+diesel::joinable!(channel_sale_lines -> pools (pool_id));
+diesel::joinable!(channel_sale_lines -> variants (variant_id));
+diesel::joinable!(channel_sales -> channels (channel_id));
 diesel::joinable!(claims -> order_lines (line_id));
 diesel::joinable!(claims -> orders (order_id));
 diesel::joinable!(claims -> pools (pool_id));
@@ -934,6 +995,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     bundle_parts,
     catalog_version,
+    channel_allocations,
+    channel_moves,
+    channel_sale_lines,
+    channel_sales,
+    channels,
     chapters,
     claims,
     disputes,

@@ -9,6 +9,7 @@ pub mod payments;
 pub mod pledges;
 pub mod pricing;
 pub mod refunds;
+pub mod reports;
 pub mod shipments;
 
 /// Mounts the wing's rooms.
@@ -17,5 +18,6 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)
         .configure(refunds::routes::configure)
+        .configure(reports::routes::configure)
         .configure(shipments::routes::configure);
 }

@@ -60,6 +60,7 @@ const ROOMS: &[fn() -> Document] = &[
     shop::drops::routes::Api::openapi,
     shop::drops::admin_routes::Api::openapi,
     shop::crowdfunding::routes::Api::openapi,
+    shop::channels::routes::Api::openapi,
     shop::shipping::routes::Api::openapi,
     shop::rights::routes::Api::openapi,
     shop::waiting_list::routes::Api::openapi,
@@ -68,6 +69,7 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,
     checkout::refunds::routes::Api::openapi,
+    checkout::reports::routes::Api::openapi,
     checkout::shipments::routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,

@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod board;
+pub mod channels;
 pub mod crowdfunding;
 pub mod drops;
 pub mod live;
@@ -23,6 +24,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     drops::routes::configure(config);
     drops::admin_routes::configure(config);
     crowdfunding::routes::configure(config);
+    channels::routes::configure(config);
     shipping::routes::configure(config);
     rights::routes::configure(config);
     waiting_list::routes::configure(config);

@@ -126,6 +126,8 @@ id_types! {
     PriceId = "price";
     MoveId = "move";
     DropId = "drop";
+    ChannelId = "chn";
+    ChannelSaleId = "sale";
     AudienceId = "aud";
     FCodeId = "fc";
     /// A place in a waiting list.

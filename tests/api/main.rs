@@ -13,6 +13,7 @@ mod accounts;
 mod addresses;
 mod admission;
 mod applications;
+mod channels;
 mod check;
 mod checkout;
 mod crowdfunding;

@@ -24,6 +24,15 @@ macro_rules! wanted {
     };
 }
 
+/// What was taken from each pool: by orders, and by sales that channels reported.
+macro_rules! taken {
+    () => {
+        "(SELECT pool_id, sum(quantity) AS quantity FROM (
+              SELECT pool_id, quantity FROM claims WHERE state = 'taken'
+              UNION ALL SELECT pool_id, quantity FROM channel_sale_lines) t GROUP BY pool_id)"
+    };
+}
+
 pub const ALL: &[Invariant] = &[
     Invariant {
         name: "pools_held",
@@ -36,23 +45,31 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "pools_taken",
-        says: "what a pool says is taken is the sum of its taken claims",
+        says: "what a pool says is taken is the sum of its taken claims and of what channels sold of it",
         prefix: "pool",
-        sql: "SELECT p.id, format('says %s, its claims %s', p.taken, coalesce(c.quantity, 0))
-              FROM pools p LEFT JOIN (SELECT pool_id, sum(quantity) AS quantity FROM claims
-                                      WHERE state = 'taken' GROUP BY pool_id) c ON c.pool_id = p.id
-              WHERE p.taken <> coalesce(c.quantity, 0)",
+        sql: concat!(
+            "SELECT p.id, format('says %s, its claims %s', p.taken, coalesce(c.quantity, 0))
+             FROM pools p LEFT JOIN ",
+            taken!(),
+            " c ON c.pool_id = p.id
+             WHERE p.taken <> coalesce(c.quantity, 0)"
+        ),
     },
     Invariant {
         name: "pools_within_capacity",
         says: "what the claims on a pool hold and took is within its capacity",
         prefix: "pool",
-        sql: "SELECT p.id, format('capacity %s, claims %s, says %s held and %s taken',
-                                  p.capacity, coalesce(c.quantity, 0), p.held, p.taken)
-              FROM pools p LEFT JOIN (SELECT pool_id, sum(quantity) AS quantity FROM claims
-                                      WHERE state IN ('held', 'taken') GROUP BY pool_id) c ON c.pool_id = p.id
-              WHERE coalesce(c.quantity, 0) > p.capacity OR p.held + p.taken > p.capacity
-                 OR p.held < 0 OR p.taken < 0",
+        sql: concat!(
+            "SELECT p.id, format('capacity %s, claims %s, says %s held and %s taken',
+                                 p.capacity, coalesce(c.quantity, 0) + coalesce(h.quantity, 0), p.held, p.taken)
+             FROM pools p LEFT JOIN ",
+            taken!(),
+            " c ON c.pool_id = p.id
+             LEFT JOIN (SELECT pool_id, sum(quantity) AS quantity FROM claims
+                        WHERE state = 'held' GROUP BY pool_id) h ON h.pool_id = p.id
+             WHERE coalesce(c.quantity, 0) + coalesce(h.quantity, 0) > p.capacity OR p.held + p.taken > p.capacity
+                OR p.held < 0 OR p.taken < 0"
+        ),
     },
     Invariant {
         name: "pools_owned",
@@ -67,6 +84,7 @@ pub const ALL: &[Invariant] = &[
                           FROM variants v JOIN products r ON r.id = v.product_id WHERE v.pool_id IS NOT NULL
                       UNION ALL SELECT pool_id, 'drop' FROM drop_items
                       UNION ALL SELECT pool_id, 'audience' FROM drop_audiences WHERE pool_id IS NOT NULL
+                      UNION ALL SELECT pool_id, 'channel' FROM channel_allocations
                       UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
                   GROUP BY pool_id) o ON o.pool_id = p.id
               WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",

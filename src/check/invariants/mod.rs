@@ -5,6 +5,7 @@
 //! refund that Stripe hasn't answered yet), both states are allowed.
 
 mod boards;
+mod channels;
 mod claims;
 mod crowdfunding;
 mod goods;
@@ -28,6 +29,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         places::ALL,
         orders::ALL,
         goods::ALL,
+        channels::ALL,
         crowdfunding::ALL,
         waiting::ALL,
         boards::ALL,

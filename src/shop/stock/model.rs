@@ -18,7 +18,7 @@ stored_enum! {
         Corrected = "corrected",
         Damaged = "damaged",
         WrittenOff = "written_off",
-        /// Into the pools of F-codes.
+        /// Into the pools of F-codes and channels.
         SetAside = "set_aside",
         /// Out of them again.
         ReturnedToSale = "returned_to_sale",

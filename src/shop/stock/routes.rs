@@ -99,7 +99,7 @@ async fn create(
         return Err(Code::InvalidField.at("quantity", "expected other than 0"));
     }
     if matches!(body.reason, Reason::SetAside | Reason::ReturnedToSale) {
-        return Err(Code::InvalidField.at("reason", "that is for F-codes"));
+        return Err(Code::InvalidField.at("reason", "that is for F-codes and channels"));
     }
     let note = body.note.as_deref().map(|note| fields::line("note", note, 200)).transpose()?;
     let new = NewMove { variant: body.variant, quantity, reason: body.reason, note };

@@ -592,6 +592,41 @@ pub const BREAKAGES: &[Breakage] = &[
         Id("drop", "raised"),
         "UPDATE pledges SET concluded_at = NULL WHERE line_id = u('ivy line')",
     ),
+    // Channels.
+    breaks(
+        &["channel_allocations"],
+        Id("pool", "partner pool"),
+        "UPDATE pools SET capacity = 5 WHERE id = u('partner pool')",
+    ),
+    breaks(
+        &["pools_taken"],
+        Id("pool", "partner pool"),
+        "UPDATE pools SET taken = 3 WHERE id = u('partner pool')",
+    ),
+    breaks(
+        &["pools_within_capacity", "channel_allocations"],
+        Id("pool", "partner pool"),
+        "ALTER TABLE pools DROP CONSTRAINT pools_within_capacity;
+         UPDATE pools SET capacity = 1 WHERE id = u('partner pool')",
+    ),
+    breaks(&["pools_owned"], Id("pool", "partner pool"), "UPDATE pools SET kind = 'drop' WHERE id = u('partner pool')"),
+    breaks(
+        &["channel_sales"],
+        Id("sale", "counter"),
+        "UPDATE channel_sale_lines SET amount_minor = -3999 WHERE sale_id = u('counter')",
+    ),
+    breaks(
+        &["channel_sales"],
+        Id("sale", "reported"),
+        "UPDATE channel_sales SET channel_id = (SELECT id FROM channels WHERE is_own) WHERE id = u('reported')",
+    ),
+    breaks(
+        &["channel_sales"],
+        Id("sale", "reported"),
+        "UPDATE channel_sale_lines SET pool_id = u('tea pool') WHERE sale_id = u('reported');
+         UPDATE pools SET taken = taken - 2 WHERE id = u('partner pool');
+         UPDATE pools SET taken = taken + 2 WHERE id = u('tea pool')",
+    ),
     // Numbers.
     breaks(&["member_numbers"], Word("KD0001"), "UPDATE chapters SET next_sequence = 1"),
     breaks(

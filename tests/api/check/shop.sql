@@ -345,3 +345,18 @@ INSERT INTO drop_tallies SELECT drop_id, units, 1, revenue_minor FROM drop_sales
 INSERT INTO drop_boards VALUES (u('drop'), t(0));
 INSERT INTO drop_milestones VALUES
     (u('drop'), 'units', 1, t(4)), (u('drop'), 'revenue', 25000, t(4)), (u('drop'), 'revenue', 25001, NULL);
+
+-- A partner's shop with four cups set aside: it sold two of them, and one out of open stock before, which was a mistake.
+INSERT INTO channels (id, code, name_zh, name_en, created_at) VALUES (u('partner'), 'partner', 'P', 'P', t(0));
+INSERT INTO pools (id, kind, capacity, taken) VALUES (u('partner pool'), 'channel', 4, 2);
+INSERT INTO channel_allocations VALUES (u('partner'), u('cup'), u('partner pool'));
+UPDATE pools SET capacity = 6 WHERE id = u('cup pool');
+INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at)
+    VALUES (u('move partner'), u('cup'), -4, 'set_aside', 'partner', 'operator', t(2));
+INSERT INTO channel_moves VALUES (u('move partner'), u('partner'));
+INSERT INTO channel_sales (id, channel_id, reference, reverses, sold_at, reported_by, created_at) VALUES
+    (u('mistake'), u('partner'), '1', NULL, t(1), 'operator', t(1)),
+    (u('counter'), u('partner'), '1', u('mistake'), t(2), 'operator', t(2)),
+    (u('reported'), u('partner'), '2', NULL, t(3), 'operator', t(3));
+INSERT INTO channel_sale_lines VALUES (u('mistake'), u('cup'), u('cup pool'), 1, 4000, 'CNY'),
+    (u('counter'), u('cup'), u('cup pool'), -1, -4000, 'CNY'), (u('reported'), u('cup'), u('partner pool'), 2, 7000, 'CNY');
