@@ -32,6 +32,7 @@ pub struct Settings {
     pub mail_from: String,
     pub limits: Limits,
     pub sign_in: SignInSettings,
+    pub goods: GoodsSettings,
     pub passwords: PasswordSettings,
     /// How long a unit that a waiting list offers is set aside.
     pub waiting_offer: TimeDelta,
@@ -67,6 +68,21 @@ pub struct SignInSettings {
 impl Default for SignInSettings {
     fn default() -> Self {
         Self { access_token: TimeDelta::minutes(10), refresh_token: TimeDelta::days(30) }
+    }
+}
+
+/// What the shop promises of goods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodsSettings {
+    /// From payment until they are handed to a carrier.
+    pub ship_within: TimeDelta,
+    /// From their delivery until they can't be sent back any more.
+    pub return_window: TimeDelta,
+}
+
+impl Default for GoodsSettings {
+    fn default() -> Self {
+        Self { ship_within: TimeDelta::hours(72), return_window: TimeDelta::days(14) }
     }
 }
 
@@ -160,6 +176,14 @@ impl Reader<'_> {
             .transpose()
     }
 
+    /// A whole number of 1 to `max`.
+    fn within(&self, name: &str, max: i64) -> Result<Option<i64>, ConfigError> {
+        match self.parse::<i64>(name, "a number above 0")? {
+            Some(value) if !(1..=max).contains(&value) => Err(wrong(name, format!("expected 1 to {max}"))),
+            other => Ok(other),
+        }
+    }
+
     fn list(&self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
@@ -179,7 +203,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 31] = [
+pub const KNOWN_NAMES: [&str; 33] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -210,6 +234,8 @@ pub const KNOWN_NAMES: [&str; 31] = [
     "KINDRED_ACCESS_TOKEN_MINUTES",
     "KINDRED_REFRESH_TOKEN_DAYS",
     "KINDRED_WAITING_OFFER_HOURS",
+    "KINDRED_SHIP_BY_HOURS",
+    "KINDRED_RETURN_DAYS",
     "KINDRED_LOG",
 ];
 
@@ -332,6 +358,7 @@ impl Settings {
             mail_from: mail_from(&read)?,
             limits: limits(&read)?,
             sign_in: sign_in(&read)?,
+            goods: goods(&read)?,
             passwords: PasswordSettings::default(),
             waiting_offer: waiting_offer(&read)?,
             demo: false,
@@ -396,14 +423,12 @@ fn smtp_url(read: &Reader) -> Result<Option<SecretString>, ConfigError> {
 
 fn sign_in(read: &Reader) -> Result<SignInSettings, ConfigError> {
     let default = SignInSettings::default();
-    let number = |name: &str, max: i64| match read.parse::<i64>(name, "a number above 0")? {
-        Some(value) if !(1..=max).contains(&value) => Err(wrong(name, format!("expected 1 to {max}"))),
-        other => Ok(other),
-    };
     Ok(SignInSettings {
-        access_token: number("KINDRED_ACCESS_TOKEN_MINUTES", 60)?
+        access_token: read
+            .within("KINDRED_ACCESS_TOKEN_MINUTES", 60)?
             .map_or(default.access_token, TimeDelta::minutes),
-        refresh_token: number("KINDRED_REFRESH_TOKEN_DAYS", 365)?
+        refresh_token: read
+            .within("KINDRED_REFRESH_TOKEN_DAYS", 365)?
             .map_or(default.refresh_token, TimeDelta::days),
     })
 }
@@ -414,6 +439,18 @@ fn waiting_offer(read: &Reader) -> Result<TimeDelta, ConfigError> {
         hours @ 1..=720 => Ok(TimeDelta::hours(hours)),
         _ => Err(wrong(NAME, "expected 1 to 720")),
     }
+}
+
+fn goods(read: &Reader) -> Result<GoodsSettings, ConfigError> {
+    let default = GoodsSettings::default();
+    Ok(GoodsSettings {
+        ship_within: read
+            .within("KINDRED_SHIP_BY_HOURS", 8_760)?
+            .map_or(default.ship_within, TimeDelta::hours),
+        return_window: read
+            .within("KINDRED_RETURN_DAYS", 365)?
+            .map_or(default.return_window, TimeDelta::days),
+    })
 }
 
 fn mail_from(read: &Reader) -> Result<String, ConfigError> {
@@ -491,6 +528,8 @@ mod tests {
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("KINDRED_LIMIT_BODY_BYTES", "0"),
             ("KINDRED_WAITING_OFFER_HOURS", "721"),
+            ("KINDRED_SHIP_BY_HOURS", "0"),
+            ("KINDRED_RETURN_DAYS", "366"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }

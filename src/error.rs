@@ -102,6 +102,11 @@ codes! {
     AlreadyReversed 409 "already_reversed" "This was taken back, or takes something back itself.";
     GoalNotReached 409 "goal_not_reached" "This is crowdfunded: parcels wait until the goal is reached.";
     NothingToShip 409 "nothing_to_ship" "That is more than is still to be sent.";
+    AlreadyShipped 409 "already_shipped" "Something of this order has been handed to a carrier: ask to send it back instead.";
+    NotCancellable 409 "not_cancellable" "This order can't be cancelled any more, or sells what is delivered at once: a membership, a course.";
+    NotReturnable 409 "not_returnable" "So many of it can't be sent back: only what was sent to you, isn't refunded and isn't in another return.";
+    ReturnWindowOver 409 "return_window_over" "The time to send it back is over.";
+    WrongReturnState 409 "wrong_return_state" "The return has gone another way already.";
     InvitationUsedUp 409 "invitation_used_up" "This invitation has been used up.";
     InvitationExpired 409 "invitation_expired" "This invitation has expired or was withdrawn.";
     WrongAdmission 409 "wrong_admission" "This drive takes people in in another way.";
@@ -117,7 +122,7 @@ codes! {
     MembershipNotOpen 409 "membership_not_open" "The membership is over.";
     QuotaBelowClaims 409 "quota_below_claims" "More places are held or taken than that.";
     InUse 409 "in_use" "It is in use.";
-    OrderPending 409 "order_pending" "An order still waits for payment, or goods for their parcel. Wait or cancel it, or send `forfeit: true` to give it up.";
+    OrderPending 409 "order_pending" "An order still waits for payment, or goods for their parcel, or a return is under way. Wait or cancel it, or send `forfeit: true` to give it up.";
     MembershipRunning 409 "membership_running" "A membership still runs. Send `forfeit: true` to give it up.";
     LastOwner 409 "last_owner" "The shop needs an owner: this is the last one.";
     TooManyAddresses 409 "too_many_addresses" "The address book is full: delete an address first.";

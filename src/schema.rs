@@ -475,6 +475,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    order_cancellations (order_id) {
+        order_id -> Uuid,
+        refund_id -> Nullable<Uuid>,
+        cancelled_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     order_lines (id) {
         id -> Uuid,
         order_id -> Uuid,
@@ -495,6 +503,8 @@ diesel::table! {
         f_code_id -> Nullable<Uuid>,
         tax_included_minor -> BigInt,
         shipped -> BigInt,
+        returned -> BigInt,
+        restocked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -684,6 +694,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    return_lines (return_id, line_id) {
+        return_id -> Uuid,
+        line_id -> Uuid,
+        quantity -> BigInt,
+        restocked -> BigInt,
+        written_off -> BigInt,
+        refunded_minor -> BigInt,
+    }
+}
+
+diesel::table! {
+    returns (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        state -> Text,
+        reason -> Text,
+        note -> Nullable<Text>,
+        is_late -> Bool,
+        answer -> Nullable<Text>,
+        refund_id -> Nullable<Uuid>,
+        requested_at -> Timestamptz,
+        decided_at -> Nullable<Timestamptz>,
+        received_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     rights (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -763,6 +801,7 @@ diesel::table! {
         tracking_number -> Nullable<Text>,
         cause -> Text,
         shipped_at -> Timestamptz,
+        delivered_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -780,6 +819,14 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+    }
+}
+
+diesel::table! {
+    shipping_promises (order_id) {
+        order_id -> Uuid,
+        ship_by -> Timestamptz,
+        done_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -945,6 +992,8 @@ diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> chapters (chapter_id));
 diesel::joinable!(memberships -> plans (plan_id));
 diesel::joinable!(memberships -> tiers (tier_id));
+diesel::joinable!(order_cancellations -> orders (order_id));
+diesel::joinable!(order_cancellations -> refunds (refund_id));
 diesel::joinable!(order_lines -> drive_invitations (invitation_id));
 diesel::joinable!(order_lines -> drives (drive_id));
 diesel::joinable!(order_lines -> drops (drop_id));
@@ -966,6 +1015,10 @@ diesel::joinable!(refund_lines -> order_lines (line_id));
 diesel::joinable!(refund_lines -> refunds (refund_id));
 diesel::joinable!(refunds -> orders (order_id));
 diesel::joinable!(refunds -> payments (payment_id));
+diesel::joinable!(return_lines -> order_lines (line_id));
+diesel::joinable!(return_lines -> returns (return_id));
+diesel::joinable!(returns -> orders (order_id));
+diesel::joinable!(returns -> refunds (refund_id));
 diesel::joinable!(rights -> accounts (account_id));
 diesel::joinable!(rights -> order_lines (line_id));
 diesel::joinable!(rights -> products (product_id));
@@ -976,6 +1029,7 @@ diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(shipment_lines -> order_lines (line_id));
 diesel::joinable!(shipment_lines -> shipments (shipment_id));
 diesel::joinable!(shipments -> orders (order_id));
+diesel::joinable!(shipping_promises -> orders (order_id));
 diesel::joinable!(stock_moves -> variants (variant_id));
 diesel::joinable!(variants -> pools (pool_id));
 diesel::joinable!(variants -> products (product_id));
@@ -1024,6 +1078,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     member_numbers,
     membership_terms,
     memberships,
+    order_cancellations,
     order_lines,
     orders,
     payments,
@@ -1035,6 +1090,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     refund_lines,
     refunds,
+    return_lines,
+    returns,
     rights,
     schedules,
     segment_accounts,
@@ -1044,6 +1101,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     shipment_lines,
     shipments,
     shipping_methods,
+    shipping_promises,
     shop_clock,
     signing_keys,
     stock_moves,

@@ -1,8 +1,9 @@
-//! Checkout: the one path of money. Claims, pricing, orders, payments, refunds, parcels.
+//! Checkout: the one path of money. Claims, pricing, orders, payments, cancellations, refunds, parcels, returns.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
 
+pub mod cancellations;
 pub mod claims;
 pub mod orders;
 pub mod payments;
@@ -10,6 +11,7 @@ pub mod pledges;
 pub mod pricing;
 pub mod refunds;
 pub mod reports;
+pub mod returns;
 pub mod shipments;
 
 /// Mounts the wing's rooms.
@@ -19,5 +21,7 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(payments::routes::configure)
         .configure(refunds::routes::configure)
         .configure(reports::routes::configure)
+        .configure(returns::routes::configure)
+        .configure(returns::admin_routes::configure)
         .configure(shipments::routes::configure);
 }

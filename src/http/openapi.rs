@@ -70,6 +70,8 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::payments::routes::Api::openapi,
     checkout::refunds::routes::Api::openapi,
     checkout::reports::routes::Api::openapi,
+    checkout::returns::routes::Api::openapi,
+    checkout::returns::admin_routes::Api::openapi,
     checkout::shipments::routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,

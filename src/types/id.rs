@@ -118,6 +118,7 @@ id_types! {
     PaymentId = "pay";
     RefundId = "ref";
     DisputeId = "dsp";
+    ReturnId = "ret";
     ProductId = "prod";
     /// What a line sells of a product.
     VariantId = "var";

@@ -101,8 +101,8 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "claims_follow_orders",
-        says: "a pending order's claims are held, a paid one's taken (or released by a refund that says so), \
-               a cancelled or expired one's released",
+        says: "a pending order's claims are held, a paid one's taken (or released by a refund that says so or \
+               its cancellation),                a cancelled or expired one's released",
         prefix: "clm",
         // An order that was paid after its hold was released has the old claim, released, beside the new one.
         sql: "SELECT c.id, format('%s, its order is %s', c.state, o.state)
@@ -115,6 +115,7 @@ pub const ALL: &[Invariant] = &[
               FROM claims c JOIN orders o ON o.id = c.order_id
               WHERE c.state = 'released' AND o.paid_at IS NOT NULL
                 AND NOT EXISTS (SELECT FROM refund_lines r WHERE r.line_id = c.line_id AND r.restock)
+                AND NOT EXISTS (SELECT FROM order_cancellations x WHERE x.order_id = c.order_id)
                 AND NOT EXISTS (SELECT FROM claims t WHERE t.line_id = c.line_id AND t.pool_id = c.pool_id
                                                        AND t.state = 'taken')",
     },
@@ -145,7 +146,7 @@ pub const ALL: &[Invariant] = &[
     Invariant {
         name: "lines_have_claims",
         says: "a line has one claim that isn't released on each pool that it takes from, unless its order ended without \
-               payment or a refund gave it back",
+               payment, was cancelled, or a refund gave it back",
         prefix: "line",
         sql: concat!(
             "SELECT w.line_id, format('%s claims, %s of them live', coalesce(c.n, 0), coalesce(c.live, 0))
@@ -156,9 +157,10 @@ pub const ALL: &[Invariant] = &[
                                count(*) FILTER (WHERE state IN ('held', 'taken')) AS live
                         FROM claims GROUP BY line_id, pool_id) c ON c.line_id = w.line_id AND c.pool_id = w.pool_id
              LEFT JOIN (SELECT DISTINCT line_id FROM refund_lines WHERE restock) r ON r.line_id = w.line_id
+             LEFT JOIN order_cancellations x ON x.order_id = w.order_id
              WHERE c.n IS NULL
                 OR (c.live <> 1 AND o.state NOT IN ('cancelled', 'expired')
-                    AND r.line_id IS NULL)"
+                    AND r.line_id IS NULL AND x.order_id IS NULL)"
         ),
     },
 ];

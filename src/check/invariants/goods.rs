@@ -57,13 +57,15 @@ pub const ALL: &[Invariant] = &[
     Invariant {
         name: "drop_purchases",
         says: "units that count for the cap of a drop are those of its line, and count until its order ends without \
-               payment or a refund gives them back",
+               payment, is cancelled, or a refund gives them back",
         prefix: "line",
         sql: "SELECT l.id, format('%s, %s units, released %s', o.state, u.quantity, u.released_at)
               FROM drop_purchases u JOIN order_lines l ON l.id = u.line_id JOIN orders o ON o.id = l.order_id
               LEFT JOIN (SELECT DISTINCT line_id FROM refund_lines WHERE restock) r ON r.line_id = l.id
+              LEFT JOIN order_cancellations x ON x.order_id = o.id
               WHERE u.quantity <> l.quantity OR u.drop_id <> l.drop_id OR u.account_id <> o.account_id
                  OR (u.released_at IS NULL AND o.state IN ('cancelled', 'expired'))
-                 OR (u.released_at IS NOT NULL AND o.state NOT IN ('cancelled', 'expired') AND r.line_id IS NULL)",
+                 OR (u.released_at IS NOT NULL AND o.state NOT IN ('cancelled', 'expired') AND r.line_id IS NULL
+                     AND x.order_id IS NULL)",
     },
 ];

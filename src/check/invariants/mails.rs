@@ -30,12 +30,13 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "refund_mails",
-        says: "a refund has one mail that tells of it",
+        says: "a refund has one mail that tells of it, of a cancelled order that of its cancellation",
         prefix: "",
         sql: "SELECT coalesce(f.cause, m.cause),
                      CASE WHEN m.cause IS NULL THEN 'no mail' ELSE 'a mail of no refund' END
               FROM (SELECT 'refund:ref_' || replace(id::text, '-', '') AS cause FROM refunds) f
-              FULL JOIN (SELECT cause FROM mails WHERE kind = 'refunded') m ON m.cause = f.cause
+              FULL JOIN (SELECT cause FROM mails WHERE kind = 'refunded'
+                            OR (kind = 'order_cancelled' AND cause LIKE 'refund:%')) m ON m.cause = f.cause
               WHERE f.cause IS NULL OR m.cause IS NULL",
     },
     Invariant {

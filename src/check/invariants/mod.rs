@@ -16,6 +16,7 @@ mod orders;
 mod payments;
 mod places;
 mod refunds;
+mod returns;
 mod waiting;
 
 use super::Invariant;
@@ -35,6 +36,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         boards::ALL,
         payments::ALL,
         refunds::ALL,
+        returns::ALL,
         memberships::ALL,
         mails::ALL,
         jobs::ALL,

@@ -62,21 +62,27 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "keys_have_orders",
-        says: "an idempotency key of an order's route leads to an order of its account",
+        says: "an idempotency key of an order's route leads to an order of its account, or to a return of one",
         prefix: "",
         sql: "SELECT k.resource, k.route FROM idempotency_keys k
               WHERE k.route LIKE 'POST /v1/orders%'
-                AND NOT EXISTS (SELECT FROM orders o WHERE o.id = k.resource AND o.account_id = k.account_id)",
+                AND NOT EXISTS (
+                    SELECT FROM orders o LEFT JOIN returns r ON r.order_id = o.id
+                    WHERE o.account_id = k.account_id
+                      AND k.resource = CASE WHEN k.route LIKE 'POST /v1/orders/{id}/returns%' THEN r.id ELSE o.id END)",
     },
 ];
 
 #[cfg(test)]
 mod tests {
-    use crate::checkout::orders::service::{CANCEL_ROUTE, ROUTE};
+    use crate::checkout::cancellations::service::ROUTE as CANCEL_ROUTE;
+    use crate::checkout::orders::service::ROUTE;
+    use crate::checkout::returns::routes::ROUTE as RETURN_ROUTE;
 
     #[test]
     fn keys_are_looked_for_under_the_routes_that_write_them() {
         assert_eq!(ROUTE, "POST /v1/orders");
         assert!(CANCEL_ROUTE.starts_with(ROUTE));
+        assert_eq!(RETURN_ROUTE, "POST /v1/orders/{id}/returns");
     }
 }

@@ -10,6 +10,7 @@ use super::waiting::WaitFor;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
 use crate::checkout::pricing::rules::{Explained, Totals, TotalsView};
 use crate::checkout::refunds::dto::RefundView;
+use crate::checkout::returns::dto::ReturnView;
 use crate::checkout::shipments::dto::ShipmentView;
 use crate::error::{AppError, Code, Result};
 use crate::fields;
@@ -321,6 +322,8 @@ pub struct LineView {
     pub refunded: Money,
     /// Units that were handed over to a carrier.
     pub shipped: i64,
+    /// Units of them that come or came back.
+    pub returned: i64,
     pub fulfilled_at: Option<DateTime<Utc>>,
 }
 
@@ -358,7 +361,12 @@ pub struct OrderView {
     /// Where parcels go; absent where nothing is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ship_to: Option<Address>,
+    /// Until when the goods are promised to be with a carrier; null where there are none or nothing is paid.
+    pub ship_by: Option<DateTime<Utc>>,
     pub shipments: Vec<ShipmentView>,
+    pub returns: Vec<ReturnView>,
+    /// When its buyer cancelled it though it was paid.
+    pub cancelled_at: Option<DateTime<Utc>>,
     pub invite_code: Option<String>,
     pub terms_version: Option<String>,
     /// Shown among the backers of the crowdfunded drop.
@@ -395,13 +403,14 @@ impl LineView {
             tax_included: Money::new(row.tax_included_minor, currency),
             refunded: Money::new(row.refunded_minor, currency),
             shipped: row.shipped,
+            returned: row.returned,
             fulfilled_at: row.fulfilled_at,
         }
     }
 }
 
 impl OrderView {
-    /// Puts an order together from its rows.
+    /// Puts an order together from its rows; what became of its goods is added by who has asked for it.
     ///
     /// # Errors
     /// When the stored explanation can't be read.
@@ -434,7 +443,10 @@ impl OrderView {
             payment: payment.map(PaymentView::of),
             refunds,
             ship_to: row.ship_to.map(serde_json::from_value).transpose().map_err(AppError::internal)?,
+            ship_by: None,
             shipments,
+            returns: Vec::new(),
+            cancelled_at: None,
             invite_code: row.invite_code,
             terms_version: row.terms_version,
             backer_name: None,

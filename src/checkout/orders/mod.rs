@@ -7,5 +7,6 @@ pub mod placer;
 pub mod routes;
 pub mod rows;
 pub mod rules;
+pub mod search;
 pub mod service;
 pub mod waiting;

@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::batch_insert;
 use crate::db::Conn;
-use crate::db::page::Page;
 use crate::error::{Code, Result};
 use crate::schema::{idempotency_keys, order_lines, orders, series_places, terms_versions};
 use crate::statement;
@@ -94,7 +93,18 @@ pub struct LineRow {
     pub refunded_minor: i64,
     /// Units that were handed over to a carrier.
     pub shipped: i64,
+    /// Units of them that come or came back: of returns that weren't rejected or given up.
+    pub returned: i64,
+    /// When a refund or a cancellation put all that was left of it back on sale.
+    pub restocked_at: Option<DateTime<Utc>>,
     pub fulfilled_at: Option<DateTime<Utc>>,
+}
+
+impl LineRow {
+    /// All that was paid for it went back.
+    pub fn is_refunded(&self) -> bool {
+        self.total_minor > 0 && self.refunded_minor == self.total_minor
+    }
 }
 
 batch_insert! {
@@ -315,37 +325,6 @@ pub async fn lines_of(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<LineRow>> 
         .await?)
 }
 
-/// What an operator's list of orders is filtered by.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    pub account: Option<AccountId>,
-    pub state: Option<OrderState>,
-    pub number: Option<String>,
-}
-
-/// A page of orders, newest first.
-///
-/// # Errors
-/// The database's.
-pub async fn list(conn: &mut Conn, filter: &Filter, page: Page) -> Result<Vec<OrderRow>> {
-    let mut query = orders::table
-        .filter(orders::id.lt(OrderId(page.before)))
-        .order(orders::id.desc())
-        .limit(page.fetch())
-        .select(OrderRow::as_select())
-        .into_boxed();
-    if let Some(account) = filter.account {
-        query = query.filter(orders::account_id.eq(account));
-    }
-    if let Some(state) = filter.state {
-        query = query.filter(orders::state.eq(state));
-    }
-    if let Some(number) = filter.number.clone() {
-        query = query.filter(orders::number.eq(number));
-    }
-    Ok(query.load(conn).await?)
-}
-
 /// Moves an order's state; `closed_at` and `paid_at` follow from it.
 ///
 /// # Errors
@@ -383,6 +362,18 @@ pub async fn set_state(conn: &mut Conn, id: OrderId, state: OrderState, now: Dat
 pub async fn set_fulfilled(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
     diesel::update(order_lines::table.find(line))
         .set(order_lines::fulfilled_at.eq(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Notes that all that was left of a line went back on sale.
+///
+/// # Errors
+/// The database's.
+pub async fn set_restocked(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(order_lines::table.find(line))
+        .set(order_lines::restocked_at.eq(now))
         .execute(conn)
         .await?;
     Ok(())

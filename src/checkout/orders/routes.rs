@@ -3,23 +3,28 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 use chrono::TimeDelta;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::dto::{
     AttemptRequest, Consents, OrderRequest, OrderView, QuoteView, QuotedLine, Sells, TermsConsent, WaitQuery,
     order_id,
 };
-use super::model::{self, Filter, OrderState};
+use super::model::{self, OrderRow};
 use super::rules::check_return_url;
+use super::search::{self, Filter, OrderFilter};
 use super::service::{self, PlaceOrder};
 use super::waiting::{WAIT_MAX, WaitFor};
 use crate::app::App;
+use crate::checkout::cancellations::model as cancelled;
+use crate::checkout::cancellations::service as cancellations;
 use crate::checkout::payments::model as payments;
 use crate::checkout::payments::service as paying;
 use crate::checkout::refunds::model as refunds;
+use crate::checkout::returns::dto::views as return_views;
+use crate::checkout::returns::model as returns;
 use crate::checkout::shipments::dto::ShipmentView;
 use crate::checkout::shipments::model as shipments;
+use crate::checkout::shipments::promises;
 use crate::db::page::{List, PageQuery};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
@@ -37,7 +42,7 @@ use crate::types::money::Money;
 const QUOTE: TimeDelta = TimeDelta::minutes(15);
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(quote, place, list, show, cancel, pay_again, admin_list, admin_show))]
+#[openapi(paths(quote, place, list, show, cancel, pay_again, admin_list, admin_late, admin_show))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -49,6 +54,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/v1/orders/{id}/cancel", web::post().to(cancel))
         .route("/v1/orders/{id}/payments", web::post().to(pay_again))
         .route("/v1/admin/orders", web::get().to(admin_list))
+        .route("/v1/admin/orders/late", web::get().to(admin_late))
         .route("/v1/admin/orders/{id}", web::get().to(admin_show));
 }
 
@@ -192,10 +198,12 @@ pub async fn show(
     Ok(HttpResponse::Ok().json(view))
 }
 
-/// Gives an unpaid order up.
+/// Gives an order up: an unpaid one, or a paid one of goods of which nothing has been handed to a carrier yet. Then all that
+/// was paid goes back and the order ends `refunded`.
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "Orders",
     params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 200, body = OrderView), (status = 409, description = "order_not_pending, payment_in_progress")),
+    responses((status = 200, body = OrderView), (status = 409,
+        description = "order_not_pending, payment_in_progress, already_shipped, not_cancellable")),
     security(("bearer" = [])))]
 pub async fn cancel(
     app: web::Data<App>,
@@ -204,7 +212,7 @@ pub async fn cancel(
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
-    service::cancel(&app, caller.account, id, &key.0).await?;
+    cancellations::cancel(&app, caller.account, id, &key.0).await?;
     let view = view(&mut *db::connect(&app.pool).await?, id, caller.account).await?;
     Ok(HttpResponse::Ok().json(view))
 }
@@ -231,15 +239,6 @@ pub async fn pay_again(
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
 
-/// Filters of an operator's list.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct OrderFilter {
-    pub account: Option<AccountId>,
-    pub state: Option<OrderState>,
-    pub number: Option<String>,
-}
-
 /// All orders.
 #[utoipa::path(get, path = "/v1/admin/orders", tag = "Operators", params(OrderFilter, PageQuery),
     responses((status = 200, body = List<OrderView>)), security(("bearer" = [])))]
@@ -249,8 +248,26 @@ pub async fn admin_list(
     filter: web::Query<OrderFilter>,
     page: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
-    let OrderFilter { account, state, number } = filter.into_inner();
-    let mut list = views(&app, &Filter { account, state, number }, &page, true).await?;
+    if filter.email.is_some() && !serves_members(&staff) {
+        return Err(Code::Forbidden.because("Your role doesn't look for people."));
+    }
+    let mut list = views(&app, &filter.into_inner().checked()?, &page, true).await?;
+    list.data.iter_mut().for_each(|view| mask(view, &staff));
+    Ok(HttpResponse::Ok().json(list))
+}
+
+/// Orders of which something should have been sent by now, the one that waits longest first.
+#[utoipa::path(get, path = "/v1/admin/orders/late", tag = "Operators", params(PageQuery),
+    responses((status = 200, body = List<OrderView>)), security(("bearer" = [])))]
+pub async fn admin_late(
+    app: web::Data<App>,
+    staff: Staff<ReadShop>,
+    page: web::Query<PageQuery>,
+) -> Result<HttpResponse> {
+    let page = page.page()?;
+    let mut conn = db::connect(&app.pool).await?;
+    let late = promises::late(&mut conn, app.clock.now(), page).await?;
+    let mut list = shown(&mut conn, List::cut(late, page, |order| order.id.0), true).await?;
     list.data.iter_mut().for_each(|view| mask(view, &staff));
     Ok(HttpResponse::Ok().json(list))
 }
@@ -272,11 +289,16 @@ pub async fn admin_show(
     Ok(HttpResponse::Ok().json(view))
 }
 
-/// Where a parcel goes is for those who serve members.
+/// Where a parcel goes, and what its buyer wrote about it, is for those who serve members.
 fn mask(view: &mut OrderView, staff: &Staff<ReadShop>) {
-    if !staff.roles.iter().any(|role| ServeMembers::is_given_to(*role)) {
+    if !serves_members(staff) {
         view.ship_to = None;
+        view.returns.iter_mut().for_each(|of_it| (of_it.note, of_it.answer) = (None, None));
     }
+}
+
+fn serves_members(staff: &Staff<ReadShop>) -> bool {
+    staff.roles.iter().any(|role| ServeMembers::is_given_to(*role))
 }
 
 async fn wait(app: &App, id: OrderId, wanted: Option<WaitFor>) -> Result<()> {
@@ -299,13 +321,20 @@ async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderV
     let lines = model::lines_of(conn, &[id]).await?;
     let payment = payments::latest_of(conn, &[id]).await?.pop();
     let refunds = refunds::of_order(conn, id).await?.into_iter().map(Into::into).collect();
-    let shipments = match order.ship_to {
-        Some(_) => shipments::of_order(conn, id).await?.into_iter().map(ShipmentView::of).collect(),
-        None => Vec::new(),
-    };
     let is_of_drop = lines.iter().any(|line| line.drop_id.is_some());
     let backer_name = if is_of_drop { pledges::name_of(conn, id).await? } else { None };
-    Ok(OrderView { backer_name, ..OrderView::of(order, lines, payment, refunds, shipments)? })
+    if order.ship_to.is_none() {
+        return Ok(OrderView { backer_name, ..OrderView::of(order, lines, payment, refunds, Vec::new())? });
+    }
+    let shipments = shipments::of_order(conn, id).await?.into_iter().map(ShipmentView::of).collect();
+    let sent_back = returns::of_order(conn, id).await?;
+    Ok(OrderView {
+        backer_name,
+        returns: return_views(conn, sent_back, &order.currency).await?,
+        ship_by: promises::of_order(conn, id).await?,
+        cancelled_at: cancelled::find(conn, id).await?,
+        ..OrderView::of(order, lines, payment, refunds, shipments)?
+    })
 }
 
 async fn views(
@@ -316,11 +345,15 @@ async fn views(
 ) -> Result<List<OrderView>> {
     let page = query.page()?;
     let mut conn = db::connect(&app.pool).await?;
-    let orders = List::cut(model::list(&mut conn, filter, page).await?, page, |order| order.id.0);
+    let orders = List::cut(search::list(&mut conn, filter, page).await?, page, |order| order.id.0);
+    shown(&mut conn, orders, shows_account).await
+}
+
+async fn shown(conn: &mut Conn, orders: List<OrderRow>, shows_account: bool) -> Result<List<OrderView>> {
     let mut data = Vec::with_capacity(orders.data.len());
     for order in orders.data {
         let account = order.account_id;
-        let mut view = view(&mut conn, order.id, account).await?;
+        let mut view = view(conn, order.id, account).await?;
         view.account = shows_account.then_some(account);
         data.push(view);
     }

@@ -1,4 +1,4 @@
-//! Placing and cancelling. [`place`] takes a batch and works set by set in one transaction; a single order is a batch of
+//! Placing. [`place`] takes a batch and works set by set in one transaction; a single order is a batch of
 //! one.
 
 use std::collections::HashMap;
@@ -11,14 +11,12 @@ use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalo
 use super::model::{self, NewKey, OrderState};
 use super::rows::{Rows, Worded};
 use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
-use crate::app::App;
 use crate::audit::{self, Actor};
 use crate::checkout::claims;
 use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::checkout::pricing::rules::{Priced, PricedItem, price};
-use crate::db::{self, Conn};
+use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::jobs::{self, Job, Lane};
 use crate::people::accounts::model as accounts;
 use crate::shop::drops::model as drops;
 use crate::shop::drops::rules::unit_price as unit_price_in;
@@ -29,7 +27,6 @@ use crate::types::locale::Locale;
 
 /// The route under which the keys of placed orders are kept.
 pub const ROUTE: &str = "POST /v1/orders";
-pub const CANCEL_ROUTE: &str = "POST /v1/orders/{id}/cancel";
 
 /// One line, as asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,39 +274,6 @@ fn accept(
     let id = rows.add(order, &facts, &admitted, Worded { titles, priced: &priced }, shop, now)?;
     rules::enter(&facts, &admitted, ledger);
     Ok(Placed { order: id, replayed: false })
-}
-
-/// The buyer gives an unpaid order up: its claims go back at once, its session is expired by a job; a payment that slips
-/// through all the same is sent back.
-///
-/// # Errors
-/// `not_found`, `order_not_pending`, `payment_in_progress` while a delayed method runs, `idempotency_key_reused`.
-pub async fn cancel(app: &App, account: AccountId, id: OrderId, key: &str) -> Result<()> {
-    let now = app.clock.now();
-    db::transaction(&app.pool, async |conn| {
-        let order = model::lock(conn, id).await?;
-        if order.account_id != account {
-            return Err(Code::NotFound.error());
-        }
-        if is_repeat(conn, CANCEL_ROUTE, account, key, id).await? {
-            return Ok(());
-        }
-        if order.state != OrderState::PendingPayment {
-            return Err(Code::OrderNotPending.error());
-        }
-        let live = payments::live_of(conn, id).await?;
-        if live.as_ref().is_some_and(|payment| payment.state == PaymentState::Processing) {
-            return Err(Code::PaymentInProgress.error());
-        }
-        close(conn, id, OrderState::Cancelled, now).await?;
-        if let Some(payment) = live.filter(|payment| payment.stripe_session_id.is_some()) {
-            jobs::enqueue(conn, &Job::CloseCheckout { payment: payment.id }, now, now).await?;
-        }
-        remember(conn, CANCEL_ROUTE, account, key, id, now).await
-    })
-    .await?;
-    app.jobs.wake(Lane::Stripe);
-    Ok(())
 }
 
 /// The order that the same request has placed before.

@@ -1,12 +1,17 @@
-//! What a paid order gives at once: memberships, rights, and the mails that say so. Goods wait for their parcel.
+//! What a paid order gives at once: memberships, rights, and the mails that say so. Goods wait for their parcel, by a date that
+//! is promised now.
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::service::recipient_of;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
+use crate::checkout::pledges;
+use crate::checkout::shipments::promises;
+use crate::checkout::shipments::rules::ship_by;
+use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{AppError, Result};
 use crate::membership::memberships;
@@ -16,13 +21,28 @@ use crate::shop::products::model::{self as products, Article};
 use crate::shop::{board, rights};
 use crate::types::id::VariantId;
 
+/// What of the settings a delivery goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryTerms {
+    /// In which terms of memberships are counted.
+    pub zone: Tz,
+    /// From payment until goods are to be handed to a carrier.
+    pub ship_within: TimeDelta,
+}
+
+impl DeliveryTerms {
+    pub fn of(settings: &Settings) -> Self {
+        Self { zone: settings.timezone, ship_within: settings.goods.ship_within }
+    }
+}
+
 /// Marks the order paid and fulfils each line; mails the receipt and, once a member has a number, the welcome.
 ///
 /// # Errors
 /// The database's.
 pub async fn deliver(
     conn: &mut Conn,
-    zone: Tz,
+    terms: DeliveryTerms,
     now: DateTime<Utc>,
     order: &OrderRow,
     lines: &[LineRow],
@@ -41,7 +61,7 @@ pub async fn deliver(
                     line: line.id,
                     value_minor: line.total_minor,
                     now,
-                    zone,
+                    zone: terms.zone,
                 };
                 let activated = memberships::service::activate(conn, &activation).await?;
                 queued.push((recipient.clone(), format!("welcome:{}", line.id), welcome(&activated)));
@@ -60,6 +80,9 @@ pub async fn deliver(
     }
     if is_fulfilled {
         orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
+    } else {
+        let ready_at = pledges::service::ready_at(conn, lines).await?;
+        promises::make(conn, order.id, ship_by(now, ready_at, terms.ship_within)).await?;
     }
     let in_drops = lines.iter().filter_map(|line| Some((line.drop_id?, line.quantity, line.total_minor)));
     board::service::count_sale(conn, order.id, &in_drops.collect::<Vec<_>>(), now).await?;

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use kindred_stripe::{CallError, Checkout, Method, NewCheckout, NewCustomer};
 use uuid::Uuid;
 
+use super::delivery::DeliveryTerms;
 use super::model::{self, PaymentRow, PaymentState};
 use super::service::{self, SESSION_EXTRA};
 use crate::app::App;
@@ -28,9 +29,9 @@ pub fn stripe_failure(error: CallError) -> AppError {
 /// # Errors
 /// The database's.
 pub async fn apply_session(app: &App, payment: PaymentId, session: &Checkout) -> Result<()> {
-    let zone = app.settings.timezone;
+    let terms = DeliveryTerms::of(&app.settings);
     db::transaction(&app.pool, async |conn| {
-        service::apply(conn, zone, app.clock.now(), payment, session).await
+        service::apply(conn, terms, app.clock.now(), payment, session).await
     })
     .await?;
     app.jobs.wake(Lane::Mail);
@@ -266,8 +267,8 @@ pub async fn check_payment(app: &App, id: PaymentId) -> Result<Outcome> {
 /// # Errors
 /// The database's.
 pub async fn settle_free(app: &App, id: OrderId) -> Result<Outcome> {
-    let zone = app.settings.timezone;
-    db::transaction(&app.pool, async |conn| service::settle_free(conn, zone, app.clock.now(), id).await)
+    let terms = DeliveryTerms::of(&app.settings);
+    db::transaction(&app.pool, async |conn| service::settle_free(conn, terms, app.clock.now(), id).await)
         .await?;
     app.jobs.wake(Lane::Mail);
     Ok(Outcome::Done)

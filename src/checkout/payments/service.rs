@@ -2,11 +2,10 @@
 //! return, the end of the hold and the reconciler all come here.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use kindred_stripe::{Checkout, CheckoutStatus, PaymentStatus};
 use serde_json::json;
 
-use super::delivery::{articles_of, deliver};
+use super::delivery::{DeliveryTerms, articles_of, deliver};
 use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState};
 use crate::app::App;
 use crate::audit::Actor;
@@ -38,7 +37,7 @@ pub const SESSION_EXTRA: TimeDelta = TimeDelta::minutes(30);
 /// The database's.
 pub async fn apply(
     conn: &mut Conn,
-    zone: Tz,
+    terms: DeliveryTerms,
     now: DateTime<Utc>,
     payment: PaymentId,
     session: &Checkout,
@@ -55,7 +54,7 @@ pub async fn apply(
     }
     match session.status {
         CheckoutStatus::Complete if is_paid => {
-            settle(conn, zone, now, &order, &row, &capture_of(&row, session)).await
+            settle(conn, terms, now, &order, &row, &capture_of(&row, session)).await
         }
         CheckoutStatus::Complete if session.failure_code.is_some() || has_failed(session) => {
             fail(conn, now, &order, &row, session.failure_code.as_deref()).await
@@ -182,7 +181,7 @@ impl Impossible {
 /// then its account, then counters.
 async fn settle(
     conn: &mut Conn,
-    zone: Tz,
+    terms: DeliveryTerms,
     now: DateTime<Utc>,
     order: &OrderRow,
     row: &PaymentRow,
@@ -196,7 +195,7 @@ async fn settle(
         Ok(()) => {
             model::set_captured(conn, row.id, capture, false, now).await?;
             close_others(conn, now, order.id, row.id).await?;
-            deliver(conn, zone, now, order, &lines).await?;
+            deliver(conn, terms, now, order, &lines).await?;
             pledges::service::follow(conn, order.id, &lines, now).await
         }
         Err(why) => send_back(conn, now, order, row, capture, why).await,
@@ -207,7 +206,12 @@ async fn settle(
 ///
 /// # Errors
 /// The database's.
-pub async fn settle_free(conn: &mut Conn, zone: Tz, now: DateTime<Utc>, id: OrderId) -> Result<()> {
+pub async fn settle_free(
+    conn: &mut Conn,
+    terms: DeliveryTerms,
+    now: DateTime<Utc>,
+    id: OrderId,
+) -> Result<()> {
     let order = orders::lock(conn, id).await?;
     if order.state != OrderState::PendingPayment || order.due_minor != 0 {
         return Ok(());
@@ -218,7 +222,7 @@ pub async fn settle_free(conn: &mut Conn, zone: Tz, now: DateTime<Utc>, id: Orde
         return ordering::close(conn, id, OrderState::Cancelled, now).await;
     }
     claims::take(conn, id, now).await?;
-    deliver(conn, zone, now, &order, &lines).await
+    deliver(conn, terms, now, &order, &lines).await
 }
 
 /// Sees that the order can be honoured and takes its claims: those it holds, or those a released hold had, where there is

@@ -9,7 +9,7 @@ use crate::checkout::orders::model as orders;
 use crate::checkout::orders::service as ordering;
 use crate::checkout::payments::service::recipient_of;
 use crate::checkout::refunds::rules::Asked;
-use crate::checkout::refunds::service::{self as refunds, NewRefund};
+use crate::checkout::refunds::service::{self as refunds, NewRefund, Tells};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{Lane, Outcome};
@@ -79,8 +79,14 @@ async fn refund(
         Locale::ZhCn => format!("“{name}”的众筹没有达到目标"),
         Locale::En => format!("the goal of “{name}” was not reached"),
     };
-    let new =
-        NewRefund { order, asked: Asked::Full, reason, restock: true, cause: format!("goal_missed:{order}") };
+    let new = NewRefund {
+        order,
+        asked: Asked::Full,
+        reason,
+        restock: true,
+        cause: format!("goal_missed:{order}"),
+        tells: Tells::Refund,
+    };
     match refunds::request_on(conn, now, Actor::System, &new).await {
         Err(error) if error.code == Code::NothingToRefund => {}
         done => {

@@ -62,6 +62,20 @@ pub async fn follow(conn: &mut Conn, order: OrderId, lines: &[LineRow], now: Dat
     Ok(())
 }
 
+/// From when on goods that were paid now can be sent: from the end of the crowdfunded drop in which they were bought. None
+/// where they wait for no goal.
+///
+/// # Errors
+/// The database's.
+pub async fn ready_at(conn: &mut Conn, lines: &[LineRow]) -> Result<Option<DateTime<Utc>>> {
+    let ids = drops_of(lines);
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let drops = drops::load(conn, &ids).await?;
+    Ok(drops.iter().filter(|drop| drop.goal.is_some()).map(rules::ends_at).max())
+}
+
 /// Parcels of crowdfunded goods wait until the goal is reached.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 
 use super::dto::{RefundRequest, RefundView};
 use super::model;
-use super::service::{self, NewRefund};
+use super::service::{self, NewRefund, Tells};
 use crate::app::App;
 use crate::checkout::orders::dto::order_id;
 use crate::checkout::orders::model as orders;
@@ -48,6 +48,7 @@ pub async fn create(
         reason: body.reason()?,
         restock: body.restock,
         cause: format!("{}:{:?}:{}", actor.kind(), actor.id(), key.0),
+        tells: Tells::Refund,
     };
     let refund = service::request(&app, actor, &new).await?;
     let row = model::load(&mut *db::connect(&app.pool).await?, refund).await?;

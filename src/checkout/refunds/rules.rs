@@ -27,6 +27,8 @@ pub enum Asked {
     Lines(Vec<(LineId, Option<i64>)>),
     /// So much, split over the lines by what is left of each.
     Amount(i64),
+    /// Just these parts.
+    Exactly(Parts),
 }
 
 /// What goes back, of what.
@@ -59,6 +61,7 @@ pub fn plan(lines: &[Refundable], shipping_minor: i64, asked: &Asked) -> Result<
         }
         Asked::Amount(amount) => (amount - of_lines).max(0),
         Asked::Lines(_) => 0,
+        Asked::Exactly(parts) => return exactly(lines, shipping_minor, parts),
     };
     let lines = match asked {
         Asked::Amount(amount) if of_lines > 0 => plan_lines(lines, &Asked::Amount(amount - shipping_minor))?,
@@ -77,6 +80,7 @@ fn plan_lines(lines: &[Refundable], asked: &Asked) -> Result<Vec<(LineId, i64)>>
     let parts = match asked {
         Asked::Full => lines.iter().map(|line| (line.line, line.left_minor())).collect(),
         Asked::Lines(wanted) => by_lines(lines, wanted)?,
+        Asked::Exactly(parts) => parts.lines.clone(),
         Asked::Amount(amount) if *amount < 1 => {
             return Err(Code::InvalidField.at("amount.amount", "expected at least 1"));
         }
@@ -88,6 +92,19 @@ fn plan_lines(lines: &[Refundable], asked: &Asked) -> Result<Vec<(LineId, i64)>>
         }
     };
     Ok(parts.into_iter().filter(|(_, minor): &(LineId, i64)| *minor > 0).collect())
+}
+
+/// Parts that another rule has worked out, no more than is left of each line and of the shipping.
+fn exactly(lines: &[Refundable], shipping_minor: i64, parts: &Parts) -> Result<Parts> {
+    let fits = |(id, minor): &(LineId, i64)| {
+        lines.iter().any(|line| line.line == *id && (0..=line.left_minor()).contains(minor))
+    };
+    if !(0..=shipping_minor).contains(&parts.shipping_minor) || !parts.lines.iter().all(fits) {
+        return Err(Code::RefundExceedsCaptured.error());
+    }
+    let lines: Vec<_> = parts.lines.iter().copied().filter(|(_, minor)| *minor > 0).collect();
+    let parts = Parts { lines, shipping_minor: parts.shipping_minor };
+    if parts.amount_minor() == 0 { Err(Code::NothingToRefund.error()) } else { Ok(parts) }
 }
 
 fn by_lines(lines: &[Refundable], wanted: &[(LineId, Option<i64>)]) -> Result<Vec<(LineId, i64)>> {
@@ -160,6 +177,23 @@ mod tests {
         assert_eq!(plan(&spent, 1_200, &Asked::Full).unwrap().amount_minor(), 1_200);
         assert_eq!(plan(&spent, 1_200, &Asked::Amount(1)).unwrap().shipping_minor, 1);
         assert_eq!(plan(&spent, 0, &Asked::Full).unwrap_err().code, Code::NothingToRefund);
+    }
+
+    #[test]
+    fn parts_that_were_worked_out_fit_what_is_left() {
+        let lines = lines(&[(20_000, 5_000), (0, 0)]);
+        let ask = |minor, shipping_minor| {
+            let parts = vec![(lines[0].line, minor), (lines[1].line, 0)];
+            let asked = Asked::Exactly(Parts { lines: parts, shipping_minor });
+            plan(&lines, 1_200, &asked).map_err(|error| error.code)
+        };
+        let parts = ask(15_000, 1_200).unwrap();
+        assert_eq!((parts.lines, parts.shipping_minor), (vec![(lines[0].line, 15_000)], 1_200));
+        assert_eq!(ask(0, 1).unwrap().amount_minor(), 1);
+        assert_eq!(ask(15_001, 0), Err(Code::RefundExceedsCaptured));
+        assert_eq!(ask(0, 1_201), Err(Code::RefundExceedsCaptured));
+        assert_eq!(ask(-1, 1), Err(Code::RefundExceedsCaptured));
+        assert_eq!(ask(0, 0), Err(Code::NothingToRefund));
     }
 
     proptest! {

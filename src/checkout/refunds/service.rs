@@ -1,5 +1,7 @@
 //! Refunds asked for by operators, sent back by the shop itself, or made in Stripe's dashboard.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use kindred_stripe::{Refund, RefundStatus};
 use serde_json::json;
@@ -11,27 +13,40 @@ use crate::audit::Actor;
 use crate::checkout::claims;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::service as ordering;
+use crate::checkout::payments::delivery::articles_of;
 use crate::checkout::payments::model::{self as payments, Capture, PaymentRow};
 use crate::checkout::payments::service::recipient_of;
 use crate::checkout::pledges;
+use crate::checkout::shipments::promises;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships::service as memberships;
 use crate::messages::mails::{self, Mail};
 use crate::people::accounts::model as accounts;
+use crate::shop::stock::service as stock;
 use crate::shop::{drops, rights};
 use crate::types::id::{OrderId, PaymentId, RefundId};
 
-/// An operator's request.
+/// A refund that is asked for.
 #[derive(Clone, Debug)]
 pub struct NewRefund {
     pub order: OrderId,
     pub asked: Asked,
     pub reason: String,
     pub restock: bool,
-    /// Of the operator and his key: a repeat finds the same refund.
+    /// Who or what asks, once: a repeat finds the same refund.
     pub cause: String,
+    pub tells: Tells,
+}
+
+/// What the buyer's mail about a refund tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tells {
+    /// That money goes back, and why.
+    Refund,
+    /// That the order is cancelled, and its money goes back.
+    Cancellation,
 }
 
 /// Refunds an order in full, by lines or by amount: rights end with their line, and what was sold goes back on sale where
@@ -58,13 +73,28 @@ pub async fn request_on(
     new: &NewRefund,
 ) -> Result<RefundId> {
     let order = orders::lock(conn, new.order).await?;
-    if let Some(earlier) = by_cause(conn, new).await? {
-        return Ok(earlier);
+    match by_cause(conn, new).await? {
+        Some(earlier) => Ok(earlier),
+        None => enter(conn, now, actor, &order, new).await,
     }
+}
+
+/// [`request_on`] for a cause that is new. The order's row is locked; locks its pools, its account, counters. After the
+/// commit wake the lanes of Stripe and of mails.
+///
+/// # Errors
+/// As [`request`].
+pub async fn enter(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    actor: Actor,
+    order: &OrderRow,
+    new: &NewRefund,
+) -> Result<RefundId> {
     let lines = orders::lines_of(conn, &[order.id]).await?;
     let captured = payments::captured_of(conn, order.id).await?;
     let payment = captured.iter().find(|payment| !payment.sent_back).ok_or(Code::NothingToRefund)?;
-    let parts = plan(&order, &lines, &new.asked)?;
+    let parts = plan(order, &lines, &new.asked)?;
     let refund = RefundId::new();
     let of_lines: Vec<_> = parts
         .lines
@@ -98,10 +128,11 @@ pub async fn request_on(
         // The key was used for another order.
         return Err(Code::IdempotencyKeyReused.error());
     }
-    book(conn, now, &order, &lines, &parts, new.restock).await?;
+    let restock = new.restock.then_some(Restock { actor, cause: refund });
+    book(conn, now, order, &lines, &parts, restock).await?;
     pledges::service::follow(conn, order.id, &lines, now).await?;
     jobs::enqueue(conn, &Job::SendRefund { refund }, now, now).await?;
-    queue_mail(conn, now, &order, &row).await?;
+    queue_mail(conn, now, order, &row, new.tells).await?;
     let detail =
         json!({ "refund": refund.to_string(), "amount_minor": amount_minor, "restock": new.restock });
     ordering::audit_order(conn, now, actor, "refund.create", order.id, &new.reason, detail).await?;
@@ -126,6 +157,13 @@ fn refundable(line: &LineRow) -> Refundable {
     Refundable { line: line.id, total_minor: line.total_minor, refunded_minor: line.refunded_minor }
 }
 
+/// What was sold goes back on sale: on whose word, and by which refund.
+#[derive(Clone, Copy, Debug)]
+struct Restock {
+    actor: Actor,
+    cause: RefundId,
+}
+
 /// Enters a refund of a paid order: lines and order count it, and a line that is refunded in full loses its right.
 async fn book(
     conn: &mut Conn,
@@ -133,7 +171,7 @@ async fn book(
     order: &OrderRow,
     lines: &[LineRow],
     parts: &Parts,
-    restock: bool,
+    restock: Option<Restock>,
 ) -> Result<()> {
     let amount_minor = parts.amount_minor();
     let state = if order.refunded_minor + amount_minor >= order.due_minor {
@@ -142,6 +180,7 @@ async fn book(
         OrderState::PartlyRefunded
     };
     orders::add_refunded(conn, order.id, amount_minor, &parts.lines, state).await?;
+    promises::review(conn, order.id, now).await?;
     let ended: Vec<_> = lines
         .iter()
         .filter(|line| {
@@ -152,28 +191,73 @@ async fn book(
     if ended.is_empty() {
         return Ok(());
     }
-    claims::lock_of(conn, order.id).await?;
+    let taken_in = match restock {
+        // Units of which some came back, or will, by a return: the others come back one by one.
+        Some(_) => articles_of(conn, &rest_of(&ended)).await?,
+        None => HashMap::new(),
+    };
+    let mut pools: Vec<_> =
+        claims::live_of(conn, order.id).await?.iter().map(|claim| claim.pool_id).collect();
+    pools.extend(taken_in.values().flat_map(stock::pools_of));
+    claims::lock(conn, &pools).await?;
     accounts::lock_buyers(conn, &[order.account_id]).await?;
     for line in ended {
         memberships::end_term(conn, line.id, now).await?;
         rights::model::end_of_line(conn, line.id, now).await?;
-        if restock {
-            claims::give_back(conn, order.id, line.id, now).await?;
-            match line.plan_id {
-                Some(_) => orders::release_places(conn, order.id, now).await?,
-                None => drops::service::take_back(conn, line.id, line.f_code_id, now).await?,
+        // Once: its refund may have failed since it went back on sale.
+        let Some(Restock { actor, cause }) = restock.filter(|_| line.restocked_at.is_none()) else {
+            continue;
+        };
+        match line.variant_id.and_then(|id| taken_in.get(&id)).filter(|_| line.returned > 0) {
+            Some(article) => {
+                let units = line.quantity - line.returned;
+                let cause = format!("refund:{cause}:{}", line.id);
+                stock::take_in(conn, actor, article, units, &cause, now).await?;
+                orders::set_restocked(conn, line.id, now).await?;
             }
+            None => give_back(conn, now, order.id, line).await?,
         }
     }
     Ok(())
 }
 
-async fn queue_mail(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &RefundRow) -> Result<()> {
-    let mail = Mail::Refunded {
-        order_number: order.number.clone(),
-        amount_minor: row.amount_minor,
-        currency: row.currency.clone(),
-        reason: row.reason.clone(),
+/// Lines of which units are on a way of their own.
+fn rest_of(ended: &[&LineRow]) -> Vec<LineRow> {
+    ended.iter().filter(|line| line.returned > 0).map(|line| LineRow::clone(line)).collect()
+}
+
+/// All that a line had can be claimed by others: its claims end, its place or its units of a drop no longer count for its
+/// buyer. The pools are locked.
+///
+/// # Errors
+/// The database's.
+pub async fn give_back(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, line: &LineRow) -> Result<()> {
+    claims::give_back(conn, order, line.id, now).await?;
+    orders::set_restocked(conn, line.id, now).await?;
+    match line.plan_id {
+        Some(_) => orders::release_places(conn, order, now).await,
+        None => drops::service::take_back(conn, line.id, line.f_code_id, now).await,
+    }
+}
+
+async fn queue_mail(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    row: &RefundRow,
+    tells: Tells,
+) -> Result<()> {
+    let (order_number, currency) = (order.number.clone(), row.currency.clone());
+    let mail = match tells {
+        Tells::Refund => Mail::Refunded {
+            order_number,
+            amount_minor: row.amount_minor,
+            currency,
+            reason: row.reason.clone(),
+        },
+        Tells::Cancellation => {
+            Mail::OrderCancelled { order_number, amount_minor: row.amount_minor, currency }
+        }
     };
     mails::queue(conn, now, &recipient_of(order), &format!("refund:{}", row.id), &mail).await
 }
@@ -209,7 +293,7 @@ pub async fn send_back(
     };
     if model::insert(conn, &row, &[]).await? {
         jobs::enqueue(conn, &Job::SendRefund { refund: row.id }, now, now).await?;
-        queue_mail(conn, now, order, &row).await?;
+        queue_mail(conn, now, order, &row, Tells::Refund).await?;
     }
     Ok(row.id)
 }
@@ -283,6 +367,7 @@ pub async fn fail(
         };
         orders::add_refunded(conn, row.order_id, -row.amount_minor, &parts, state).await?;
         pledges::service::follow(conn, row.order_id, &lines, now).await?;
+        promises::review(conn, row.order_id, now).await?;
     }
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
     ordering::audit_order(
@@ -345,10 +430,10 @@ async fn adopt(
         return Ok(());
     }
     if !payment.sent_back {
-        book(conn, now, order, &lines, &parts, false).await?;
+        book(conn, now, order, &lines, &parts, None).await?;
         pledges::service::follow(conn, order.id, &lines, now).await?;
     }
-    queue_mail(conn, now, order, &row).await?;
+    queue_mail(conn, now, order, &row, Tells::Refund).await?;
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
     ordering::audit_order(conn, now, Actor::System, "refund.adopted", order.id, "stripe_dashboard", detail)
         .await

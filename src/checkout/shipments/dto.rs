@@ -13,6 +13,8 @@ pub struct ShipmentView {
     pub carrier: String,
     pub tracking_number: Option<String>,
     pub shipped_at: DateTime<Utc>,
+    /// Null while nobody has told of it.
+    pub delivered_at: Option<DateTime<Utc>>,
     pub lines: Vec<ShippedLine>,
 }
 
@@ -31,6 +33,7 @@ impl ShipmentView {
             carrier: row.carrier,
             tracking_number: row.tracking_number,
             shipped_at: row.shipped_at,
+            delivered_at: row.delivered_at,
             lines: lines.into_iter().map(|(line, quantity)| ShippedLine { line, quantity }).collect(),
         }
     }
@@ -44,4 +47,12 @@ pub struct NewShipmentBody {
     pub tracking_number: Option<String>,
     /// What is in it; absent: all that is still to be sent.
     pub lines: Option<Vec<ShippedLine>>,
+}
+
+/// The carrier has handed a parcel over.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryBody {
+    /// Now where it is left out.
+    pub delivered_at: Option<DateTime<Utc>>,
 }

@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::schema::{order_lines, shipment_lines, shipments};
 use crate::statement;
 use crate::types::id::{LineId, OrderId, ShipmentId};
@@ -22,6 +22,8 @@ pub struct Shipment {
     /// The request that made it, once.
     pub cause: String,
     pub shipped_at: DateTime<Utc>,
+    /// As an operator says.
+    pub delivered_at: Option<DateTime<Utc>>,
 }
 
 statement! {
@@ -83,4 +85,18 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Vec<(Shipment, 
             .collect()
     };
     Ok(parcels.into_iter().map(|parcel| (parcel.clone(), in_it(&parcel))).collect())
+}
+
+/// # Errors
+/// `not_found`.
+pub async fn load(conn: &mut Conn, id: ShipmentId) -> Result<Shipment> {
+    let row = shipments::table.find(id).select(Shipment::as_select()).first(conn).await.optional()?;
+    row.ok_or_else(|| Code::NotFound.error())
+}
+
+/// # Errors
+/// The database's.
+pub async fn set_delivered(conn: &mut Conn, id: ShipmentId, at: DateTime<Utc>) -> Result<()> {
+    diesel::update(shipments::table.find(id)).set(shipments::delivered_at.eq(at)).execute(conn).await?;
+    Ok(())
 }

@@ -1,9 +1,9 @@
-//! `POST /v1/admin/orders/{id}/shipments`.
+//! `POST /v1/admin/orders/{id}/shipments`, and the word that a parcel has arrived.
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, post, web};
 
-use super::dto::{NewShipmentBody, ShipmentView};
+use super::dto::{DeliveryBody, NewShipmentBody, ShipmentView};
 use super::model;
 use super::service::{self, NewShipment};
 use crate::app::App;
@@ -11,20 +11,20 @@ use crate::checkout::orders::dto::order_id;
 use crate::db;
 use crate::db::idempotency::{self, Request};
 use crate::db::page::List;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::auth::{ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
-use crate::types::id::OrderId;
+use crate::types::id::{OrderId, ShipmentId};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(ship))]
+#[openapi(paths(ship, deliver))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(ship);
+    config.service(ship).service(deliver);
 }
 
 /// Send a parcel of an order
@@ -68,4 +68,31 @@ async fn ship(
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/v1/admin/orders/{order}")))
         .json(List::whole(parcels)))
+}
+
+/// Tell that a parcel has arrived
+///
+/// The time to send things back counts from it; without it, from the dispatch. Told again, the last word counts.
+#[utoipa::path(
+    tag = "Operators",
+    params(("id" = ShipmentId, Path)),
+    request_body = DeliveryBody,
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = List<ShipmentView>, description = "All parcels of the order"),
+        (status = 404, body = Problem, description = "not_found"),
+        (status = 422, body = Problem, description = "invalid_field"),
+    )
+)]
+#[post("/v1/admin/shipments/{id}/deliver")]
+async fn deliver(
+    app: web::Data<App>,
+    staff: Staff<ServeMembers>,
+    path: web::Path<String>,
+    Body(body): Body<DeliveryBody>,
+) -> Result<HttpResponse> {
+    let id: ShipmentId = path.parse().map_err(|_| Code::NotFound)?;
+    let order = service::deliver(&app, staff.actor, id, body.delivered_at).await?;
+    let parcels = model::of_order(&mut *db::connect(&app.pool).await?, order).await?;
+    Ok(HttpResponse::Ok().json(List::whole(parcels.into_iter().map(ShipmentView::of).collect())))
 }

@@ -1,10 +1,13 @@
 //! Parcels: what of an order has been handed over. The last one fulfils it.
 
+use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::json;
 
 use super::model::{self, Shipment};
+use super::{promises, rules};
 use crate::app::App;
 use crate::audit::Actor;
+use crate::checkout::cancellations::model as cancellations;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderState};
 use crate::checkout::orders::service::audit_order;
 use crate::checkout::payments::service::recipient_of;
@@ -30,7 +33,8 @@ pub struct NewShipment {
 /// Enters a parcel, once a request, and mails the buyer. The last parcel of an order fulfils it.
 ///
 /// # Errors
-/// `not_found`, `goal_not_reached`, `nothing_to_ship` for more than is still to be sent (what was refunded in full isn't), `invalid_field`,
+/// `not_found`, `goal_not_reached`, `nothing_to_ship` for more than is still to be sent (what was refunded in full or
+/// cancelled isn't), `invalid_field`,
 /// `idempotency_key_reused`, `request_in_progress`.
 pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request) -> Result<()> {
     let now = app.clock.now();
@@ -43,6 +47,9 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
         if order.paid_at.is_none() {
             return Err(Code::NothingToShip.because("The order isn't paid."));
         }
+        if order.state == OrderState::Refunded || cancellations::find(conn, order.id).await?.is_some() {
+            return Err(Code::NothingToShip.because("The order was cancelled or refunded."));
+        }
         let lines = orders::lines_of(conn, &[order.id]).await?;
         pledges::service::check_ready_to_ship(conn, &lines).await?;
         let ids: Vec<VariantId> = lines.iter().filter_map(|line| line.variant_id).collect();
@@ -53,7 +60,9 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
             .map(|article| article.id)
             .collect();
         let open = |line: &LineRow| match line.variant_id {
-            Some(variant) if shipped.contains(&variant) && !is_refunded(line) => line.quantity - line.shipped,
+            Some(variant) if shipped.contains(&variant) && !line.is_refunded() => {
+                line.quantity - line.shipped
+            }
             _ => 0,
         };
         let parcel = contents(&lines, new.lines.as_deref(), open)?;
@@ -64,6 +73,7 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
             tracking_number: new.tracking_number.clone(),
             cause: format!("shipment:{id}"),
             shipped_at: now,
+            delivered_at: None,
         };
         if !model::insert(conn, &row, &parcel).await? {
             return Err(AppError::internal("a new parcel has an old cause"));
@@ -78,6 +88,7 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
         if is_over && order.state == OrderState::Paid {
             orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
         }
+        promises::review(conn, order.id, now).await?;
         let mail = Mail::Shipped {
             order_number: order.number.clone(),
             carrier: new.carrier.clone(),
@@ -101,8 +112,29 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
     Ok(())
 }
 
-fn is_refunded(line: &LineRow) -> bool {
-    line.total_minor > 0 && line.refunded_minor == line.total_minor
+/// An operator tells of a parcel that has arrived; told again, the later word counts. The time to send things back counts
+/// from it.
+///
+/// # Errors
+/// `not_found`, `invalid_field` for a time before the dispatch or in time to come.
+pub async fn deliver(
+    app: &App,
+    actor: Actor,
+    id: ShipmentId,
+    delivered_at: Option<DateTime<Utc>>,
+) -> Result<OrderId> {
+    let now = app.clock.now();
+    let at = delivered_at.map_or(now, |at| at.trunc_subsecs(6));
+    db::transaction(&app.pool, async |conn| {
+        let order = model::load(conn, id).await?.order_id;
+        orders::lock(conn, order).await?;
+        rules::check_delivered(model::load(conn, id).await?.shipped_at, at, now)?;
+        model::set_delivered(conn, id, at).await?;
+        let detail = json!({ "shipment": id.to_string(), "delivered_at": at });
+        audit_order(conn, now, actor, "shipment.deliver", order, "delivered", detail).await?;
+        Ok(order)
+    })
+    .await
 }
 
 /// What goes into the parcel: each line once, no more than is open of it.

@@ -392,7 +392,7 @@ impl Buyer {
         let (path, key, body) = (format!("/v1/orders/{order}/cancel"), format!("{order}-cancel"), json!({}));
         let answer = self.ask(visit, Call::post(&path, &body).key(&key)).await?;
         match (answer.status, answer.text("/state"), answer.code()) {
-            (200, "cancelled", _) | (409, _, "order_not_pending") => Ok(()),
+            (200, "cancelled", _) | (409, _, "order_not_pending" | "not_cancellable") => Ok(()),
             (status, state, code) => Err(trouble(format!("{order}: cancelling: {status} {state} {code}"))),
         }
     }

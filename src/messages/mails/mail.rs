@@ -61,6 +61,26 @@ pub enum Mail {
         drop_en: String,
         order_number: String,
     },
+    /// The buyer has cancelled a paid order. `amount_minor` goes back; 0 where nothing had been paid.
+    OrderCancelled {
+        order_number: String,
+        amount_minor: i64,
+        currency: String,
+    },
+    /// Goods may be sent back; `instructions` tell how, in the operator's words.
+    ReturnApproved {
+        order_number: String,
+        instructions: String,
+    },
+    ReturnRejected {
+        order_number: String,
+        reason: String,
+    },
+    /// A return that was approved ended without money.
+    ReturnClosed {
+        order_number: String,
+        reason: String,
+    },
     ApplicationReceived {
         drive_zh: String,
         drive_en: String,
@@ -122,7 +142,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 15] = [
+    pub const KINDS: [&str; 19] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -131,6 +151,10 @@ impl Mail {
         "shipped",
         "refunded",
         "goal_reached",
+        "order_cancelled",
+        "return_approved",
+        "return_rejected",
+        "return_closed",
         "application_received",
         "application_approved",
         "application_refused",
@@ -172,6 +196,10 @@ impl Mail {
             | Self::Shipped { .. }
             | Self::Refunded { .. }
             | Self::GoalReached { .. }
+            | Self::OrderCancelled { .. }
+            | Self::ReturnApproved { .. }
+            | Self::ReturnRejected { .. }
+            | Self::ReturnClosed { .. }
             | Self::ApplicationReceived { .. }
             | Self::ApplicationApproved { .. }
             | Self::ApplicationRefused { .. }

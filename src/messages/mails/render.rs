@@ -56,9 +56,10 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 90] = embedded!(
-    "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "goal_reached" "application_received"
-    "application_approved" "application_refused" "hold_ending" "f_code" "waiting_list_offer" "shipped" "dispute_opened"
+const TEMPLATES: [(&str, &str); 114] = embedded!(
+    "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "goal_reached" "order_cancelled"
+    "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
+    "application_refused" "hold_ending" "f_code" "waiting_list_offer" "shipped" "dispute_opened"
 );
 
 const SHARED: [(&str, &str); 3] = [
@@ -144,6 +145,7 @@ impl Renderer {
             Mail::Receipt { order_number, .. }
             | Mail::Shipped { order_number, .. }
             | Mail::GoalReached { order_number, .. }
+            | Mail::ReturnApproved { order_number, .. }
                 if self.shop.has_storefront =>
             {
                 Some(format!("{}/orders/{order_number}", self.shop.home_url))

@@ -11,12 +11,12 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
 use crate::schema::{
-    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
-    order_lines, orders, refresh_tokens, series_places, sessions,
+    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails, orders,
+    refresh_tokens, returns, series_places, sessions, shipping_promises,
 };
 use crate::shop::crowdfunding;
 use crate::shop::waiting_list;
-use crate::types::id::AccountId;
+use crate::types::id::{AccountId, OrderId, ReturnId};
 
 /// The sections of the export. `$1` is the account. Whole rows, so that a new column is in it by itself; left out are
 /// hashes of secrets, and `account_id`, which is the same everywhere.
@@ -53,6 +53,15 @@ SELECT jsonb_build_object(
     FROM rights t WHERE account_id = $1),
   'shipments', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
     FROM shipments t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'shipping_promises', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.order_id), '[]')
+    FROM shipping_promises t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'order_cancellations', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.order_id), '[]')
+    FROM order_cancellations t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'returns', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM returns t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'return_lines', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.return_id, t.line_id), '[]')
+    FROM return_lines t JOIN returns r ON r.id = t.return_id JOIN orders o ON o.id = r.order_id
+    WHERE o.account_id = $1),
   'orders', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM orders t WHERE account_id = $1),
   'order_lines', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.order_id, t.position), '[]')
@@ -88,7 +97,7 @@ pub async fn export(conn: &mut Conn, account: AccountId) -> Result<Value> {
 ///
 /// # Errors
 /// The database's.
-pub async fn pending_orders(conn: &mut Conn, account: AccountId) -> Result<Vec<crate::types::id::OrderId>> {
+pub async fn pending_orders(conn: &mut Conn, account: AccountId) -> Result<Vec<OrderId>> {
     Ok(orders::table
         .filter(orders::account_id.eq(account))
         .filter(orders::state.eq("pending_payment"))
@@ -103,13 +112,26 @@ pub async fn pending_orders(conn: &mut Conn, account: AccountId) -> Result<Vec<c
 /// # Errors
 /// The database's.
 pub async fn has_parcels_to_come(conn: &mut Conn, account: AccountId) -> Result<bool> {
-    let unsent = order_lines::table
+    let unsent = shipping_promises::table
         .inner_join(orders::table)
         .filter(orders::account_id.eq(account))
-        .filter(orders::state.eq_any(["paid", "partly_refunded"]))
-        .filter(order_lines::fulfilled_at.is_null())
-        .filter(order_lines::refunded_minor.lt(order_lines::total_minor));
+        .filter(shipping_promises::done_at.is_null());
     Ok(diesel::select(diesel::dsl::exists(unsent)).get_result(conn).await?)
+}
+
+/// The account's returns that aren't over: (order, return).
+///
+/// # Errors
+/// The database's.
+pub async fn open_returns(conn: &mut Conn, account: AccountId) -> Result<Vec<(OrderId, ReturnId)>> {
+    Ok(returns::table
+        .inner_join(orders::table)
+        .filter(orders::account_id.eq(account))
+        .filter(returns::ended_at.is_null())
+        .order(returns::id)
+        .select((returns::order_id, returns::id))
+        .load(conn)
+        .await?)
 }
 
 /// Takes away whatever tells who an account was. What the shop must keep (orders, ledgers, the member number) stays, and
@@ -135,6 +157,7 @@ pub async fn anonymise(
         .execute(conn)
         .await?;
     forget_addresses(conn, account).await?;
+    forget_returns(conn, account).await?;
     diesel::update(mails::table.filter(mails::account_id.eq(account)))
         .set(mails::to_address.eq(""))
         .execute(conn)
@@ -176,6 +199,16 @@ async fn forget_addresses(conn: &mut Conn, account: AccountId) -> Result<()> {
     .bind::<SqlUuid, _>(account)
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// What was written about returns, by either side. What was sent back, why, and what became of it stays.
+async fn forget_returns(conn: &mut Conn, account: AccountId) -> Result<()> {
+    let own = orders::table.filter(orders::account_id.eq(account)).select(orders::id);
+    diesel::update(returns::table.filter(returns::order_id.eq_any(own)))
+        .set((returns::note.eq(None::<String>), returns::answer.eq(None::<String>)))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::model;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
-use crate::checkout::orders;
+use crate::checkout::{cancellations, returns};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::membership::memberships;
@@ -51,13 +51,22 @@ pub async fn erase(app: &App, account: AccountId, password: &Password, forfeit: 
     Ok(())
 }
 
-/// Cancels what waits for payment, as the buyer could: claims go back, the payment page closes.
+/// Cancels what waits for payment, and returns that haven't arrived, as the buyer could: claims go back, the payment page
+/// closes.
 async fn give_up_orders(app: &App, account: AccountId) -> Result<()> {
     let pending = model::pending_orders(&mut *db::connect(&app.pool).await?, account).await?;
     for order in pending {
-        match orders::service::cancel(app, account, order, &format!("erasure:{order}")).await {
+        match cancellations::service::give_up(app, account, order, &format!("erasure:{order}")).await {
             // It was paid or has run out meanwhile: nothing is left to give up.
             Err(error) if error.code == Code::OrderNotPending => {}
+            done => done?,
+        }
+    }
+    let open = model::open_returns(&mut *db::connect(&app.pool).await?, account).await?;
+    for (order, id) in open {
+        match returns::service::give_up(app, account, order, id).await {
+            // What has arrived is in the shop's hands: its money goes back all the same.
+            Err(error) if error.code == Code::WrongReturnState => {}
             done => done?,
         }
     }
@@ -83,7 +92,10 @@ async fn erase_on(
         Forfeit::Nothing if has_running_term(conn, account, now).await? => {
             return Err(Code::MembershipRunning.error());
         }
-        Forfeit::Nothing if model::has_parcels_to_come(conn, account).await? => {
+        Forfeit::Nothing
+            if model::has_parcels_to_come(conn, account).await?
+                || !model::open_returns(conn, account).await?.is_empty() =>
+        {
             return Err(Code::OrderPending.error());
         }
         Forfeit::Nothing => {}

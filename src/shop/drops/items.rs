@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::dto::{AudienceBody, ItemBody, ItemChange};
 use super::model::{self, AudienceOf, Drop, Item, ItemPrice};
-use super::service::resize;
 use crate::checkout::claims;
 use crate::db::Conn;
 use crate::error::{Code, Result};
@@ -13,6 +12,7 @@ use crate::fields;
 use crate::shop::audience::Audience;
 use crate::shop::products::model as products;
 use crate::shop::products::service::{Groups, groups, known_audience};
+use crate::shop::stock::model::resize;
 use crate::types::id::{AudienceId, PoolId};
 use crate::types::money::Money;
 use crate::types::patch::Patch;

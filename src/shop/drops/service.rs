@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use super::dto::{DropChange, NewDrop, NewFCodes};
@@ -22,13 +20,12 @@ use crate::http::precondition::IfMatch;
 use crate::jobs::{self, Job, Outcome};
 use crate::membership::invitations::rules::code_from;
 use crate::people::accounts::model as accounts;
-use crate::schema::pools;
 use crate::shop::board::dto::BoardBody;
 use crate::shop::board::model::MilestoneKind;
 use crate::shop::crowdfunding::model as crowdfunding;
 use crate::shop::crowdfunding::rules::{self as funding, LAST_ORDERS};
 use crate::shop::products::model::{self as products, Article};
-use crate::shop::stock::model::{Move, Reason};
+use crate::shop::stock::model::{Move, Reason, resize};
 use crate::shop::stock::service::enter_if_free;
 use crate::shop::waiting_list::model::EntryState;
 use crate::shop::{board, waiting_list};
@@ -343,18 +340,6 @@ pub async fn set_aside(
             None => resize(conn, pool, quantity).await?,
         }
     }
-    Ok(())
-}
-
-/// Changes a pool's capacity; it is locked.
-///
-/// # Errors
-/// The database's.
-pub async fn resize(conn: &mut Conn, pool: PoolId, by: i64) -> Result<()> {
-    diesel::update(pools::table.find(pool))
-        .set(pools::capacity.eq(pools::capacity + by))
-        .execute(conn)
-        .await?;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ stored_enum! {
         SetAside = "set_aside",
         /// Out of them again.
         ReturnedToSale = "returned_to_sale",
+        /// Sent back by who had bought them, fit to be sold again. Their claims stay taken.
+        Returned = "returned",
     }
 }
 
@@ -59,6 +61,18 @@ pub async fn enter(conn: &mut Conn, pool: PoolId, new: &Move) -> Result<bool> {
             .await?;
     }
     Ok(written == 1)
+}
+
+/// Lets a pool without a ledger take more, or fewer. It is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn resize(conn: &mut Conn, pool: PoolId, by: i64) -> Result<()> {
+    diesel::update(pools::table.find(pool))
+        .set(pools::capacity.eq(pools::capacity + by))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// The move of a cause.

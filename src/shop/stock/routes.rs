@@ -98,8 +98,8 @@ async fn create(
     if quantity == 0 {
         return Err(Code::InvalidField.at("quantity", "expected other than 0"));
     }
-    if matches!(body.reason, Reason::SetAside | Reason::ReturnedToSale) {
-        return Err(Code::InvalidField.at("reason", "that is for F-codes and channels"));
+    if matches!(body.reason, Reason::SetAside | Reason::ReturnedToSale | Reason::Returned) {
+        return Err(Code::InvalidField.at("reason", "that is for F-codes, channels and returns"));
     }
     let note = body.note.as_deref().map(|note| fields::line("note", note, 200)).transpose()?;
     let new = NewMove { variant: body.variant, quantity, reason: body.reason, note };

@@ -1,5 +1,6 @@
-//! Moves of stock by operators, and the ones that F-codes cause.
+//! Moves of stock by operators, and the ones that F-codes and returns cause.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::model::{self, Move, Reason};
@@ -9,7 +10,7 @@ use crate::checkout::claims;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
-use crate::shop::products::model as products;
+use crate::shop::products::model::{self as products, Article, ProductKind};
 use crate::shop::waiting_list;
 use crate::types::id::{MoveId, PoolId, VariantId};
 
@@ -90,4 +91,62 @@ pub async fn enter_if_free(conn: &mut Conn, pool: PoolId, entry: &Move) -> Resul
     } else {
         Err(AppError::internal("a new move has an old cause"))
     }
+}
+
+/// What takes units of an article in when it comes back: its stock or its parts', with the variant for the ledger and how
+/// many of one unit; and a bundle's own limit. What a part is a right to doesn't come back.
+fn shelves_of(article: &Article) -> Vec<(Option<VariantId>, PoolId, i64)> {
+    let own = match article.product.kind {
+        ProductKind::Goods => article.pool.map(|pool| (Some(article.id), pool, 1)),
+        ProductKind::Bundle => article.pool.map(|pool| (None, pool, 1)),
+        ProductKind::Digital => None,
+    };
+    let goods = article.parts.iter().filter(|part| part.kind == ProductKind::Goods);
+    own.into_iter()
+        .chain(goods.filter_map(|part| Some((Some(part.variant), part.pool?, i64::from(part.quantity)))))
+        .collect()
+}
+
+/// The pools that [`take_in`] changes, to be locked before.
+pub fn pools_of(article: &Article) -> Vec<PoolId> {
+    shelves_of(article).into_iter().map(|(_, pool, _)| pool).collect()
+}
+
+/// Units of an article go back on sale one by one, while the claims by which they were sold stay taken: the ledger's moves
+/// raise the capacity. `cause` is new. The pools of [`pools_of`] are locked.
+///
+/// # Errors
+/// `amount_out_of_range`.
+pub async fn take_in(
+    conn: &mut Conn,
+    actor: Actor,
+    article: &Article,
+    units: i64,
+    cause: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if units == 0 {
+        return Ok(());
+    }
+    for (variant, pool, of_one) in shelves_of(article) {
+        let quantity = of_one.checked_mul(units).ok_or(Code::AmountOutOfRange)?;
+        let Some(variant_id) = variant else {
+            model::resize(conn, pool, quantity).await?;
+            continue;
+        };
+        let entry = Move {
+            id: MoveId::new(),
+            variant_id,
+            quantity,
+            reason: Reason::Returned,
+            note: None,
+            cause: format!("{cause}:{variant_id}"),
+            moved_by: actor.kind().to_owned(),
+            moved_at: now,
+        };
+        if !model::enter(conn, pool, &entry).await? {
+            return Err(AppError::internal("units came back twice of one cause"));
+        }
+    }
+    waiting_list::service::wake(conn, now).await
 }

@@ -66,7 +66,7 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE pools SET held = held + 1 WHERE id = u('regular drive pool')",
     ),
     breaks(
-        &["claims_follow_orders", "lines_have_claims"],
+        &["claims_follow_orders", "lines_have_claims", "lines_restocked"],
         Id("clm", "oda claim regular drive"),
         "UPDATE refund_lines SET restock = false WHERE line_id = u('oda line')",
     ),
@@ -128,7 +128,7 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE order_lines SET shipped = 1 WHERE id = u('hua line')",
     ),
     breaks(
-        &["lines_shipped"],
+        &["lines_shipped", "shipping_promises"],
         Id("line", "gil line"),
         "UPDATE orders SET ship_to = NULL WHERE id = u('gil order')",
     ),
@@ -158,7 +158,7 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE drop_purchases SET quantity = 2 WHERE line_id = u('gil line')",
     ),
     breaks(
-        &["lines_fulfilled"],
+        &["lines_fulfilled", "shipping_promises"],
         Id("line", "hua line"),
         "UPDATE order_lines SET fulfilled_at = t(6) WHERE id = u('hua line')",
     ),
@@ -247,6 +247,110 @@ pub const BREAKAGES: &[Breakage] = &[
     breaks(&["milestones"], Id("drop", "drop"), "UPDATE drop_milestones SET reached_at = t(5) WHERE amount = 25000"),
     breaks(&["milestones"], Id("drop", "drop"), "UPDATE drop_milestones SET reached_at = NULL WHERE kind = 'units'"),
     breaks(&["milestones"], Id("drop", "drop"), "UPDATE drop_milestones SET reached_at = t(4) WHERE amount = 25001"),
+    // To the door and back.
+    breaks(
+        &["shipping_promises"],
+        Id("ord", "hua order"),
+        "DELETE FROM shipping_promises WHERE order_id = u('hua order')",
+    ),
+    breaks(
+        &["shipping_promises"],
+        Id("ord", "hua order"),
+        "UPDATE shipping_promises SET done_at = t(5) WHERE order_id = u('hua order')",
+    ),
+    breaks(
+        &["shipping_promises"],
+        Id("ord", "sun order"),
+        "UPDATE shipping_promises SET done_at = NULL WHERE order_id = u('sun order')",
+    ),
+    breaks(
+        &["cancellations"],
+        Id("ord", "sun order"),
+        "UPDATE order_cancellations SET refund_id = NULL WHERE order_id = u('sun order')",
+    ),
+    breaks(
+        &["cancellations"],
+        Id("ord", "sun order"),
+        "UPDATE claims SET state = 'taken' WHERE order_id = u('sun order');
+         UPDATE pools SET taken = taken + 1 WHERE id = u('mug pool')",
+    ),
+    breaks(
+        &["claims_follow_orders", "lines_have_claims", "lines_restocked"],
+        Id("clm", "sun claim mug"),
+        "DELETE FROM order_cancellations WHERE order_id = u('sun order')",
+    ),
+    breaks(
+        &["lines_restocked"],
+        Id("line", "sun line"),
+        "UPDATE order_lines SET restocked_at = NULL WHERE id = u('sun line')",
+    ),
+    breaks(
+        &["lines_restocked"],
+        Id("line", "ren line"),
+        "UPDATE order_lines SET restocked_at = t(5) WHERE id = u('ren line')",
+    ),
+    breaks(
+        &["returned_units"],
+        Id("line", "ren line"),
+        "UPDATE order_lines SET returned = 1 WHERE id = u('ren line')",
+    ),
+    breaks(
+        &["returned_units"],
+        Id("line", "ren line"),
+        "ALTER TABLE order_lines DROP CONSTRAINT order_lines_returned;
+         UPDATE return_lines SET quantity = 3 WHERE return_id = u('ren asked');
+         UPDATE order_lines SET returned = 4 WHERE id = u('ren line')",
+    ),
+    breaks(
+        &["return_states"],
+        Id("ret", "ren refused"),
+        "ALTER TABLE returns DROP CONSTRAINT returns_ended; UPDATE returns SET ended_at = NULL WHERE id = u('ren refused')",
+    ),
+    breaks(
+        &["return_states"],
+        Id("ret", "ren back"),
+        "UPDATE returns SET decided_at = NULL WHERE id = u('ren back')",
+    ),
+    breaks(
+        &["return_states"],
+        Id("ret", "ren refused"),
+        "DELETE FROM return_lines WHERE return_id = u('ren refused')",
+    ),
+    breaks(
+        &["return_refunds"],
+        Id("ret", "ren back"),
+        "UPDATE return_lines SET refunded_minor = 2999 WHERE return_id = u('ren back')",
+    ),
+    breaks(
+        &["return_refunds"],
+        Id("ret", "ren back"),
+        "UPDATE refunds SET cause = 'another' WHERE id = u('ren refund')",
+    ),
+    breaks(
+        &["lines_paid_back", "return_refunds"],
+        Id("line", "ren line"),
+        "UPDATE return_lines SET refunded_minor = 9001 WHERE return_id = u('ren back')",
+    ),
+    breaks(
+        &["returns_in_stock"],
+        Word("came back 0, moves 1"),
+        "UPDATE return_lines SET restocked = 0, written_off = 1 WHERE return_id = u('ren back')",
+    ),
+    breaks(
+        &["returns_in_stock"],
+        Word("came back 1, moves 0"),
+        "UPDATE stock_moves SET reason = 'corrected' WHERE id = u('mug move 2')",
+    ),
+    breaks(
+        &["return_mails"],
+        Id("ret", "ren refused"),
+        "UPDATE mails SET cause = 'another' WHERE kind = 'return_rejected'",
+    ),
+    breaks(
+        &["keys_have_orders"],
+        Word("POST /v1/orders/{id}/returns"),
+        "UPDATE idempotency_keys SET resource = u('ren order') WHERE route = 'POST /v1/orders/{id}/returns'",
+    ),
     // Places.
     breaks(
         &["places_follow_orders"],

@@ -273,6 +273,8 @@ BEGIN
     INSERT INTO idempotency_keys (account_id, route, key, body_hash, status, resource, created_at)
         VALUES (u(name), 'POST /v1/orders', name, '\x', 201, u(name || ' order'), t(1));
     PERFORM mail('receipt', 'receipt:' || ext('ord', name || ' order'), name, '{}');
+    INSERT INTO shipping_promises (order_id, ship_by, done_at)
+        VALUES (u(name || ' order'), t(4) + interval '3 days', CASE ends WHEN 'fulfilled' THEN t(6) END);
 END $$;
 
 CREATE FUNCTION take(name text, pool text, many bigint) RETURNS void LANGUAGE sql AS $$
@@ -360,3 +362,39 @@ INSERT INTO channel_sales (id, channel_id, reference, reverses, sold_at, reporte
     (u('reported'), u('partner'), '2', NULL, t(3), 'operator', t(3));
 INSERT INTO channel_sale_lines VALUES (u('mistake'), u('cup'), u('cup pool'), 1, 4000, 'CNY'),
     (u('counter'), u('cup'), u('cup pool'), -1, -4000, 'CNY'), (u('reported'), u('cup'), u('partner pool'), 2, 7000, 'CNY');
+UPDATE shipping_promises SET done_at = t(5) WHERE order_id = u('ned order');
+
+-- To the door and back: of three mugs one came back, is on sale again and paid back; another one is asked for, and two once
+-- were. A fourth one was bought and cancelled before it was sent.
+INSERT INTO pools (id, kind, capacity) VALUES (u('mug pool'), 'stock', 11);
+INSERT INTO products (id, slug, kind, name_zh, name_en, sees, buys, payment_methods, created_at)
+    VALUES (u('mug product'), 'mug', 'goods', '杯子', 'Mug', '{"who": "everyone"}', '{"who": "everyone"}', '{card}', t(0));
+INSERT INTO variants (id, product_id, sku, position, price_minor, currency, pool_id, created_at)
+    VALUES (u('mug'), u('mug product'), 'MUG', 0, 3000, 'CNY', u('mug pool'), t(0));
+INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at) VALUES
+    (u('mug move 1'), u('mug'), 10, 'received', 'mug 1', 'operator', t(0)),
+    (u('mug move 2'), u('mug'), 1, 'returned',
+     'return:' || ext('ret', 'ren back') || ':' || ext('line', 'ren line') || ':' || ext('var', 'mug'), 'operator', t(7));
+SELECT sell('ren', 'mug', NULL, 3, 3000, 'fulfilled'), take('ren', 'mug', 3), refund_line('ren', 3000, 'succeeded', false);
+INSERT INTO shipments (id, order_id, carrier, cause, shipped_at, delivered_at)
+    VALUES (u('ren parcel'), u('ren order'), 'SF', 'ren parcel', t(6), t(6));
+INSERT INTO shipment_lines VALUES (u('ren parcel'), u('ren line'), 3);
+UPDATE refunds SET cause = 'return:' || ext('ret', 'ren back') WHERE id = u('ren refund');
+INSERT INTO returns (id, order_id, state, reason, is_late, refund_id, requested_at, decided_at, received_at, ended_at) VALUES
+    (u('ren back'), u('ren order'), 'refunded', 'damaged', false, u('ren refund'), t(6), t(6), t(7), t(8)),
+    (u('ren asked'), u('ren order'), 'requested', 'changed_mind', false, NULL, t(6), NULL, NULL, NULL),
+    (u('ren refused'), u('ren order'), 'rejected', 'other', false, NULL, t(6), t(7), NULL, t(7));
+INSERT INTO return_lines (return_id, line_id, quantity, restocked, refunded_minor) VALUES
+    (u('ren back'), u('ren line'), 1, 1, 3000), (u('ren asked'), u('ren line'), 1, 0, 0), (u('ren refused'), u('ren line'), 2, 0, 0);
+UPDATE order_lines SET returned = 2 WHERE id = u('ren line');
+SELECT mail('return_approved', 'return:' || ext('ret', 'ren back') || ':approved', 'ren', '{}'),
+       mail('return_rejected', 'return:' || ext('ret', 'ren refused') || ':rejected', 'ren', '{}');
+INSERT INTO idempotency_keys (account_id, route, key, body_hash, status, resource, created_at)
+    VALUES (u('ren'), 'POST /v1/orders/{id}/returns', 'ren', '\x', 201, u('ren asked'), t(6));
+SELECT sell('sun', 'mug', NULL, 1, 3000, 'paid'), take('sun', 'mug', 1), refund_line('sun', 3000, 'queued', false),
+       move_claims('sun', 'taken', 'released');
+INSERT INTO order_cancellations VALUES (u('sun order'), u('sun refund'), t(5));
+UPDATE refunds SET cause = 'cancelled:' || ext('ord', 'sun order') WHERE id = u('sun refund');
+UPDATE mails SET kind = 'order_cancelled' WHERE cause = 'refund:' || ext('ref', 'sun refund');
+UPDATE shipping_promises SET done_at = t(5) WHERE order_id = u('sun order');
+UPDATE order_lines SET restocked_at = t(5) WHERE id IN (u('oda line'), u('ned line'), u('sun line'));

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod database;
+pub mod desk;
 pub mod http;
 pub mod mall;
 pub mod people;

@@ -58,6 +58,15 @@ fn samples() -> Vec<Mail> {
             drop_en: "The book".to_owned(),
             order_number: number(),
         },
+        Mail::OrderCancelled { order_number: number(), amount_minor: 51_100, currency: "CNY".to_owned() },
+        Mail::ReturnApproved {
+            order_number: number(),
+            instructions: "请寄回：\n北京市朝阳区 1 号 <退货组>".to_owned(),
+        },
+        Mail::ReturnRejected {
+            order_number: number(), reason: "已超过退货期限 & 已拆封".to_owned()
+        },
+        Mail::ReturnClosed { order_number: number(), reason: "一直没有收到包裹".to_owned() },
         Mail::ApplicationReceived { drive_zh: drive_zh.clone(), drive_en: drive_en.clone() },
         Mail::ApplicationApproved {
             drive_zh: drive_zh.clone(),
