@@ -299,7 +299,8 @@ impl Source {
     /// keep anybody from making a backup.
     #[must_use]
     pub fn database_only(mut self) -> Self {
-        const NAMES: [&str; 3] = ["DATABASE_URL", "DATABASE_URL_DIRECT", "KINDRED_DATA_DIR"];
+        const NAMES: [&str; 4] =
+            ["DATABASE_URL", "DATABASE_URL_DIRECT", "KINDRED_DATA_DIR", "KINDRED_CURRENCY"];
         self.0.retain(|name, _| NAMES.contains(&name.as_str()));
         self
     }

@@ -89,6 +89,7 @@ codes! {
     MembershipFrozen 409 "membership_frozen" "Your membership is frozen.";
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
+    AlreadyOnSale 409 "already_on_sale" "It can be bought already.";
     OutOfStock 409 "out_of_stock" "There is not so much of it left.";
     CapReached 409 "cap_reached" "One person may not have more of it.";
     StillOnSale 409 "still_on_sale" "It is on sale: order it instead of waiting.";
@@ -101,6 +102,7 @@ codes! {
     ReferenceUsed 409 "reference_used" "A sale was reported under this reference before.";
     AlreadyReversed 409 "already_reversed" "This was taken back, or takes something back itself.";
     GoalNotReached 409 "goal_not_reached" "This is crowdfunded: parcels wait until the goal is reached.";
+    NotArrived 409 "not_arrived" "It was sold before it was there, and hasn't come yet.";
     NothingToShip 409 "nothing_to_ship" "That is more than is still to be sent.";
     AlreadyShipped 409 "already_shipped" "Something of this order has been handed to a carrier: ask to send it back instead.";
     NotCancellable 409 "not_cancellable" "This order can't be cancelled any more, or sells what is delivered at once: a membership, a course.";
@@ -136,12 +138,17 @@ codes! {
     BodyTooLarge 413 "body_too_large" "The body is larger than allowed.";
     UnsupportedMediaType 415 "unsupported_media_type" "Send the body as application/json.";
     // 422: what this body could never do
+    CsvEncoding 422 "csv_encoding" "The file can't be read in the encoding that it should have.";
+    CsvColumns 422 "csv_columns" "The columns are not those that they should be.";
+    CsvEmpty 422 "csv_empty" "There is no line below the header.";
+    CsvTooLong 422 "csv_too_long" "The file has too many lines: cut it.";
     InvalidField 422 "invalid_field" "A field of the body is wrong.";
     WeakPassword 422 "weak_password" "Choose a longer or less common password.";
     UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
     UnknownDrive 422 "unknown_drive" "There is no such drive for this plan.";
     DriveRequired 422 "drive_required" "This plan is sold in drives: name one.";
     UnknownArticle 422 "unknown_article" "There is no such thing to buy.";
+    UnknownOffer 422 "unknown_offer" "There is no such offer of one thing instead of another.";
     UnknownDrop 422 "unknown_drop" "There is no such drop, or it doesn't sell this.";
     UnknownFCode 422 "unknown_f_code" "There is no such code for this.";
     DropRequired 422 "drop_required" "This is sold in drops: name one.";
@@ -244,7 +251,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 16] = [
+const CONSTRAINT_CODES: [(&str, Code); 17] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -258,6 +265,7 @@ const CONSTRAINT_CODES: [(&str, Code); 16] = [
     ("products_slug", Code::CodeTaken),
     ("variants_sku", Code::CodeTaken),
     ("drops_code", Code::CodeTaken),
+    ("offers_code", Code::CodeTaken),
     ("shipping_methods_code", Code::CodeTaken),
     ("channels_code", Code::CodeTaken),
     ("segments_code", Code::CodeTaken),

@@ -10,6 +10,7 @@ pub mod dev;
 pub mod error;
 pub mod fields;
 pub mod http;
+pub mod imports;
 pub mod jobs;
 pub mod membership;
 pub mod messages;

@@ -55,6 +55,14 @@ enum DatabaseCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Enters a CSV file of products into the catalog: what is there is changed, what isn't is made. Tells each line that is
+    /// wrong, and fails where one is. docs/CATALOG-CSV.md says what the columns hold.
+    ImportProducts {
+        file: PathBuf,
+        /// Tells what would be wrong, and changes nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Writes all that the database holds into a file, at any time.
     Backup { file: PathBuf },
     /// Reads a backup into an empty database.
@@ -118,6 +126,9 @@ async fn on_database(command: DatabaseCommand, settings: &Settings) -> Outcome {
         DatabaseCommand::Migrate => database::migrate(settings).await,
         DatabaseCommand::Operator(command) => database::operator(settings, command).await,
         DatabaseCommand::Check { json } => database::check(settings, json).await,
+        DatabaseCommand::ImportProducts { file, dry_run } => {
+            cli::import::products(settings, &file, dry_run).await
+        }
         DatabaseCommand::Backup { file } => database::backup(settings, &file).await,
         DatabaseCommand::Restore { file, force } => database::restore(settings, &file, force).await,
     }

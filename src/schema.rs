@@ -388,6 +388,43 @@ diesel::table! {
 }
 
 diesel::table! {
+    import_errors (import_id, line) {
+        import_id -> Uuid,
+        line -> Integer,
+        column_name -> Text,
+        code -> Text,
+        message -> Text,
+    }
+}
+
+diesel::table! {
+    import_parts (import_id, number) {
+        import_id -> Uuid,
+        number -> Integer,
+        rows -> Jsonb,
+    }
+}
+
+diesel::table! {
+    imports (id) {
+        id -> Uuid,
+        kind -> Text,
+        state -> Text,
+        is_dry_run -> Bool,
+        header -> Array<Text>,
+        lines -> Integer,
+        lines_done -> Integer,
+        lines_failed -> Integer,
+        created -> Integer,
+        changed -> Integer,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     instances (id) {
         id -> Uuid,
         seen_at -> Timestamptz,
@@ -408,6 +445,24 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    line_offers (line_id, offer_id) {
+        line_id -> Uuid,
+        offer_id -> Uuid,
+        quantity -> BigInt,
+        discount_minor -> BigInt,
+    }
+}
+
+diesel::table! {
+    list_prices (id) {
+        id -> Uuid,
+        variant_id -> Uuid,
+        price_minor -> BigInt,
+        from_at -> Timestamptz,
     }
 }
 
@@ -483,6 +538,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    offers (id) {
+        id -> Uuid,
+        code -> Text,
+        kind -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        buyers -> Jsonb,
+        buy_variant_id -> Uuid,
+        buy_quantity -> Integer,
+        get_variant_id -> Uuid,
+        get_quantity -> Integer,
+        most_per_order -> Nullable<Integer>,
+        supplement_minor -> Nullable<BigInt>,
+        starts_at -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     order_lines (id) {
         id -> Uuid,
         order_id -> Uuid,
@@ -505,6 +582,7 @@ diesel::table! {
         shipped -> BigInt,
         returned -> BigInt,
         restocked_at -> Nullable<Timestamptz>,
+        ships_from -> Nullable<Timestamptz>,
     }
 }
 
@@ -627,6 +705,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    product_reminders (id) {
+        id -> Uuid,
+        product_id -> Uuid,
+        account_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     products (id) {
         id -> Uuid,
         slug -> Text,
@@ -650,6 +737,8 @@ diesel::table! {
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
         search_terms -> Array<Text>,
+        available_from -> Nullable<Timestamptz>,
+        hides_price -> Bool,
     }
 }
 
@@ -718,6 +807,14 @@ diesel::table! {
         decided_at -> Nullable<Timestamptz>,
         received_at -> Nullable<Timestamptz>,
         ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    related_products (product_id, related_id) {
+        product_id -> Uuid,
+        related_id -> Uuid,
+        position -> Integer,
     }
 }
 
@@ -908,6 +1005,10 @@ diesel::table! {
         max_per_order -> Integer,
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+        low_stock_at -> Nullable<BigInt>,
+        low_stock_told_at -> Nullable<Timestamptz>,
+        ships_from -> Nullable<Timestamptz>,
     }
 }
 
@@ -980,6 +1081,11 @@ diesel::joinable!(f_codes -> drops (drop_id));
 diesel::joinable!(f_codes -> pools (pool_id));
 diesel::joinable!(f_codes -> variants (variant_id));
 diesel::joinable!(idempotency_keys -> accounts (account_id));
+diesel::joinable!(import_errors -> imports (import_id));
+diesel::joinable!(import_parts -> imports (import_id));
+diesel::joinable!(line_offers -> offers (offer_id));
+diesel::joinable!(line_offers -> order_lines (line_id));
+diesel::joinable!(list_prices -> variants (variant_id));
 diesel::joinable!(mails -> accounts (account_id));
 diesel::joinable!(member_numbers -> accounts (account_id));
 diesel::joinable!(member_numbers -> chapters (chapter_id));
@@ -1010,6 +1116,8 @@ diesel::joinable!(pledges -> accounts (account_id));
 diesel::joinable!(pledges -> drop_goals (drop_id));
 diesel::joinable!(pledges -> order_lines (line_id));
 diesel::joinable!(prices -> variants (variant_id));
+diesel::joinable!(product_reminders -> accounts (account_id));
+diesel::joinable!(product_reminders -> products (product_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(refund_lines -> order_lines (line_id));
 diesel::joinable!(refund_lines -> refunds (refund_id));
@@ -1072,13 +1180,19 @@ diesel::allow_tables_to_appear_in_same_query!(
     drops,
     f_codes,
     idempotency_keys,
+    import_errors,
+    import_parts,
+    imports,
     instances,
     jobs,
+    line_offers,
+    list_prices,
     mails,
     member_numbers,
     membership_terms,
     memberships,
     order_cancellations,
+    offers,
     order_lines,
     orders,
     payments,
@@ -1086,12 +1200,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     pledges,
     pools,
     prices,
+    product_reminders,
     products,
     refresh_tokens,
     refund_lines,
     refunds,
     return_lines,
     returns,
+    related_products,
     rights,
     schedules,
     segment_accounts,

@@ -14,7 +14,7 @@ use kindred::ports::clock::Clock;
 use super::{Failure, Outcome};
 
 /// Does `work` on the database and leaves it, whatever came of the work.
-async fn on<T>(
+pub async fn on<T>(
     settings: &Settings,
     work: impl AsyncFnOnce(String) -> Result<T, Failure>,
 ) -> Result<T, Failure> {

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod demo;
+pub mod import;
 pub mod serve;
 
 use std::error::Error;

@@ -47,7 +47,15 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 /// `body_too_large`, `request_timeout`, or `malformed_request` when it breaks off.
 pub async fn read(payload: web::Payload, limit: usize) -> Result<web::Bytes> {
-    match tokio::time::timeout(TIME_LIMIT, payload.to_bytes_limited(limit)).await {
+    read_within(payload, limit, TIME_LIMIT).await
+}
+
+/// [`read`] for bodies that may take longer: files.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_within(payload: web::Payload, limit: usize, time: Duration) -> Result<web::Bytes> {
+    match tokio::time::timeout(time, payload.to_bytes_limited(limit)).await {
         Err(_) => Err(Code::RequestTimeout.error()),
         Ok(Err(_)) => Err(Code::BodyTooLarge.error()),
         Ok(Ok(Err(_))) => Err(Code::MalformedRequest.error()),

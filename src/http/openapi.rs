@@ -56,6 +56,10 @@ const ROOMS: &[fn() -> Document] = &[
     // shop
     shop::products::routes::Api::openapi,
     shop::products::admin_routes::Api::openapi,
+    shop::products::import::routes::Api::openapi,
+    shop::variants::routes::Api::openapi,
+    shop::offers::routes::Api::openapi,
+    shop::reminders::routes::Api::openapi,
     shop::stock::routes::Api::openapi,
     shop::drops::routes::Api::openapi,
     shop::drops::admin_routes::Api::openapi,

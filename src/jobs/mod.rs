@@ -19,11 +19,12 @@ use crate::app::App;
 use crate::checkout::{payments, pledges, refunds};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::imports;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
 use crate::shop;
-use crate::types::id::{AccountId, DropId, MailId, MembershipId, OrderId, PaymentId, RefundId};
+use crate::types::id::{AccountId, DropId, ImportId, MailId, MembershipId, OrderId, PaymentId, RefundId};
 
 pub use queue::{enqueue, enqueue_all};
 
@@ -69,6 +70,12 @@ pub enum Job {
     ConcludeGoal { drop: DropId },
     /// What came back is offered to those who wait for it.
     OfferFreed {},
+    /// Mails who asked to hear when an announced product can be bought.
+    SendReminders {},
+    /// Tells operators of stock that has become low.
+    WatchStock {},
+    /// Does the lines of a file.
+    RunImport { import: ImportId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -117,6 +124,7 @@ impl Job {
             Self::EndFCodes {} | Self::OfferFreed {} => Lane::Local,
             Self::DecideGoal { .. } | Self::ConcludeGoal { .. } => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => Lane::Local,
+            Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
         }
     }
 
@@ -138,6 +146,7 @@ impl Job {
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
+            Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
         }
     }
 }
@@ -176,6 +185,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,
         Job::ConcludeGoal { drop } => pledges::jobs::conclude(app, drop).await,
         Job::OfferFreed {} => shop::waiting_list::service::offer_freed(app).await,
+        Job::SendReminders {} => shop::reminders::service::send_due(app).await,
+        Job::WatchStock {} => shop::stock::service::watch(app).await,
+        Job::RunImport { import } => imports::service::run(app, import).await,
         Job::Reconcile {} => payments::reconcile::run(app).await,
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await
@@ -196,6 +208,7 @@ pub async fn on_dead(job: &Job, conn: &mut Conn, now: DateTime<Utc>, why: &str) 
     match job {
         Job::SendMail { mail } => mails::model::give_up(conn, *mail, why).await,
         Job::OpenCheckout { payment } => payments::jobs::give_up(conn, now, *payment).await,
+        Job::RunImport { import } => imports::service::give_up(conn, *import, now).await,
         _ => Ok(()),
     }
 }
@@ -208,6 +221,7 @@ pub async fn on_dead(job: &Job, conn: &mut Conn, now: DateTime<Utc>, why: &str) 
 pub async fn on_retry(job: &Job, conn: &mut Conn) -> Result<()> {
     match job {
         Job::SendMail { mail } => mails::model::requeue(conn, *mail).await,
+        Job::RunImport { import } => imports::service::take_up(conn, *import).await,
         _ => Ok(()),
     }
 }

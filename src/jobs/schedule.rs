@@ -13,6 +13,7 @@ use super::{Job, Outcome, queue, worker};
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
+use crate::imports;
 use crate::messages::mails;
 use crate::ports::clock::machine_now;
 use crate::schema::{
@@ -27,6 +28,8 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
         ("reconcile", Job::Reconcile {}, TimeDelta::minutes(5)),
         ("end_f_codes", Job::EndFCodes {}, TimeDelta::minutes(1)),
         ("offer_freed", Job::OfferFreed {}, TimeDelta::minutes(1)),
+        ("watch_stock", Job::WatchStock {}, TimeDelta::minutes(5)),
+        ("send_reminders", Job::SendReminders {}, TimeDelta::minutes(1)),
         ("rotate_signing_keys", Job::RotateSigningKeys {}, TimeDelta::days(1)),
     ]
 }
@@ -162,6 +165,7 @@ pub async fn purge(app: &App) -> Result<Outcome> {
     diesel::delete(instances::table.filter(instances::seen_at.lt(machine - TimeDelta::hours(1))))
         .execute(&mut conn)
         .await?;
+    imports::model::purge(&mut conn, now - TimeDelta::days(30)).await?;
     mails::model::forget_secrets(&mut conn, now - TimeDelta::days(2)).await?;
     Ok(Outcome::Done)
 }

@@ -6,11 +6,14 @@ pub mod channels;
 pub mod crowdfunding;
 pub mod drops;
 pub mod live;
+pub mod offers;
 pub mod products;
+pub mod reminders;
 pub mod rights;
 pub mod seed;
 pub mod shipping;
 pub mod stock;
+pub mod variants;
 pub mod visitors;
 pub mod waiting_list;
 
@@ -20,6 +23,10 @@ use actix_web::web;
 pub fn configure(config: &mut web::ServiceConfig) {
     products::routes::configure(config);
     products::admin_routes::configure(config);
+    products::import::routes::configure(config);
+    variants::routes::configure(config);
+    offers::routes::configure(config);
+    reminders::routes::configure(config);
     stock::routes::configure(config);
     drops::routes::configure(config);
     drops::admin_routes::configure(config);

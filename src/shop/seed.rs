@@ -160,6 +160,8 @@ pub async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<V
         right_days: None,
         shown_from: None,
         shown_until: None,
+        available_from: None,
+        hides_price: false,
         created_at: now,
         archived_at: None,
         version: 1,
@@ -180,6 +182,8 @@ pub async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<V
         pool: has_stock.then_some((pool, "stock", 0)),
         open_sale: thing.open_sale,
         max_per_order: 10,
+        low_stock_at: None,
+        ships_from: None,
         parts: thing.parts.clone(),
         created_at: now,
     };

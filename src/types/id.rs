@@ -125,6 +125,10 @@ id_types! {
     /// The one variant of a bundle, as a line names it.
     BundleId = "bun";
     PriceId = "price";
+    /// One entry of the history of a variant's own price.
+    ListPriceId = "lp";
+    /// A wish to be mailed when a product can be bought.
+    ReminderId = "rem";
     MoveId = "move";
     DropId = "drop";
     ChannelId = "chn";
@@ -138,6 +142,8 @@ id_types! {
     RightId = "rgt";
     MailId = "mail";
     JobId = "job";
+    ImportId = "imp";
+    OfferId = "offer";
 }
 
 #[cfg(test)]

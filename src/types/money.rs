@@ -101,6 +101,20 @@ pub fn decimals(currency: &str) -> usize {
     }
 }
 
+/// An amount as a plain number in major units, such as `499.00`, for files.
+pub fn plain(amount_minor: i64, currency: &str) -> String {
+    let decimals = u32::try_from(decimals(currency)).unwrap_or(0);
+    Decimal::try_new(amount_minor, decimals)
+        .map_or_else(|_| amount_minor.to_string(), |exact| exact.to_string())
+}
+
+/// What [`plain`] was given; also `499` and `499.0`. None for what is no number, or has more decimals than the currency.
+pub fn parse_plain(text: &str, currency: &str) -> Option<i64> {
+    let scale = 10_i64.checked_pow(u32::try_from(decimals(currency)).ok()?)?;
+    let exact = Decimal::from_str_exact(text).ok()?.checked_mul(Decimal::from(scale))?;
+    if exact.is_integer() { exact.to_i64() } else { None }
+}
+
 /// An amount as people read it: `¥1,600,000.00`, `JP¥500`, `BHD 1.250`.
 pub fn display(amount_minor: i64, currency: &str) -> String {
     let sign = match currency {
@@ -131,6 +145,20 @@ pub fn display(amount_minor: i64, currency: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn plain_amounts_read_back() {
+        for (minor, currency, text) in
+            [(49_900, "CNY", "499.00"), (5, "CNY", "0.05"), (500, "JPY", "500"), (1, "BHD", "0.001")]
+        {
+            assert_eq!(plain(minor, currency), text);
+            assert_eq!(parse_plain(text, currency), Some(minor));
+        }
+        assert_eq!((parse_plain("499", "CNY"), parse_plain("499.5", "CNY")), (Some(49_900), Some(49_950)));
+        for bad in ["", "a", "1,999.00", "0.001", "1e5", "9999999999999999999999"] {
+            assert_eq!(parse_plain(bad, "CNY"), None, "{bad}");
+        }
+    }
 
     #[test]
     fn amounts_are_shown_with_their_currencys_decimals() {

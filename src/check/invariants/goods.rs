@@ -24,6 +24,42 @@ pub const ALL: &[Invariant] = &[
               WHERE p.capacity <> coalesce(m.quantity, 0)",
     },
     Invariant {
+        name: "list_prices",
+        says: "a variant's own price is the last one of its history",
+        prefix: "var",
+        sql: "SELECT v.id, format('costs %s, its history says %s', v.price_minor, h.price_minor)
+              FROM variants v LEFT JOIN (
+                  SELECT DISTINCT ON (variant_id) variant_id, price_minor FROM list_prices
+                  ORDER BY variant_id, from_at DESC, id DESC) h ON h.variant_id = v.id
+              WHERE h.price_minor IS DISTINCT FROM v.price_minor",
+    },
+    Invariant {
+        name: "reminders_of_people",
+        says: "nobody who was erased waits for a mail at the start of a sale",
+        prefix: "acc",
+        sql: "SELECT a.id, format('waits for the product %s', r.product_id)
+              FROM product_reminders r JOIN accounts a ON a.id = r.account_id WHERE a.erased_at IS NOT NULL",
+    },
+    Invariant {
+        name: "announced_stock",
+        says: "of what was announced no more came or was taken back than there was",
+        prefix: "var",
+        sql: "SELECT variant_id, format('%s are announced', sum(quantity)) FROM stock_moves
+              WHERE reason = 'announced' GROUP BY variant_id HAVING sum(quantity) < 0",
+    },
+    Invariant {
+        name: "line_offers",
+        says: "what an offer gave on a line is the line's article, no more of it than was bought and no more off than its \
+               discount",
+        prefix: "line",
+        sql: "SELECT l.id, format('%s of %s units, %s of %s off', sum(g.quantity), l.quantity, sum(g.discount_minor),
+                                  l.discount_minor)
+              FROM line_offers g JOIN order_lines l ON l.id = g.line_id JOIN offers o ON o.id = g.offer_id
+              GROUP BY l.id
+              HAVING sum(g.quantity) FILTER (WHERE o.kind = 'gift') > l.quantity
+                  OR sum(g.discount_minor) > l.discount_minor OR bool_or(o.get_variant_id IS DISTINCT FROM l.variant_id)",
+    },
+    Invariant {
         name: "lines_shipped",
         says: "what a line says is shipped is the sum of its parcels, of a paid order that is sent somewhere",
         prefix: "line",

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::model::{LineRow, OrderRow, OrderState};
+use super::proposals::Proposal;
 use super::service::{ArticleLine, Cart, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
@@ -15,10 +16,11 @@ use crate::checkout::shipments::dto::ShipmentView;
 use crate::error::{AppError, Code, Result};
 use crate::fields;
 use crate::membership::invitations::rules::normal_code;
+use crate::shop::offers::model::OfferKind;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{
-    AccountId, AddressId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, ShippingMethodId,
-    VariantId,
+    AccountId, AddressId, BundleId, DriveId, DropId, LineId, OfferId, OrderId, PaymentId, PlanId,
+    ShippingMethodId, VariantId,
 };
 use crate::types::money::Money;
 
@@ -44,6 +46,10 @@ pub struct LineRequest {
     pub drop: Option<DropId>,
     /// A code that guarantees a unit of it.
     pub f_code: Option<String>,
+    /// The variant that it is taken instead of, by an offer of the quote's `offers`.
+    // What is absent isn't hashed either: keys that were used before stay good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<VariantId>,
 }
 
 impl LineRequest {
@@ -62,7 +68,11 @@ impl LineRequest {
         if self.f_code.is_some() && self.drop.is_none() {
             return Err(wrong(".f_code", "needs its drop"));
         }
+        if self.instead_of.is_some() && (self.variant.is_none() || self.drop.is_some()) {
+            return Err(wrong(".instead_of", "goes with a variant outside of drops"));
+        }
         Ok(Line::Article(ArticleLine {
+            instead_of: self.instead_of,
             article,
             is_bundle: self.bundle.is_some(),
             quantity: self.quantity.unwrap_or(1),
@@ -75,7 +85,7 @@ impl LineRequest {
         if self.quantity.is_some_and(|quantity| quantity != 1) {
             return Err(wrong(".quantity", "a plan is bought once"));
         }
-        if self.drop.is_some() || self.f_code.is_some() {
+        if self.drop.is_some() || self.f_code.is_some() || self.instead_of.is_some() {
             return Err(wrong(".drop", "goes with a variant or a bundle"));
         }
         let invitation = self.invitation.as_deref().map(normal_code);
@@ -257,6 +267,8 @@ pub struct QuotedLine {
     pub unit_price: Money,
     pub discount: Money,
     pub total: Money,
+    /// It isn't there yet, and is sent from then on.
+    pub ships_from: Option<DateTime<Utc>>,
 }
 
 /// What a line sells: `kind` is `plan`, `variant` or `bundle`, and the field of that name is set.
@@ -297,12 +309,51 @@ impl Sells {
     }
 }
 
+/// Something that you could have.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = QuotedOffer)]
+pub struct ProposalView {
+    pub offer: OfferId,
+    pub code: String,
+    /// `swap`: put `variant` in the place of the line, with `instead_of`. `gift`: add `variant` as a line.
+    pub kind: OfferKind,
+    pub name: String,
+    /// Position of the line that it is about, from 0.
+    pub line: usize,
+    pub variant: VariantId,
+    pub title: String,
+    pub quantity: i64,
+    /// Of one unit, with the offer.
+    pub unit_price: Money,
+    /// Of a swap: what one unit costs more than what is given up.
+    pub supplement: Option<Money>,
+}
+
+impl ProposalView {
+    pub fn new(proposal: Proposal, currency: &str) -> Self {
+        Self {
+            offer: proposal.offer,
+            code: proposal.code,
+            kind: proposal.kind,
+            name: proposal.name,
+            line: proposal.line,
+            variant: proposal.variant,
+            title: proposal.title,
+            quantity: proposal.quantity,
+            unit_price: Money::new(proposal.unit_price_minor, currency),
+            supplement: proposal.supplement_minor.map(|minor| Money::new(minor, currency)),
+        }
+    }
+}
+
 /// What an order would cost now, and why. No effect, no promise: places are held by an order.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct QuoteView {
     pub lines: Vec<QuotedLine>,
     pub totals: TotalsView,
     pub explanation: Vec<Explained>,
+    /// What else you could have: something better for a supplement, something for nothing.
+    pub offers: Vec<ProposalView>,
     /// Prices may have changed after that.
     pub valid_until: DateTime<Utc>,
 }
@@ -324,6 +375,8 @@ pub struct LineView {
     pub shipped: i64,
     /// Units of them that come or came back.
     pub returned: i64,
+    /// It wasn't there when it was ordered, and is sent from then on.
+    pub ships_from: Option<DateTime<Utc>>,
     pub fulfilled_at: Option<DateTime<Utc>>,
 }
 
@@ -404,6 +457,7 @@ impl LineView {
             refunded: Money::new(row.refunded_minor, currency),
             shipped: row.shipped,
             returned: row.returned,
+            ships_from: row.ships_from,
             fulfilled_at: row.fulfilled_at,
         }
     }

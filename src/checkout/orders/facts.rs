@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::model;
-use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
+use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, Swap};
 use super::service::{ArticleLine, Cart, Line, PlanLine};
 use crate::checkout::claims;
+use crate::checkout::pricing::gifts::Gift;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::membership::applications::model::{self as applications, Application};
@@ -17,8 +18,10 @@ use crate::membership::memberships::model::{self as memberships, MembershipRow};
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::people::segments::model::segments_of;
-use crate::shop::audience::Ranks;
+use crate::shop::audience::{Ranks, Visitor};
 use crate::shop::drops::model::{self as drops, Drop, FCode};
+use crate::shop::offers::model::{self as offers, Offer, OfferKind};
+use crate::shop::offers::rules as offer_rules;
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::shipping::model::{self as shipping, ShippingMethod};
 use crate::shop::visitors::{segments_in, visitor_of};
@@ -35,16 +38,27 @@ pub struct Catalog {
     drops: HashMap<DropId, Drop>,
     f_codes: Vec<FCode>,
     methods: HashMap<ShippingMethodId, ShippingMethod>,
+    /// For who buys something of the carts, or gives it up.
+    offers: Vec<Offer>,
+    /// What lines give up for something else; nothing of it is claimed.
+    given_up: HashMap<VariantId, Article>,
     ranks: Ranks,
 }
 
 impl Catalog {
+    /// Offers of something better for who buys something of the carts.
+    pub fn swaps(&self) -> impl Iterator<Item = &Offer> {
+        self.offers.iter().filter(|offer| offer.kind == OfferKind::Swap)
+    }
+
     /// Codes of the segments that something here is for.
     fn segments(&self) -> BTreeSet<String> {
         let of_articles = self.articles.values().flat_map(Article::audiences);
         let of_drops = self.drops.values().flat_map(Drop::audiences);
         let of_methods = self.methods.values().filter_map(|method| method.free_for.as_ref());
-        segments_in(of_articles.chain(of_drops).chain(of_methods))
+        let given_up = self.given_up.values().flat_map(Article::audiences);
+        let of_offers = self.offers.iter().map(|offer| &offer.buyers);
+        segments_in(of_articles.chain(of_drops).chain(of_methods).chain(given_up).chain(of_offers))
     }
 }
 
@@ -70,6 +84,7 @@ struct Named {
     drives: BTreeSet<DriveId>,
     invitations: BTreeSet<String>,
     articles: BTreeSet<VariantId>,
+    given_up: BTreeSet<VariantId>,
     drops: BTreeSet<DropId>,
     f_codes: BTreeSet<String>,
     methods: BTreeSet<ShippingMethodId>,
@@ -98,6 +113,7 @@ impl Named {
             }
             Line::Article(line) => {
                 self.articles.insert(line.article);
+                self.given_up.extend(line.instead_of);
                 self.drops.extend(line.drop);
                 self.f_codes.extend(line.f_code.clone());
             }
@@ -128,6 +144,10 @@ pub async fn read_catalog(conn: &mut Conn, carts: &[&Cart]) -> Result<Catalog> {
     if !named.articles.is_empty() {
         let articles = products::articles(conn, &ids(&named.articles)).await?;
         catalog.articles = articles.into_iter().map(|article| (article.id, article)).collect();
+        let given_up = products::articles(conn, &ids(&named.given_up)).await?;
+        catalog.given_up = given_up.into_iter().map(|article| (article.id, article)).collect();
+        let bought: BTreeSet<_> = named.articles.union(&named.given_up).copied().collect();
+        catalog.offers = offers::for_buyers_of(conn, &ids(&bought)).await?;
         let drops = drops::load(conn, &ids(&named.drops)).await?;
         catalog.drops = drops.into_iter().map(|drop| (drop.id, drop)).collect();
         catalog.f_codes = drops::f_codes(conn, &named.f_codes.into_iter().collect::<Vec<_>>()).await?;
@@ -246,7 +266,7 @@ pub fn facts_of<'a>(
     for (index, line) in cart.lines.iter().enumerate() {
         lines.push(match line {
             Line::Plan(line) => LineFacts::Plan(plan_facts(index, line, buyer, catalog, locked)?),
-            Line::Article(line) => LineFacts::Article(article_facts(index, line, catalog)?),
+            Line::Article(line) => LineFacts::Article(article_facts(index, line, catalog, now)?),
         });
     }
     let shipping = match &cart.shipping {
@@ -259,7 +279,9 @@ pub fn facts_of<'a>(
     };
     let segments = locked.segments.get(&buyer.id).map_or(&[][..], Vec::as_slice);
     let visitor = visitor_of(membership, segments, &catalog.ranks, now);
-    Ok(Facts { buyer, membership, visitor, ranks: &catalog.ranks, lines, shipping })
+    let ranks = &catalog.ranks;
+    let gifts = gifts_of(&lines, catalog, visitor, now);
+    Ok(Facts { buyer, membership, visitor, ranks, lines, shipping, gifts })
 }
 
 /// A field of a line, for whom it is to be told.
@@ -309,7 +331,50 @@ fn plan_facts<'a>(
     Ok(PlanFacts { plan, drive, invitation, application })
 }
 
-fn article_facts<'a>(index: usize, line: &ArticleLine, catalog: &'a Catalog) -> Result<ArticleFacts<'a>> {
+/// Offers of more in the pack for who buys something of the cart.
+fn gifts_of<'a>(
+    lines: &[LineFacts<'a>],
+    catalog: &'a Catalog,
+    visitor: Visitor<'_>,
+    now: DateTime<Utc>,
+) -> Vec<Gift<'a>> {
+    let is_bought = |offer: &&Offer| {
+        offer.kind == OfferKind::Gift
+            && lines
+                .iter()
+                .any(|line| matches!(line, LineFacts::Article(line) if line.article.id == offer.buy))
+    };
+    let offers = catalog.offers.iter().filter(is_bought);
+    let gift =
+        |offer| Gift { offer, refusal: offer_rules::may_use(offer, visitor, &catalog.ranks, now).err() };
+    offers.map(gift).collect()
+}
+
+/// The offer under which the line's article is sold instead of another one: one that runs, the cheapest of them.
+fn swap_facts<'a>(
+    index: usize,
+    line: &ArticleLine,
+    catalog: &'a Catalog,
+    now: DateTime<Utc>,
+) -> Result<Option<Swap<'a>>> {
+    let Some(given_up) = line.instead_of else { return Ok(None) };
+    let is_it =
+        |offer: &&Offer| offer.kind == OfferKind::Swap && offer.buy == given_up && offer.get == line.article;
+    let runs = |offer: &Offer| {
+        offer.starts_at.is_none_or(|start| start <= now) && offer.ends_at.is_none_or(|end| now < end)
+    };
+    let best = catalog.offers.iter().filter(is_it).min_by_key(|offer| (!runs(offer), offer.supplement_minor));
+    let unknown = || at_line(Code::UnknownOffer, index, "instead_of", "there is no such offer");
+    let offer = best.ok_or_else(unknown)?;
+    Ok(Some(Swap { offer, given_up: catalog.given_up.get(&given_up).ok_or_else(unknown)? }))
+}
+
+fn article_facts<'a>(
+    index: usize,
+    line: &ArticleLine,
+    catalog: &'a Catalog,
+    now: DateTime<Utc>,
+) -> Result<ArticleFacts<'a>> {
     let article = catalog
         .articles
         .get(&line.article)
@@ -333,5 +398,6 @@ fn article_facts<'a>(index: usize, line: &ArticleLine, catalog: &'a Catalog) -> 
         }
         None => None,
     };
-    Ok(ArticleFacts { article, quantity: line.quantity, drop, f_code })
+    let swap = swap_facts(index, line, catalog, now)?;
+    Ok(ArticleFacts { article, quantity: line.quantity, drop, f_code, swap })
 }

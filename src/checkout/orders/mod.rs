@@ -4,6 +4,7 @@ pub mod dto;
 pub mod facts;
 pub mod model;
 pub mod placer;
+pub mod proposals;
 pub mod routes;
 pub mod rows;
 pub mod rules;

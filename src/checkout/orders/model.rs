@@ -98,6 +98,8 @@ pub struct LineRow {
     /// When a refund or a cancellation put all that was left of it back on sale.
     pub restocked_at: Option<DateTime<Utc>>,
     pub fulfilled_at: Option<DateTime<Utc>>,
+    /// It wasn't there when it was ordered, and is sent from then on.
+    pub ships_from: Option<DateTime<Utc>>,
 }
 
 impl LineRow {
@@ -156,6 +158,7 @@ batch_insert! {
         discount_minor: i64 => BigInt,
         total_minor: i64 => BigInt,
         tax_included_minor: i64 => BigInt,
+        ships_from: Option<DateTime<Utc>> => Nullable<Timestamptz>,
     }
 }
 

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::dto::{
-    AttemptRequest, Consents, OrderRequest, OrderView, QuoteView, QuotedLine, Sells, TermsConsent, WaitQuery,
-    order_id,
+    AttemptRequest, Consents, OrderRequest, OrderView, ProposalView, QuoteView, QuotedLine, Sells,
+    TermsConsent, WaitQuery, order_id,
 };
 use super::model::{self, OrderRow};
 use super::rules::check_return_url;
@@ -80,11 +80,13 @@ pub async fn quote(
         unit_price: money(line.unit_price_minor),
         discount: money(line.discount_minor),
         total: money(line.total_minor),
+        ships_from: quoted.ships_from,
     });
     Ok(HttpResponse::Ok().json(QuoteView {
         lines: lines.collect(),
         totals: quoted.priced.totals.view(currency),
         explanation: quoted.priced.explanation,
+        offers: quoted.proposals.into_iter().map(|proposal| ProposalView::new(proposal, currency)).collect(),
         valid_until: now + QUOTE,
     }))
 }

@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use super::model::{NewKey, NewLine, NewOrder, NewSeriesPlace, OrderState};
 use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts};
-use super::service::{PlaceOrder, ROUTE, Shop};
+use super::service::{PlaceOrder, ROUTE, SWAP_OFFER, Shop};
 use crate::checkout::claims::{self, NewClaim};
 use crate::checkout::payments::model::{NewPayment, PaymentState};
-use crate::checkout::pricing::rules::Priced;
+use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
 use crate::membership::plans::model::Renews;
 use crate::shop::crowdfunding::model::NewPledge;
 use crate::shop::drops::model::{Drop, NewPurchase};
+use crate::shop::offers::model::NewLineOffer;
 use crate::types::id::{ClaimId, LineId, OrderId, PaymentId};
 
 /// The rows of a batch, column by column when they are written.
@@ -29,6 +30,7 @@ pub struct Rows {
     places: Vec<NewSeriesPlace>,
     purchases: Vec<NewPurchase>,
     pledges: Vec<NewPledge>,
+    offers: Vec<NewLineOffer>,
     payments: Vec<NewPayment>,
     keys: Vec<NewKey>,
     jobs: Vec<(Job, DateTime<Utc>)>,
@@ -123,6 +125,7 @@ impl Rows {
             discount_minor: priced.discount_minor,
             total_minor: priced.total_minor,
             tax_included_minor: priced.tax_included_minor,
+            ships_from: None,
         };
         let person = || facts.buyer.person_key.clone().ok_or_else(|| Code::Unauthenticated.error());
         self.lines.push(match line {
@@ -148,9 +151,11 @@ impl Rows {
                 variant_id: Some(line.article.id),
                 drop_id: line.drop.map(|drop| drop.id),
                 f_code_id: line.f_code.map(|code| code.id),
+                ships_from: line.article.ships_from(now),
                 ..row
             },
         });
+        self.add_offers(id, position, worded.priced, line);
         let claims = admitted.claims.get(position).into_iter().flatten();
         self.claims.extend(claims.map(|(pool, quantity)| NewClaim {
             id: ClaimId::new(),
@@ -182,6 +187,28 @@ impl Rows {
             });
         }
         Ok(())
+    }
+
+    /// What offers gave on a line, and the one by which it is taken instead of something else.
+    fn add_offers(&mut self, id: LineId, position: usize, priced: &Priced, line: &LineFacts<'_>) {
+        let given = priced.given.iter().filter(|given| given.line == position);
+        self.offers.extend(given.map(|given| NewLineOffer {
+            line_id: id,
+            offer_id: given.offer,
+            quantity: given.quantity,
+            discount_minor: given.discount_minor,
+        }));
+        let LineFacts::Article(ArticleFacts { swap: Some(swap), quantity, .. }) = line else { return };
+        let is_swapped =
+            |explained: &&Explained| explained.line == Some(position) && explained.reason == SWAP_OFFER;
+        if priced.explanation.iter().any(|explained| is_swapped(&explained)) {
+            self.offers.push(NewLineOffer {
+                line_id: id,
+                offer_id: swap.offer.id,
+                quantity: *quantity,
+                discount_minor: 0,
+            });
+        }
     }
 
     fn add_payment(
@@ -224,7 +251,8 @@ impl Rows {
             held.entry(claim.pool_id).or_insert((0, 0)).0 += claim.quantity;
         }
         // Rows that refer to others go out after them; those that don't go out together, pipelined.
-        let (mut one, mut two, mut three, mut four, mut five) = (&*conn, &*conn, &*conn, &*conn, &*conn);
+        let (mut one, mut two, mut three) = (&*conn, &*conn, &*conn);
+        let (mut four, mut five, mut six) = (&*conn, &*conn, &*conn);
         let orders = NewOrder::insert(&mut one, self.orders);
         let keys = NewKey::insert(&mut two, self.keys);
         tokio::try_join!(orders, keys, claims::shift(&mut three, &held))?;
@@ -235,8 +263,9 @@ impl Rows {
         let claims = async { NewClaim::insert(&mut one, self.claims).await.map_err(AppError::from) };
         let purchases = async { NewPurchase::insert(&mut two, self.purchases).await.map_err(AppError::from) };
         let pledges = async { NewPledge::insert(&mut five, self.pledges).await.map_err(AppError::from) };
+        let offers = async { NewLineOffer::insert(&mut six, self.offers).await.map_err(AppError::from) };
         let jobs = jobs::queue::enqueue_pipelined(&mut four, &self.jobs, now);
-        tokio::try_join!(claims, purchases, pledges, jobs)?;
+        tokio::try_join!(claims, purchases, pledges, offers, jobs)?;
         Ok(())
     }
 }

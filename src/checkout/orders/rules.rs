@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use crate::checkout::pricing::gifts::Gift;
 use crate::error::{AppError, Code, FieldError, Result};
 use crate::membership::applications::model::Application;
 use crate::membership::applications::rules as applications;
@@ -20,6 +21,8 @@ use crate::people::accounts::model::Buyer;
 use crate::shop::audience::{Ranks, Visitor};
 use crate::shop::drops::model::{Drop, FCode};
 use crate::shop::drops::rules::{self as drops, Holder};
+use crate::shop::offers::model::Offer;
+use crate::shop::offers::rules as offers;
 use crate::shop::products::model::Article;
 use crate::shop::products::rules as products;
 use crate::shop::shipping::model::ShippingMethod;
@@ -58,6 +61,8 @@ pub struct Facts<'a> {
     pub ranks: &'a Ranks,
     pub lines: Vec<LineFacts<'a>>,
     pub shipping: Option<(&'a ShippingMethod, &'a Address)>,
+    /// More in the pack, for who buys something of the cart.
+    pub gifts: Vec<Gift<'a>>,
 }
 
 /// What is known of one line.
@@ -84,6 +89,15 @@ pub struct ArticleFacts<'a> {
     pub drop: Option<&'a Drop>,
     /// A code for this article in that drop.
     pub f_code: Option<&'a FCode>,
+    /// It is bought instead of something else.
+    pub swap: Option<Swap<'a>>,
+}
+
+/// What a line is sold instead of, and under which offer.
+#[derive(Clone, Copy, Debug)]
+pub struct Swap<'a> {
+    pub offer: &'a Offer,
+    pub given_up: &'a Article,
 }
 
 /// What an admitted order does to the ledger, and what its lines claim.
@@ -238,6 +252,13 @@ fn admit_article(
         return Err(Code::InvalidField.at(field, format!("expected 1 to {most}")));
     }
     products::may_buy(article, facts.visitor, facts.ranks, now)?;
+    if let Some(swap) = line.swap {
+        let (visitor, ranks) = (facts.visitor, facts.ranks);
+        let asked = offers::may_use(swap.offer, visitor, ranks, now)
+            .and_then(|()| products::may_buy(swap.given_up, visitor, ranks, now))
+            .and(if swap.given_up.open_sale { Ok(()) } else { Err(Code::DropRequired) });
+        asked.map_err(|code| code.at(format!("lines[{index}].instead_of"), "not for you, or not now"))?;
+    }
     let left = |pool: PoolId| ledger.open(pool) - admitted.claimed(pool);
     match (line.drop, line.f_code) {
         (Some(drop), Some(code)) => {

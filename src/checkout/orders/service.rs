@@ -9,24 +9,28 @@ use serde_json::Value;
 
 use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked};
 use super::model::{self, NewKey, OrderState};
+use super::proposals::{self, Proposal};
 use super::rows::{Rows, Worded};
 use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
 use crate::audit::{self, Actor};
 use crate::checkout::claims;
 use crate::checkout::payments::model::{self as payments, PaymentState};
-use crate::checkout::pricing::rules::{Priced, PricedItem, price};
+use crate::checkout::pricing::rules::{Priced, PricedItem, PricedLine, price};
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::people::accounts::model as accounts;
 use crate::shop::drops::model as drops;
 use crate::shop::drops::rules::unit_price as unit_price_in;
-use crate::shop::products::rules as products;
+use crate::shop::products::model::Article;
+use crate::shop::products::rules::{self as products, UnitPrice};
 use crate::shop::shipping::rules::{Address, fee_minor};
 use crate::types::id::{AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, VariantId};
 use crate::types::locale::Locale;
 
 /// The route under which the keys of placed orders are kept.
 pub const ROUTE: &str = "POST /v1/orders";
+/// Why a price is what it is: one thing instead of another.
+pub const SWAP_OFFER: &str = "swap_offer";
 
 /// One line, as asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub struct ArticleLine {
     pub drop: Option<DropId>,
     /// As it is stored.
     pub f_code: Option<String>,
+    /// What it is taken instead of, by an offer.
+    pub instead_of: Option<VariantId>,
 }
 
 impl ArticleLine {
@@ -148,6 +154,14 @@ pub async fn place(
     Ok(answers)
 }
 
+/// What an article is called on an order.
+pub fn article_title(article: &Article, locale: Locale) -> String {
+    let options = article.options.as_object().into_iter().flatten();
+    let options: Vec<_> = options.filter_map(|(_, value)| value.as_str()).collect();
+    let name = article.product.names.pick(locale);
+    if options.is_empty() { name.to_owned() } else { format!("{name} · {}", options.join(", ")) }
+}
+
 fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
     match line {
         LineFacts::Plan(PlanFacts { plan, drive, .. }) => {
@@ -157,12 +171,7 @@ fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
                 None => tier.clone(),
             }
         }
-        LineFacts::Article(ArticleFacts { article, .. }) => {
-            let options = article.options.as_object().into_iter().flatten();
-            let options: Vec<_> = options.filter_map(|(_, value)| value.as_str()).collect();
-            let name = article.product.names.pick(locale);
-            if options.is_empty() { name.to_owned() } else { format!("{name} · {}", options.join(", ")) }
-        }
+        LineFacts::Article(ArticleFacts { article, .. }) => article_title(article, locale),
     }
 }
 
@@ -173,21 +182,33 @@ fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> P
             unit_price_minor: plan.price_minor,
             why: if drive.is_some() { "drive_price" } else { "plan_price" },
             tax_rate_bp: 0,
+            article: None,
         },
-        LineFacts::Article(ArticleFacts { article, quantity, drop, .. }) => {
-            let unit = products::unit_price(article, *quantity, facts.visitor, facts.ranks, now);
-            let unit = match drop.and_then(|drop| drop.item(article.id)) {
-                Some(item) => unit_price_in(unit, item, facts.visitor, facts.ranks),
-                None => unit,
-            };
+        LineFacts::Article(line @ ArticleFacts { article, quantity, .. }) => {
+            let unit = unit_price(line, facts, now);
             PricedItem {
                 quantity: *quantity,
                 unit_price_minor: unit.minor,
                 why: unit.why,
                 tax_rate_bp: article.product.tax_rate_bp,
+                article: Some(article.id),
             }
         }
     }
+}
+
+/// What one unit costs: by a swap the price of what is given up and the supplement, unless it is cheaper without.
+fn unit_price(line: &ArticleFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> UnitPrice {
+    let of = |article| products::unit_price(article, line.quantity, facts.visitor, facts.ranks, now);
+    let direct = match line.drop.and_then(|drop| drop.item(line.article.id)) {
+        Some(item) => unit_price_in(of(line.article), item, facts.visitor, facts.ranks),
+        None => of(line.article),
+    };
+    let swapped = line.swap.map(|swap| {
+        let minor = of(swap.given_up).minor.saturating_add(swap.offer.supplement_minor.unwrap_or(0));
+        UnitPrice { minor, why: SWAP_OFFER }
+    });
+    swapped.filter(|swapped| swapped.minor <= direct.minor).unwrap_or(direct)
 }
 
 /// Prices what was admitted.
@@ -196,25 +217,7 @@ fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> P
 /// `shipping_required`, `not_shipped_there`, `amount_out_of_range`, `pledge_needs_price`.
 fn price_of(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Priced> {
     let items: Vec<_> = facts.lines.iter().map(|line| priced_item(line, facts, now)).collect();
-    let (mut goods_minor, mut weight_grams, mut is_shipped) = (0_i64, 0_i64, false);
-    for (line, item) in facts.lines.iter().zip(&items) {
-        let LineFacts::Article(ArticleFacts { article, quantity, .. }) = line else { continue };
-        if article.is_shipped() {
-            is_shipped = true;
-            goods_minor = goods_minor.saturating_add(item.unit_price_minor.saturating_mul(*quantity));
-            weight_grams = weight_grams.saturating_add(article.weight_grams().saturating_mul(*quantity));
-        }
-    }
-    let shipping_minor = match facts.shipping {
-        _ if !is_shipped => None,
-        None => return Err(Code::ShippingRequired.at("shipping", "missing field")),
-        Some((method, address)) => {
-            let (visitor, ranks) = (facts.visitor, facts.ranks);
-            let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
-            Some(fee.map_err(|code| code.at("shipping.method", "not for this address"))?)
-        }
-    };
-    let priced = price(&items, shipping_minor)?;
+    let priced = price(&items, &facts.gifts, |lines| shipping_minor(facts, lines))?;
     let of_lines_minor = priced.totals.subtotal_minor - priced.totals.discount_minor;
     if rules::is_pledge(facts) && (of_lines_minor == 0 || priced.totals.due_minor == 0) {
         return Err(Code::PledgeNeedsPrice.at("lines[0]", "it costs nothing"));
@@ -222,11 +225,35 @@ fn price_of(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Priced> {
     Ok(priced)
 }
 
+/// What the parcel costs where something is sent, by the worth of what is in it and its weight.
+fn shipping_minor(facts: &Facts<'_>, lines: &[PricedLine]) -> Result<Option<i64>> {
+    let (mut goods_minor, mut weight_grams, mut is_shipped) = (0_i64, 0_i64, false);
+    for (line, priced) in facts.lines.iter().zip(lines) {
+        let LineFacts::Article(ArticleFacts { article, quantity, .. }) = line else { continue };
+        if article.is_shipped() {
+            is_shipped = true;
+            goods_minor = goods_minor.saturating_add(priced.total_minor);
+            weight_grams = weight_grams.saturating_add(article.weight_grams().saturating_mul(*quantity));
+        }
+    }
+    match facts.shipping {
+        _ if !is_shipped => Ok(None),
+        None => Err(Code::ShippingRequired.at("shipping", "missing field")),
+        Some((method, address)) => {
+            let (visitor, ranks) = (facts.visitor, facts.ranks);
+            let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
+            fee.map(Some).map_err(|code| code.at("shipping.method", "not for this address"))
+        }
+    }
+}
+
 /// A line of a quote.
 #[derive(Clone, Debug)]
 pub struct QuotedLine {
     pub line: Line,
     pub title: String,
+    /// It isn't there yet, and is sent from then on.
+    pub ships_from: Option<DateTime<Utc>>,
 }
 
 /// A cart with its price, as an order placed now would have it.
@@ -234,6 +261,8 @@ pub struct QuotedLine {
 pub struct Quoted {
     pub lines: Vec<QuotedLine>,
     pub priced: Priced,
+    /// What else the buyer could have.
+    pub proposals: Vec<Proposal>,
 }
 
 /// Prices a cart without a lock or an effect.
@@ -251,8 +280,14 @@ pub async fn quote(conn: &mut Conn, now: DateTime<Utc>, cart: &Cart) -> Result<Q
     let lines = cart.lines.iter().zip(&facts.lines).map(|(line, of_line)| QuotedLine {
         line: line.clone(),
         title: title_of(of_line, facts.buyer.locale),
+        ships_from: match of_line {
+            LineFacts::Article(of_line) => of_line.article.ships_from(now),
+            LineFacts::Plan(_) => None,
+        },
     });
-    Ok(Quoted { lines: lines.collect(), priced })
+    let lines = lines.collect();
+    let proposals = proposals::of(conn, &facts, &catalog, now).await?;
+    Ok(Quoted { lines, priced, proposals })
 }
 
 fn accept(

@@ -1,3 +1,4 @@
 //! Prices: one pure function, which also says why.
 
+pub mod gifts;
 pub mod rules;

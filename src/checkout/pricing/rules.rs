@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gifts::{Gift, Given, give};
 use crate::error::{Code, Result};
 use crate::shop::products::rules::included_tax_minor;
+use crate::types::id::VariantId;
 use crate::types::money::Money;
 
 /// A line as it is asked for, with the facts that price it.
@@ -16,6 +18,8 @@ pub struct PricedItem {
     pub why: &'static str,
     /// Tax that the price includes, in hundredths of a percent.
     pub tax_rate_bp: i32,
+    /// What offers know it by; none for a plan.
+    pub article: Option<VariantId>,
 }
 
 /// One line with what it costs.
@@ -69,28 +73,39 @@ pub struct Priced {
     pub lines: Vec<PricedLine>,
     pub totals: Totals,
     pub explanation: Vec<Explained>,
+    /// What offers gave.
+    pub given: Vec<Given>,
 }
 
 /// The most that an order may come to: Stripe takes eight digits.
 pub const ORDER_MAX_MINOR: i64 = 99_999_999;
 
-/// Prices a cart; `shipping_minor` where something goes into a parcel.
+/// Prices a cart. `shipping_minor` tells what the parcel costs where there is one, from what the lines come to.
 ///
 /// # Errors
-/// `amount_out_of_range` when a sum is beyond [`ORDER_MAX_MINOR`].
-pub fn price(items: &[PricedItem], shipping_minor: Option<i64>) -> Result<Priced> {
+/// `amount_out_of_range` when a sum is beyond [`ORDER_MAX_MINOR`]; those of `shipping_minor`.
+pub fn price(
+    items: &[PricedItem],
+    gifts: &[Gift<'_>],
+    shipping_minor: impl FnOnce(&[PricedLine]) -> Result<Option<i64>>,
+) -> Result<Priced> {
+    let (given, of_offers) = give(items, gifts);
     let mut lines = Vec::with_capacity(items.len());
     let mut explanation = Vec::with_capacity(items.len());
     let in_range = |minor: &i64| (0..=ORDER_MAX_MINOR).contains(minor);
-    let mut totals = Totals { shipping_minor: shipping_minor.unwrap_or(0), ..Totals::default() };
+    let mut totals = Totals::default();
     for (index, item) in items.iter().enumerate() {
         let line_minor = item
             .unit_price_minor
             .checked_mul(item.quantity)
             .filter(in_range)
             .ok_or(Code::AmountOutOfRange)?;
-        let tax_included_minor = included_tax_minor(line_minor, item.tax_rate_bp);
+        let of_line = given.iter().filter(|given| given.line == index);
+        let discount_minor: i64 = of_line.map(|given| given.discount_minor).sum();
+        let total_minor = line_minor - discount_minor;
+        let tax_included_minor = included_tax_minor(total_minor, item.tax_rate_bp);
         totals.subtotal_minor += line_minor;
+        totals.discount_minor += discount_minor;
         totals.tax_included_minor += tax_included_minor;
         explanation.push(Explained {
             line: Some(index),
@@ -103,11 +118,14 @@ pub fn price(items: &[PricedItem], shipping_minor: Option<i64>) -> Result<Priced
             unit_price_minor: item.unit_price_minor,
             quantity: item.quantity,
             subtotal_minor: line_minor,
-            discount_minor: 0,
-            total_minor: line_minor,
+            discount_minor,
+            total_minor,
             tax_included_minor,
         });
     }
+    explanation.extend(of_offers);
+    let shipping_minor = shipping_minor(&lines)?;
+    totals.shipping_minor = shipping_minor.unwrap_or(0);
     if let Some(minor) = shipping_minor {
         explanation.push(Explained {
             line: None,
@@ -119,11 +137,12 @@ pub fn price(items: &[PricedItem], shipping_minor: Option<i64>) -> Result<Priced
     }
     totals.total_minor = totals
         .subtotal_minor
-        .checked_add(totals.shipping_minor)
+        .checked_sub(totals.discount_minor)
+        .and_then(|minor| minor.checked_add(totals.shipping_minor))
         .filter(in_range)
         .ok_or(Code::AmountOutOfRange)?;
     totals.due_minor = totals.total_minor;
-    Ok(Priced { lines, totals, explanation })
+    Ok(Priced { lines, totals, explanation, given })
 }
 
 /// [`Totals`] over the wire.
@@ -160,12 +179,12 @@ mod tests {
     use super::*;
 
     fn item(unit_price_minor: i64, quantity: i64) -> PricedItem {
-        PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900 }
+        PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900, article: None }
     }
 
     #[test]
     fn what_is_shown_sums_to_what_is_charged() {
-        let priced = price(&[item(20_000, 1), item(120_000, 2)], Some(1_200)).unwrap();
+        let priced = price(&[item(20_000, 1), item(120_000, 2)], &[], |_| Ok(Some(1_200))).unwrap();
         assert_eq!((priced.totals.subtotal_minor, priced.totals.due_minor), (260_000, 261_200));
         let of_lines: i64 = priced.lines.iter().map(|line| line.total_minor).sum();
         assert_eq!(of_lines + priced.totals.shipping_minor, priced.totals.due_minor);
@@ -176,8 +195,8 @@ mod tests {
 
     #[test]
     fn amounts_out_of_range_are_refused() {
-        assert!(price(&[item(ORDER_MAX_MINOR, 1)], None).is_ok());
-        let refused = |items: &[PricedItem], shipping| price(items, shipping).unwrap_err().code;
+        assert!(price(&[item(ORDER_MAX_MINOR, 1)], &[], |_| Ok(None)).is_ok());
+        let refused = |items: &[PricedItem], shipping| price(items, &[], |_| Ok(shipping)).unwrap_err().code;
         assert_eq!(refused(&[item(ORDER_MAX_MINOR, 2)], None), Code::AmountOutOfRange);
         assert_eq!(refused(&[item(i64::MAX, 2)], None), Code::AmountOutOfRange);
         assert_eq!(refused(&[item(ORDER_MAX_MINOR, 1), item(1, 1)], None), Code::AmountOutOfRange);

@@ -1,5 +1,7 @@
 //! Parcels: what of an order has been handed over. The last one fulfils it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::json;
 
@@ -17,8 +19,9 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::Lane;
 use crate::messages::mails::{self, Mail, ReceiptLine};
-use crate::shop::products::model as products;
-use crate::types::id::{LineId, OrderId, ShipmentId, VariantId};
+use crate::shop::products::model::{self as products, Article, ProductKind};
+use crate::shop::stock::service as stock;
+use crate::types::id::{LineId, OrderId, PoolId, ShipmentId, VariantId};
 
 /// A parcel that an operator sends.
 #[derive(Clone, Debug)]
@@ -33,8 +36,8 @@ pub struct NewShipment {
 /// Enters a parcel, once a request, and mails the buyer. The last parcel of an order fulfils it.
 ///
 /// # Errors
-/// `not_found`, `goal_not_reached`, `nothing_to_ship` for more than is still to be sent (what was refunded in full or
-/// cancelled isn't), `invalid_field`,
+/// `not_found`, `goal_not_reached`, `not_arrived` for what was announced and didn't come yet, `nothing_to_ship` for more
+/// than is still to be sent (what was refunded in full or cancelled isn't), `invalid_field`,
 /// `idempotency_key_reused`, `request_in_progress`.
 pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request) -> Result<()> {
     let now = app.clock.now();
@@ -53,12 +56,9 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
         let lines = orders::lines_of(conn, &[order.id]).await?;
         pledges::service::check_ready_to_ship(conn, &lines).await?;
         let ids: Vec<VariantId> = lines.iter().filter_map(|line| line.variant_id).collect();
-        let shipped: Vec<VariantId> = products::articles(conn, &ids)
-            .await?
-            .into_iter()
-            .filter(products::Article::is_shipped)
-            .map(|article| article.id)
-            .collect();
+        let articles = products::articles(conn, &ids).await?;
+        let shipped: Vec<VariantId> =
+            articles.iter().filter(|article| article.is_shipped()).map(|article| article.id).collect();
         let open = |line: &LineRow| match line.variant_id {
             Some(variant) if shipped.contains(&variant) && !line.is_refunded() => {
                 line.quantity - line.shipped
@@ -66,6 +66,7 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
             _ => 0,
         };
         let parcel = contents(&lines, new.lines.as_deref(), open)?;
+        stock::refuse_announced(conn, &units_of(&lines, &parcel, &articles)).await?;
         let row = Shipment {
             id,
             order_id: order.id,
@@ -135,6 +136,30 @@ pub async fn deliver(
         Ok(order)
     })
     .await
+}
+
+/// What a parcel takes out of which stock. A unit that an F-code had set aside left its stock when the code was made.
+fn units_of(
+    lines: &[LineRow],
+    parcel: &[(LineId, i64)],
+    articles: &[Article],
+) -> BTreeMap<VariantId, (PoolId, i64)> {
+    let mut units: BTreeMap<VariantId, (PoolId, i64)> = BTreeMap::new();
+    for (id, quantity) in parcel {
+        let Some(line) = lines.iter().find(|line| line.id == *id) else { continue };
+        let Some(article) = articles.iter().find(|article| Some(article.id) == line.variant_id) else {
+            continue;
+        };
+        let own = article.pool.filter(|_| article.product.kind == ProductKind::Goods);
+        let own = own.map(|pool| (article.id, pool, 1));
+        let goods = article.parts.iter().filter(|part| part.kind == ProductKind::Goods);
+        let of_parts = goods.filter_map(|part| Some((part.variant, part.pool?, i64::from(part.quantity))));
+        for (variant, pool, of_one) in own.into_iter().chain(of_parts) {
+            let taken = if line.f_code_id.is_some() { 0 } else { of_one * quantity };
+            units.entry(variant).or_insert((pool, 0)).1 += taken;
+        }
+    }
+    units
 }
 
 /// What goes into the parcel: each line once, no more than is open of it.

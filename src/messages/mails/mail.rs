@@ -120,6 +120,16 @@ pub enum Mail {
         f_code: String,
         expires_at: DateTime<Utc>,
     },
+    /// Of a product that was announced, to who asked for it: it can be bought now.
+    NowAvailable {
+        product_zh: String,
+        product_en: String,
+        slug: String,
+    },
+    /// To operators: no more of these are left than they want to be told of.
+    LowStock {
+        items: Vec<LowItem>,
+    },
     /// To operators: a cardholder disputes a payment. `reason` is Stripe's word for it.
     DisputeOpened {
         order_number: String,
@@ -137,12 +147,21 @@ pub struct ReceiptLine {
     pub total_minor: i64,
 }
 
+/// A variant of which few are left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LowItem {
+    pub sku: String,
+    pub name_zh: String,
+    pub name_en: String,
+    pub left: i64,
+}
+
 /// What stands in `data` where a secret was: the mail can't be rendered again.
 pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 19] = [
+    pub const KINDS: [&str; 21] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -161,6 +180,8 @@ impl Mail {
         "hold_ending",
         "f_code",
         "waiting_list_offer",
+        "now_available",
+        "low_stock",
         "dispute_opened",
     ];
 
@@ -206,6 +227,8 @@ impl Mail {
             | Self::HoldEnding { .. }
             | Self::FCode { .. }
             | Self::WaitingListOffer { .. }
+            | Self::NowAvailable { .. }
+            | Self::LowStock { .. }
             | Self::DisputeOpened { .. } => None,
         }
     }

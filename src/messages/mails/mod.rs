@@ -11,6 +11,6 @@ pub mod routes;
 pub mod send;
 pub mod service;
 
-pub use mail::{Mail, ReceiptLine};
+pub use mail::{LowItem, Mail, ReceiptLine};
 pub use model::{Recipient, queue, queue_all};
 pub use send::Postbox;

@@ -56,10 +56,11 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 114] = embedded!(
+const TEMPLATES: [(&str, &str); 126] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "goal_reached" "order_cancelled"
     "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
-    "application_refused" "hold_ending" "f_code" "waiting_list_offer" "shipped" "dispute_opened"
+    "application_refused" "hold_ending" "f_code" "waiting_list_offer" "now_available" "low_stock" "shipped"
+    "dispute_opened"
 );
 
 const SHARED: [(&str, &str); 3] = [
@@ -111,6 +112,7 @@ impl Renderer {
             fields.insert("home_url".to_owned(), json!(self.shop.home_url));
             fields.insert("link".to_owned(), json!(self.link(mail)));
             fields.insert("order_url".to_owned(), json!(self.order_url(mail)));
+            fields.insert("product_url".to_owned(), json!(self.product_url(mail)));
         }
         let subject = self.fill(&kind, locale, "subject.txt", &context)?;
         // A name may hold a line break; a header must not.
@@ -149,6 +151,15 @@ impl Renderer {
                 if self.shop.has_storefront =>
             {
                 Some(format!("{}/orders/{order_number}", self.shop.home_url))
+            }
+            _ => None,
+        }
+    }
+
+    fn product_url(&self, mail: &Mail) -> Option<String> {
+        match mail {
+            Mail::NowAvailable { slug, .. } if self.shop.has_storefront => {
+                Some(format!("{}/products/{slug}", self.shop.home_url))
             }
             _ => None,
         }

@@ -15,6 +15,7 @@ use crate::schema::{
     refresh_tokens, returns, series_places, sessions, shipping_promises,
 };
 use crate::shop::crowdfunding;
+use crate::shop::reminders::model as reminders;
 use crate::shop::waiting_list;
 use crate::types::id::{AccountId, OrderId, ReturnId};
 
@@ -49,6 +50,8 @@ SELECT jsonb_build_object(
     FROM pledges t WHERE account_id = $1),
   'waiting_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM waiting_entries t WHERE account_id = $1),
+  'product_reminders', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM product_reminders t WHERE account_id = $1),
   'rights', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM rights t WHERE account_id = $1),
   'shipments', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
@@ -150,6 +153,7 @@ pub async fn anonymise(
     forget_access(conn, account).await?;
     addresses::model::forget(conn, account).await?;
     segments::model::forget(conn, account).await?;
+    reminders::forget(conn, account).await?;
     // Stands where the address stood: unlike every address, and different for everybody.
     let nobody = format!("erased:{}", account.0);
     diesel::update(orders::table.filter(orders::account_id.eq(account)))

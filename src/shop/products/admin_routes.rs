@@ -1,9 +1,10 @@
-//! `/v1/admin/products`, and the prices of their variants.
+//! `/v1/admin/products`.
 
-use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, delete, get, patch, post, web};
+use actix_web::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
-use super::dto::{AdminProductView, NewPrice, NewProduct, PriceView, ProductChange, Whole};
+use super::dto::{AdminProductView, NewProduct, ProductChange, Whole};
+use super::import::export;
 use super::model::{self, Filter};
 use super::service;
 use crate::app::App;
@@ -14,25 +15,23 @@ use crate::http::auth::{ManageShop, ReadShop, Staff};
 use crate::http::body::Body;
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
-use crate::types::id::{PriceId, ProductId, VariantId};
+use crate::types::id::ProductId;
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(create, list, show, change, archive, add_price, end_price))]
+#[openapi(paths(create, list, show, change, archive))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(create)
-        .service(list)
-        .service(show)
-        .service(change)
-        .service(archive)
-        .service(add_price)
-        .service(end_price);
+    config.service(create).service(list).service(show).service(change).service(archive);
 }
 
 fn answer(whole: Whole) -> HttpResponse {
     HttpResponse::Ok().insert_header(etag(whole.product.version)).json(AdminProductView::from(whole))
+}
+
+fn wants_csv(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/csv"))
 }
 
 fn product_id(path: &str) -> Result<ProductId> {
@@ -64,18 +63,30 @@ async fn create(
 }
 
 /// All products, archived ones too
+///
+/// With `Accept: text/csv` all of them as a file, each variant a line, as an import takes it (docs/CATALOG-CSV.md).
 #[utoipa::path(
     tag = "admin: products",
     params(PageQuery),
     security(("bearer" = [])),
-    responses((status = 200, body = List<AdminProductView>))
+    responses((status = 200, content(
+        (List<AdminProductView> = "application/json"),
+        (String = "text/csv"),
+    )))
 )]
 #[get("/v1/admin/products")]
 async fn list(
     app: web::Data<App>,
     _staff: Staff<ReadShop>,
+    request: HttpRequest,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
+    if wants_csv(&request) {
+        return Ok(HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"))
+            .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"products.csv\""))
+            .streaming(export::lines(app)));
+    }
     let page = query.page()?;
     let mut conn = db::connect(&app.pool).await?;
     let products = List::cut(
@@ -142,46 +153,4 @@ async fn archive(
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
     Ok(answer(service::archive(&app, staff.actor, product_id(&path)?).await?))
-}
-
-/// Give a variant another price
-#[utoipa::path(
-    tag = "admin: products",
-    params(("id" = VariantId, Path)),
-    request_body = NewPrice,
-    security(("bearer" = [])),
-    responses(
-        (status = 201, body = PriceView),
-        (status = 404, body = Problem, description = "not_found"),
-        (status = 422, body = Problem, description = "invalid_field, amount_out_of_range"),
-    )
-)]
-#[post("/v1/admin/variants/{id}/prices")]
-async fn add_price(
-    app: web::Data<App>,
-    staff: Staff<ManageShop>,
-    path: web::Path<String>,
-    Body(body): Body<NewPrice>,
-) -> Result<HttpResponse> {
-    let variant: VariantId = path.parse().map_err(|_| Code::NotFound.error())?;
-    let price = service::add_price(&app, staff.actor, variant, &body).await?;
-    Ok(HttpResponse::Created().json(PriceView::new(&price, &app.settings.currency)))
-}
-
-/// Take a price away
-#[utoipa::path(
-    tag = "admin: products",
-    params(("id" = PriceId, Path)),
-    security(("bearer" = [])),
-    responses((status = 204, description = "It counts no longer"))
-)]
-#[delete("/v1/admin/prices/{id}")]
-async fn end_price(
-    app: web::Data<App>,
-    staff: Staff<ManageShop>,
-    path: web::Path<String>,
-) -> Result<HttpResponse> {
-    let id: PriceId = path.parse().map_err(|_| Code::NotFound.error())?;
-    service::end_price(&app, staff.actor, id).await?;
-    Ok(HttpResponse::NoContent().finish())
 }

@@ -1,4 +1,4 @@
-//! Rows of articles: variants with their products, the parts of bundles, and prices.
+//! Rows of articles: variants with their products and the parts of bundles. Their prices are in `prices.rs`.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,13 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
-use super::model::{Product, ProductKind, ProductRow, audience, stored};
+use super::model::{Product, ProductKind, ProductRow};
+use super::prices::{Price, enter_list_prices, prices_of};
 use crate::db::Conn;
-use crate::error::{AppError, Result};
-use crate::schema::{bundle_parts, pools, prices, products, variants};
+use crate::error::Result;
+use crate::schema::{bundle_parts, pools, products, variants};
 use crate::shop::audience::Audience;
-use crate::types::id::{PoolId, PriceId, ProductId, VariantId};
+use crate::types::id::{PoolId, ProductId, VariantId};
 use crate::types::locale::Names;
 
 /// Something that a line can sell: a variant with its product, a bundle with its parts.
@@ -33,6 +34,11 @@ pub struct Article {
     pub max_per_order: i32,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
+    pub version: i32,
+    /// Operators are told when no more than so many are left.
+    pub low_stock_at: Option<i64>,
+    /// It isn't there yet, and is sent from then on.
+    pub ships_from: Option<DateTime<Utc>>,
     pub product: Product,
     /// Of a bundle, by variant.
     pub parts: Vec<Part>,
@@ -43,6 +49,17 @@ pub struct Article {
 impl Article {
     pub fn is_bundle(&self) -> bool {
         self.product.kind == ProductKind::Bundle
+    }
+
+    /// Its own pool and its parts'.
+    pub fn pools(&self) -> impl Iterator<Item = PoolId> {
+        self.pool.into_iter().chain(self.parts.iter().filter_map(|part| part.pool))
+    }
+
+    /// It, or a part of it, isn't there yet, and it is sent from then on.
+    pub fn ships_from(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let of_parts = self.parts.iter().map(|part| part.ships_from);
+        of_parts.chain([self.ships_from]).flatten().max().filter(|from| now < *from)
     }
 
     /// Goes into a parcel, whole or in part.
@@ -79,20 +96,7 @@ pub struct Part {
     pub weight_grams: i32,
     pub pool: Option<PoolId>,
     pub right_days: Option<i32>,
-}
-
-/// Another price, for who or what or when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
-    pub id: PriceId,
-    pub variant: VariantId,
-    pub buyers: Audience,
-    pub quantity_from: i32,
-    pub price_minor: i64,
-    pub starts_at: Option<DateTime<Utc>>,
-    /// Exclusive.
-    pub ends_at: Option<DateTime<Utc>>,
-    pub created_at: DateTime<Utc>,
+    pub ships_from: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Queryable, Selectable)]
@@ -110,36 +114,9 @@ struct VariantRow {
     max_per_order: i32,
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = prices)]
-struct PriceRow {
-    id: PriceId,
-    variant_id: VariantId,
-    buyers: Value,
-    quantity_from: i32,
-    price_minor: i64,
-    starts_at: Option<DateTime<Utc>>,
-    ends_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-}
-
-impl TryFrom<PriceRow> for Price {
-    type Error = AppError;
-
-    fn try_from(row: PriceRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            variant: row.variant_id,
-            buyers: audience(row.buyers)?,
-            quantity_from: row.quantity_from,
-            price_minor: row.price_minor,
-            starts_at: row.starts_at,
-            ends_at: row.ends_at,
-            created_at: row.created_at,
-        })
-    }
+    version: i32,
+    low_stock_at: Option<i64>,
+    ships_from: Option<DateTime<Utc>>,
 }
 
 /// The articles of these ids, archived ones too, in no order.
@@ -174,6 +151,9 @@ pub async fn articles(conn: &mut Conn, ids: &[VariantId]) -> Result<Vec<Article>
                 max_per_order: row.max_per_order,
                 created_at: row.created_at,
                 archived_at: row.archived_at,
+                version: row.version,
+                low_stock_at: row.low_stock_at,
+                ships_from: row.ships_from,
                 product: product.try_into()?,
                 parts: parts.remove(&row.id).unwrap_or_default(),
                 prices: prices.remove(&row.id).unwrap_or_default(),
@@ -195,6 +175,7 @@ async fn parts_of(conn: &mut Conn, bundles: &[VariantId]) -> Result<HashMap<Vari
         String,
         String,
         Option<i32>,
+        Option<DateTime<Utc>>,
     );
     let rows: Vec<Row> = bundle_parts::table
         .inner_join(variants::table.on(variants::id.eq(bundle_parts::part_id)))
@@ -213,31 +194,20 @@ async fn parts_of(conn: &mut Conn, bundles: &[VariantId]) -> Result<HashMap<Vari
             products::name_zh,
             products::name_en,
             products::right_days,
+            variants::ships_from,
         ))
         .load(conn)
         .await?;
     let mut parts: HashMap<VariantId, Vec<Part>> = HashMap::new();
-    for (bundle, quantity, variant, sku, weight_grams, pool, product, kind, zh, en, right_days) in rows {
+    for (bundle, quantity, variant, sku, weight_grams, pool, product, kind, zh, en, right_days, ships_from) in
+        rows
+    {
         let names = Names { zh, en };
-        let part = Part { variant, sku, product, kind, names, quantity, weight_grams, pool, right_days };
+        let part =
+            Part { variant, sku, product, kind, names, quantity, weight_grams, pool, right_days, ships_from };
         parts.entry(bundle).or_default().push(part);
     }
     Ok(parts)
-}
-
-async fn prices_of(conn: &mut Conn, ids: &[VariantId]) -> Result<HashMap<VariantId, Vec<Price>>> {
-    let rows: Vec<PriceRow> = prices::table
-        .filter(prices::variant_id.eq_any(ids))
-        .filter(prices::archived_at.is_null())
-        .order(prices::id)
-        .select(PriceRow::as_select())
-        .load(conn)
-        .await?;
-    let mut prices: HashMap<VariantId, Vec<Price>> = HashMap::new();
-    for row in rows {
-        prices.entry(row.variant_id).or_default().push(row.try_into()?);
-    }
-    Ok(prices)
 }
 
 /// The articles of these products, in the order of their positions.
@@ -265,6 +235,8 @@ pub struct NewVariant {
     pub pool: Option<(PoolId, &'static str, i64)>,
     pub open_sale: bool,
     pub max_per_order: i32,
+    pub low_stock_at: Option<i64>,
+    pub ships_from: Option<DateTime<Utc>>,
     /// (variant, quantity)
     pub parts: Vec<(VariantId, i32)>,
     pub created_at: DateTime<Utc>,
@@ -273,39 +245,53 @@ pub struct NewVariant {
 /// # Errors
 /// `code_taken`
 pub async fn insert_variant(conn: &mut Conn, new: &NewVariant) -> Result<()> {
-    if let Some((pool, kind, capacity)) = new.pool {
-        diesel::insert_into(pools::table)
-            .values((pools::id.eq(pool), pools::kind.eq(kind), pools::capacity.eq(capacity)))
-            .execute(conn)
-            .await?;
-    }
-    diesel::insert_into(variants::table)
-        .values((
+    insert_variants(conn, std::slice::from_ref(new)).await
+}
+
+/// Writes new variants, which may be parts of one another, with one statement a table.
+///
+/// # Errors
+/// `code_taken`
+pub async fn insert_variants(conn: &mut Conn, new: &[NewVariant]) -> Result<()> {
+    let pool = |(pool, kind, capacity): (PoolId, &'static str, i64)| {
+        (pools::id.eq(pool), pools::kind.eq(kind), pools::capacity.eq(capacity))
+    };
+    let of_pools: Vec<_> = new.iter().filter_map(|new| new.pool.map(pool)).collect();
+    diesel::insert_into(pools::table).values(of_pools).execute(conn).await?;
+    let row = |new: &NewVariant| {
+        (
             variants::id.eq(new.id),
             variants::product_id.eq(new.product),
-            variants::sku.eq(&new.sku),
+            variants::sku.eq(new.sku.clone()),
             variants::position.eq(new.position),
-            variants::options.eq(&new.options),
+            variants::options.eq(new.options.clone()),
             variants::price_minor.eq(new.price_minor),
-            variants::currency.eq(&new.currency),
+            variants::currency.eq(new.currency.clone()),
             variants::weight_grams.eq(new.weight_grams),
             variants::pool_id.eq(new.pool.map(|(pool, ..)| pool)),
             variants::open_sale.eq(new.open_sale),
             variants::max_per_order.eq(new.max_per_order),
+            variants::low_stock_at.eq(new.low_stock_at),
+            variants::ships_from.eq(new.ships_from),
             variants::created_at.eq(new.created_at),
-        ))
-        .execute(conn)
-        .await?;
-    let part = |(variant, quantity): &(VariantId, i32)| {
-        (
-            bundle_parts::bundle_id.eq(new.id),
-            bundle_parts::part_id.eq(*variant),
-            bundle_parts::quantity.eq(*quantity),
         )
     };
-    let parts: Vec<_> = new.parts.iter().map(part).collect();
+    let rows: Vec<_> = new.iter().map(row).collect();
+    diesel::insert_into(variants::table).values(rows).execute(conn).await?;
+    let of_bundle = |new: &NewVariant| {
+        let part = |(variant, quantity): &(VariantId, i32)| {
+            (
+                bundle_parts::bundle_id.eq(new.id),
+                bundle_parts::part_id.eq(*variant),
+                bundle_parts::quantity.eq(*quantity),
+            )
+        };
+        new.parts.iter().map(part).collect::<Vec<_>>()
+    };
+    let parts: Vec<_> = new.iter().flat_map(of_bundle).collect();
     diesel::insert_into(bundle_parts::table).values(parts).execute(conn).await?;
-    Ok(())
+    let prices: Vec<_> = new.iter().map(|new| (new.id, new.price_minor, new.created_at)).collect();
+    enter_list_prices(conn, &prices).await
 }
 
 /// What can change of a variant; none stays.
@@ -318,6 +304,35 @@ pub struct VariantChange {
     pub max_per_order: Option<i32>,
     pub options: Option<Value>,
     pub archived_at: Option<DateTime<Utc>>,
+    pub version: Option<i32>,
+    pub low_stock_at: Option<Option<i64>>,
+    pub ships_from: Option<Option<DateTime<Utc>>>,
+}
+
+/// Locks a variant that is to be changed, until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_variant(conn: &mut Conn, id: VariantId) -> Result<Option<Article>> {
+    let query = variants::table.find(id).for_no_key_update().select(variants::id);
+    let known: Option<VariantId> = query.first(conn).await.optional()?;
+    match known {
+        Some(id) => Ok(articles(conn, &[id]).await?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// The position after the last one of a product, which is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn next_position(conn: &mut Conn, product: ProductId) -> Result<i32> {
+    let last: Option<i32> = variants::table
+        .filter(variants::product_id.eq(product))
+        .select(diesel::dsl::max(variants::position))
+        .first(conn)
+        .await?;
+    Ok(last.map_or(0, |last| last + 1))
 }
 
 /// # Errors
@@ -325,33 +340,4 @@ pub struct VariantChange {
 pub async fn store_variant(conn: &mut Conn, id: VariantId, change: &VariantChange) -> Result<()> {
     diesel::update(variants::table.find(id)).set(change).execute(conn).await?;
     Ok(())
-}
-
-/// # Errors
-/// The database's.
-pub async fn insert_price(conn: &mut Conn, price: &Price) -> Result<()> {
-    diesel::insert_into(prices::table)
-        .values((
-            prices::id.eq(price.id),
-            prices::variant_id.eq(price.variant),
-            prices::buyers.eq(stored(&price.buyers)?),
-            prices::quantity_from.eq(price.quantity_from),
-            prices::price_minor.eq(price.price_minor),
-            prices::starts_at.eq(price.starts_at),
-            prices::ends_at.eq(price.ends_at),
-            prices::created_at.eq(price.created_at),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Takes a price away; the variant that had it.
-///
-/// # Errors
-/// The database's.
-pub async fn archive_price(conn: &mut Conn, id: PriceId, now: DateTime<Utc>) -> Result<Option<VariantId>> {
-    let live = prices::table.find(id).filter(prices::archived_at.is_null());
-    let query = diesel::update(live).set(prices::archived_at.eq(now)).returning(prices::variant_id);
-    Ok(query.get_result(conn).await.optional()?)
 }

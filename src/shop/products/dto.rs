@@ -1,15 +1,18 @@
 //! Products over the wire: for operators, and for who looks.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::model::{Article, Price, Product, ProductKind};
+use super::model::{Article, Product, ProductKind};
 use super::rules;
 use crate::checkout::claims::Pool;
 use crate::error::Code;
 use crate::shop::audience::{Audience, Ranks, Visitor};
-use crate::types::id::{BundleId, PoolId, PriceId, ProductId, VariantId};
+use crate::shop::variants::dto::{AdminVariantView, NewVariantBody};
+use crate::types::id::{BundleId, PoolId, ProductId, VariantId};
 use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
 use crate::types::patch::Patch;
@@ -45,45 +48,16 @@ pub struct NewProduct {
     pub shown_from: Option<DateTime<Utc>>,
     /// Exclusive.
     pub shown_until: Option<DateTime<Utc>>,
+    /// Until then it is announced: shown, and not sold.
+    pub available_from: Option<DateTime<Utc>>,
+    /// While it is only announced, nobody is told its price.
+    #[serde(default)]
+    pub hides_price: bool,
+    /// Other products that who looks at this one may like, at most 20.
+    #[serde(default)]
+    pub related: Vec<ProductId>,
     /// At least one; of a bundle exactly one, with its parts.
     pub variants: Vec<NewVariantBody>,
-}
-
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewVariantBody {
-    /// The shop's own code of it.
-    #[schema(example = "BOX-2014")]
-    pub sku: String,
-    /// What distinguishes it from its siblings: `{"size": "XL"}`.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    pub options: Map<String, Value>,
-    pub price: Money,
-    #[serde(default)]
-    pub weight_grams: i32,
-    /// Of a bundle or a digital good: how many may be sold in all; absent: as many as are wanted. Goods have stock moves.
-    pub limit: Option<i64>,
-    /// False: sold in drops alone.
-    #[serde(default = "yes")]
-    pub open_sale: bool,
-    pub max_per_order: Option<i32>,
-    /// Of a bundle.
-    #[serde(default)]
-    pub parts: Vec<PartBody>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// A part of a bundle.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PartBody {
-    pub variant: VariantId,
-    /// In one bundle.
-    pub quantity: i32,
 }
 
 /// What is absent stays. Orders that exist keep what they sold.
@@ -96,6 +70,24 @@ pub struct ProductChange {
     #[serde(default)]
     #[schema(value_type = Option<Names>)]
     pub about: Patch<Names>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub images: Patch<Vec<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub category: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub tags: Patch<Vec<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    pub tax_rate_bp: Patch<i32>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub payment_methods: Patch<Vec<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    pub right_days: Patch<i32>,
     #[serde(default)]
     #[schema(value_type = Option<Audience>)]
     pub sees: Patch<Audience>,
@@ -111,19 +103,15 @@ pub struct ProductChange {
     #[serde(default)]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub shown_until: Patch<DateTime<Utc>>,
-}
-
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewPrice {
-    pub price: Money,
-    /// Whom it is for; everyone by default.
-    pub buyers: Option<Audience>,
-    /// From so many units in a line on.
-    pub quantity_from: Option<i32>,
-    pub starts_at: Option<DateTime<Utc>>,
-    /// Exclusive.
-    pub ends_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub available_from: Patch<DateTime<Utc>>,
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    pub hides_price: Patch<bool>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<ProductId>>)]
+    pub related: Patch<Vec<ProductId>>,
 }
 
 /// A product as operators see it.
@@ -146,66 +134,14 @@ pub struct AdminProductView {
     pub right_days: Option<i32>,
     pub shown_from: Option<DateTime<Utc>>,
     pub shown_until: Option<DateTime<Utc>>,
+    pub available_from: Option<DateTime<Utc>>,
+    pub hides_price: bool,
+    pub related: Vec<ProductId>,
     pub variants: Vec<AdminVariantView>,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match.
     pub version: i32,
-}
-
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = AdminVariant)]
-pub struct AdminVariantView {
-    pub id: VariantId,
-    /// Of a bundle: what an order's line calls it.
-    pub bundle: Option<BundleId>,
-    pub sku: String,
-    #[schema(value_type = Object)]
-    pub options: Value,
-    pub price: Money,
-    pub weight_grams: i32,
-    /// Null: without limit.
-    pub stock: Option<StockView>,
-    pub open_sale: bool,
-    pub max_per_order: i32,
-    pub parts: Vec<PartBody>,
-    pub prices: Vec<PriceView>,
-    pub archived_at: Option<DateTime<Utc>>,
-}
-
-/// How a pool stands.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct StockView {
-    /// All that came in less what went out otherwise than by a sale.
-    pub total: i64,
-    /// Of unpaid orders.
-    pub held: i64,
-    pub sold: i64,
-    pub free: i64,
-}
-
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = AdminPrice)]
-pub struct PriceView {
-    pub id: PriceId,
-    pub price: Money,
-    pub buyers: Audience,
-    pub quantity_from: i32,
-    pub starts_at: Option<DateTime<Utc>>,
-    pub ends_at: Option<DateTime<Utc>>,
-}
-
-impl PriceView {
-    pub fn new(price: &Price, currency: &str) -> Self {
-        Self {
-            id: price.id,
-            price: Money::new(price.price_minor, currency),
-            buyers: price.buyers.clone(),
-            quantity_from: price.quantity_from,
-            starts_at: price.starts_at,
-            ends_at: price.ends_at,
-        }
-    }
 }
 
 /// A product, its articles, and the pools that they and their parts have.
@@ -214,6 +150,8 @@ pub struct Whole {
     pub product: Product,
     pub articles: Vec<Article>,
     pub pools: Vec<Pool>,
+    /// In the operators' order.
+    pub related: Vec<ProductId>,
 }
 
 impl Whole {
@@ -241,30 +179,8 @@ impl Whole {
 
 impl From<Whole> for AdminProductView {
     fn from(whole: Whole) -> Self {
-        let variants = whole.articles.iter().map(|article| AdminVariantView {
-            id: article.id,
-            bundle: article.is_bundle().then_some(BundleId(article.id.0)),
-            sku: article.sku.clone(),
-            options: article.options.clone(),
-            price: Money::new(article.price_minor, &article.currency),
-            weight_grams: article.weight_grams,
-            stock: article.pool.and_then(|id| whole.pool(id)).map(|pool| StockView {
-                total: pool.capacity,
-                held: pool.held,
-                sold: pool.taken,
-                free: pool.left(),
-            }),
-            open_sale: article.open_sale,
-            max_per_order: article.max_per_order,
-            parts: article
-                .parts
-                .iter()
-                .map(|part| PartBody { variant: part.variant, quantity: part.quantity })
-                .collect(),
-            prices: article.prices.iter().map(|price| PriceView::new(price, &article.currency)).collect(),
-            archived_at: article.archived_at,
-        });
-        let variants = variants.collect();
+        let view = |article| AdminVariantView::new(article, &whole.pools);
+        let variants = whole.articles.iter().map(view).collect();
         let product = whole.product;
         Self {
             id: product.id,
@@ -283,6 +199,9 @@ impl From<Whole> for AdminProductView {
             right_days: product.right_days,
             shown_from: product.shown_from,
             shown_until: product.shown_until,
+            available_from: product.available_from,
+            hides_price: product.hides_price,
+            related: whole.related,
             variants,
             created_at: product.created_at,
             archived_at: product.archived_at,
@@ -308,7 +227,46 @@ pub struct ProductView {
     pub may_buy: bool,
     /// The code of the refusal, where you couldn't.
     pub refusal: Option<&'static str>,
+    /// It is announced, and sold from then on.
+    pub available_from: Option<DateTime<Utc>>,
     pub variants: Vec<VariantView>,
+    /// Others that you may like; of one product alone, not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related: Option<Vec<ProductCard>>,
+}
+
+/// A product in short.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ProductCard {
+    pub id: ProductId,
+    pub slug: String,
+    pub kind: ProductKind,
+    pub name: String,
+    pub image: Option<String>,
+    /// It is announced, and sold from then on.
+    pub available_from: Option<DateTime<Utc>>,
+}
+
+/// Who looks, in which language, when.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    pub visitor: Visitor<'a>,
+    pub ranks: &'a Ranks,
+    pub locale: Locale,
+    pub now: DateTime<Utc>,
+}
+
+impl ProductCard {
+    pub fn new(product: &Product, look: &Look<'_>) -> Self {
+        Self {
+            id: product.id,
+            kind: product.kind,
+            name: product.names.pick(look.locale).to_owned(),
+            available_from: product.available_from.filter(|from| look.now < *from),
+            slug: product.slug.clone(),
+            image: product.images.first().cloned(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -320,9 +278,11 @@ pub struct VariantView {
     pub sku: String,
     #[schema(value_type = Object)]
     pub options: Value,
-    /// Of one unit, for you, now.
-    pub price: Money,
-    pub list_price: Money,
+    /// Of one unit, for you, now; null while the product is only announced and its price is kept back.
+    pub price: Option<Money>,
+    pub list_price: Option<Money>,
+    /// Where everybody gets it cheaper now: the lowest price that everybody got in the 30 days before that began.
+    pub before_price: Option<Money>,
     /// Which price it is: `list_price`, `sale_price`, `audience_price`, `quantity_price`.
     pub why: &'static str,
     /// False: sold in drops alone.
@@ -330,6 +290,8 @@ pub struct VariantView {
     pub max_per_order: i32,
     /// How many could be sold now; null: as many as are wanted.
     pub available: Option<i64>,
+    /// It isn't there yet, and is sent from then on.
+    pub ships_from: Option<DateTime<Utc>>,
     pub parts: Vec<PartView>,
 }
 
@@ -344,35 +306,14 @@ pub struct PartView {
 }
 
 impl ProductView {
-    pub fn new(whole: &Whole, visitor: Visitor, ranks: &Ranks, locale: Locale, now: DateTime<Utc>) -> Self {
+    /// `before` has the prices to tell as "before", by variant.
+    pub fn new(whole: &Whole, look: &Look<'_>, before: &HashMap<VariantId, i64>) -> Self {
+        let Look { visitor, ranks, locale, now } = *look;
         let product = &whole.product;
-        let refusal = product.buys.admit(visitor, ranks).err().map(Code::as_str);
+        let is_announced = rules::is_announced(product, now);
+        let announced = is_announced.then_some(Code::NotOpen);
+        let refusal = product.buys.admit(visitor, ranks).err().or(announced).map(Code::as_str);
         let on_sale = whole.articles.iter().filter(|article| article.archived_at.is_none());
-        let variants = on_sale.map(|article| {
-            let price = rules::unit_price(article, 1, visitor, ranks, now);
-            VariantView {
-                id: article.id,
-                bundle: article.is_bundle().then_some(BundleId(article.id.0)),
-                sku: article.sku.clone(),
-                options: article.options.clone(),
-                price: Money::new(price.minor, &article.currency),
-                list_price: Money::new(article.price_minor, &article.currency),
-                why: price.why,
-                open_sale: article.open_sale,
-                max_per_order: article.max_per_order,
-                available: whole.available(article),
-                parts: article
-                    .parts
-                    .iter()
-                    .map(|part| PartView {
-                        variant: part.variant,
-                        sku: part.sku.clone(),
-                        name: part.names.pick(locale).to_owned(),
-                        quantity: part.quantity,
-                    })
-                    .collect(),
-            }
-        });
         Self {
             id: product.id,
             slug: product.slug.clone(),
@@ -385,7 +326,42 @@ impl ProductView {
             tags: product.tags.clone(),
             may_buy: refusal.is_none(),
             refusal,
-            variants: variants.collect(),
+            available_from: product.available_from.filter(|_| is_announced),
+            variants: on_sale.map(|article| VariantView::new(whole, article, look, before)).collect(),
+            related: None,
+        }
+    }
+}
+
+impl VariantView {
+    fn new(whole: &Whole, article: &Article, look: &Look<'_>, before: &HashMap<VariantId, i64>) -> Self {
+        let Look { visitor, ranks, locale, now } = *look;
+        let price = rules::unit_price(article, 1, visitor, ranks, now);
+        let is_told = !rules::is_price_hidden(&article.product, now);
+        let money = |minor| is_told.then(|| Money::new(minor, &article.currency));
+        Self {
+            id: article.id,
+            bundle: article.is_bundle().then_some(BundleId(article.id.0)),
+            sku: article.sku.clone(),
+            options: article.options.clone(),
+            price: money(price.minor),
+            list_price: money(article.price_minor),
+            before_price: before.get(&article.id).and_then(|minor| money(*minor)),
+            why: price.why,
+            open_sale: article.open_sale,
+            max_per_order: article.max_per_order,
+            available: whole.available(article),
+            ships_from: article.ships_from(now),
+            parts: article
+                .parts
+                .iter()
+                .map(|part| PartView {
+                    variant: part.variant,
+                    sku: part.sku.clone(),
+                    name: part.names.pick(locale).to_owned(),
+                    quantity: part.quantity,
+                })
+                .collect(),
         }
     }
 }

@@ -2,16 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Jsonb, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use kindred_stripe::Method;
 use serde_json::Value;
 
 pub use super::articles::*;
+pub use super::prices::*;
+pub use super::related::*;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
 use crate::schema::{products, tiers};
 use crate::shop::audience::{Audience, Ranks};
+use crate::statement;
 use crate::types::id::{ProductId, TierId};
 use crate::types::locale::Names;
 use crate::types::stored::stored_enum;
@@ -51,6 +55,10 @@ pub struct Product {
     pub shown_from: Option<DateTime<Utc>>,
     /// Exclusive.
     pub shown_until: Option<DateTime<Utc>>,
+    /// Announced, and not sold before.
+    pub available_from: Option<DateTime<Utc>>,
+    /// While it is only announced, nobody is told its price.
+    pub hides_price: bool,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
@@ -60,6 +68,12 @@ impl Product {
     /// For whom something of it is.
     pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
         [&self.sees, &self.buys].into_iter()
+    }
+
+    /// What it is found by, its SKUs apart.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let texts = [&self.slug, &self.names.zh, &self.names.en, &self.about.zh, &self.about.en];
+        texts.into_iter().chain(&self.tags).map(String::as_str)
     }
 }
 
@@ -84,6 +98,8 @@ pub struct ProductRow {
     right_days: Option<i32>,
     shown_from: Option<DateTime<Utc>>,
     shown_until: Option<DateTime<Utc>>,
+    available_from: Option<DateTime<Utc>>,
+    hides_price: bool,
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
@@ -121,6 +137,8 @@ impl TryFrom<ProductRow> for Product {
             right_days: row.right_days,
             shown_from: row.shown_from,
             shown_until: row.shown_until,
+            available_from: row.available_from,
+            hides_price: row.hides_price,
             created_at: row.created_at,
             archived_at: row.archived_at,
             version: row.version,
@@ -193,12 +211,44 @@ pub async fn find(conn: &mut Conn, id_or_slug: &str) -> Result<Option<Product>> 
     row.map(Product::try_from).transpose()
 }
 
+/// The products of these ids, archived ones too, in no order.
+///
+/// # Errors
+/// The database's.
+pub async fn load(conn: &mut Conn, ids: &[ProductId]) -> Result<Vec<Product>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = products::table.filter(products::id.eq_any(ids)).select(ProductRow::as_select());
+    let rows: Vec<ProductRow> = query.load(conn).await?;
+    rows.into_iter().map(Product::try_from).collect()
+}
+
 /// Writes what a product is found by.
 ///
 /// # Errors
 /// The database's.
 pub async fn store_terms(conn: &mut Conn, id: ProductId, terms: &[String]) -> Result<()> {
     diesel::update(products::table.find(id)).set(products::search_terms.eq(terms)).execute(conn).await?;
+    Ok(())
+}
+
+statement! {
+    struct StoreTerms = "UPDATE products SET search_terms = ARRAY(SELECT jsonb_array_elements_text(found.terms)) FROM UNNEST("
+        [ids: Vec<ProductId> => Array<SqlUuid>] ", "
+        [terms: Vec<Value> => Array<Jsonb>] ") AS found (id, terms) WHERE products.id = found.id"
+}
+
+/// Writes what products are found by, with one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn store_all_terms(conn: &mut Conn, all: &[(ProductId, Vec<String>)]) -> Result<()> {
+    if !all.is_empty() {
+        let ids = all.iter().map(|(id, _)| *id).collect();
+        let terms = all.iter().map(|(_, terms)| Value::from(terms.clone())).collect();
+        StoreTerms { ids, terms }.execute(conn).await?;
+    }
     Ok(())
 }
 
@@ -227,16 +277,25 @@ fn method_names(product: &Product) -> Vec<&'static str> {
 /// # Errors
 /// `code_taken`
 pub async fn insert(conn: &mut Conn, product: &Product) -> Result<()> {
-    diesel::insert_into(products::table)
-        .values((
+    insert_all(conn, &[product]).await
+}
+
+/// Writes new products with one statement.
+///
+/// # Errors
+/// `code_taken`
+pub async fn insert_all(conn: &mut Conn, new: &[&Product]) -> Result<()> {
+    let mut rows = Vec::with_capacity(new.len());
+    for product in new {
+        rows.push((
             products::id.eq(product.id),
             products::slug.eq(&product.slug),
             products::kind.eq(product.kind),
             products::created_at.eq(product.created_at),
             changeable(product)?,
-        ))
-        .execute(conn)
-        .await?;
+        ));
+    }
+    diesel::insert_into(products::table).values(rows).execute(conn).await?;
     Ok(())
 }
 
@@ -267,6 +326,8 @@ struct Changeable<'a> {
     right_days: Option<i32>,
     shown_from: Option<DateTime<Utc>>,
     shown_until: Option<DateTime<Utc>>,
+    available_from: Option<DateTime<Utc>>,
+    hides_price: bool,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
 }
@@ -288,6 +349,8 @@ fn changeable(product: &Product) -> Result<Changeable<'_>> {
         right_days: product.right_days,
         shown_from: product.shown_from,
         shown_until: product.shown_until,
+        available_from: product.available_from,
+        hides_price: product.hides_price,
         archived_at: product.archived_at,
         version: product.version,
     })

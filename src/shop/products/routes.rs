@@ -4,8 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 
 use serde::Deserialize;
 
-use super::dto::{ProductView, Whole};
-use super::model::{self, Filter, ProductKind};
+use super::dto::{Look, ProductCard, ProductView, Whole};
+use super::model::{self, Filter, Product, ProductKind};
 use super::{rules, search, service};
 use crate::app::App;
 use crate::db;
@@ -68,12 +68,12 @@ async fn list(
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
     let products = List::cut(model::list(&mut conn, filter, page).await?, page, |product| product.id.0);
-    let wholes = service::whole(&mut conn, products.data).await?;
+    let mut wholes = service::whole(&mut conn, products.data).await?;
     let looker = visitors::load(&mut conn, account, wholes.iter().flat_map(Whole::audiences), now).await?;
-    let (visitor, locale) = (looker.visitor(), locale_of(&request));
-    let shown = wholes.iter().filter(|whole| rules::is_shown(&whole.product, visitor, &looker.ranks, now));
-    let view = |whole| ProductView::new(whole, visitor, &looker.ranks, locale, now);
-    let data: Vec<_> = shown.map(view).collect();
+    let look = Look { visitor: looker.visitor(), ranks: &looker.ranks, locale: locale_of(&request), now };
+    wholes.retain(|whole| rules::is_shown(&whole.product, look.visitor, look.ranks, now));
+    let before = service::before_prices(&mut conn, &wholes, now).await?;
+    let data: Vec<_> = wholes.iter().map(|whole| ProductView::new(whole, &look, &before)).collect();
     Ok(HttpResponse::Ok().json(List { data, next_cursor: products.next_cursor }))
 }
 
@@ -94,12 +94,19 @@ async fn show(
     let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
     let product = model::find(&mut conn, &path).await?;
-    let whole = service::whole(&mut conn, vec![product.ok_or(Code::NotFound)?]).await?.pop();
-    let whole = whole.ok_or(Code::NotFound)?;
-    let looker = visitors::load(&mut conn, account, whole.audiences(), now).await?;
-    let visitor = looker.visitor();
-    if !rules::is_shown(&whole.product, visitor, &looker.ranks, now) {
+    let wholes = service::whole(&mut conn, vec![product.ok_or(Code::NotFound)?]).await?;
+    let whole = wholes.first().ok_or(Code::NotFound)?;
+    let related = service::related_to(&mut conn, whole).await?;
+    let audiences = whole.audiences().chain(related.iter().flat_map(Product::audiences));
+    let looker = visitors::load(&mut conn, account, audiences, now).await?;
+    let look = Look { visitor: looker.visitor(), ranks: &looker.ranks, locale: locale_of(&request), now };
+    let is_shown = |product: &Product| rules::is_shown(product, look.visitor, look.ranks, now);
+    if !is_shown(&whole.product) {
         return Err(Code::NotFound.error());
     }
-    Ok(HttpResponse::Ok().json(ProductView::new(&whole, visitor, &looker.ranks, locale_of(&request), now)))
+    let before = service::before_prices(&mut conn, &wholes, now).await?;
+    let cards = related.iter().filter(|product| is_shown(product));
+    let cards = cards.map(|product| ProductCard::new(product, &look)).collect();
+    let view = ProductView { related: Some(cards), ..ProductView::new(whole, &look, &before) };
+    Ok(HttpResponse::Ok().json(view))
 }

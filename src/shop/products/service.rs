@@ -1,34 +1,33 @@
 //! Operators' work on products.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use kindred_stripe::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::dto::{NewPrice, NewProduct, NewVariantBody, ProductChange, Whole};
-use super::model::{self, Article, NewVariant, Price, Product, ProductKind, VariantChange};
-use super::search;
+use super::dto::{NewProduct, ProductChange, Whole};
+use super::model::{self, Article, Product, ProductKind, VariantChange};
+use super::{rules, search};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
-use crate::checkout::claims;
+use crate::checkout::claims::{self, Pool};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
 use crate::people::segments::model as segments;
 use crate::shop::audience::{Audience, Ranks};
-use crate::types::id::{PoolId, PriceId, ProductId, VariantId};
+use crate::shop::variants::service::{self as variants, Place};
+use crate::types::id::{PoolId, ProductId, VariantId};
 use crate::types::locale::Names;
 use crate::types::patch::Patch;
 
 /// An unpaid order's Checkout Session lives `hold + 30 min`, and Stripe allows it 24 hours at most.
-const LONGEST_HOLD_MINUTES: i32 = 1_380;
-const VARIANTS_MAX: usize = 50;
-const PARTS_MAX: usize = 50;
+pub const LONGEST_HOLD_MINUTES: i32 = 1_380;
+pub const VARIANTS_MAX: usize = 50;
+const RELATED_MAX: usize = 20;
 const ABOUT_MAX: usize = 10_000;
-/// Units of anything; beyond it is a slip of the keyboard.
-const UNITS_MAX: i64 = 1_000_000_000;
 
 /// Puts products together with their articles and pools.
 ///
@@ -37,20 +36,73 @@ const UNITS_MAX: i64 = 1_000_000_000;
 pub async fn whole(conn: &mut Conn, products: Vec<Product>) -> Result<Vec<Whole>> {
     let ids: Vec<_> = products.iter().map(|product| product.id).collect();
     let articles = model::articles_of(conn, &ids).await?;
-    let pools: Vec<PoolId> = articles
-        .iter()
-        .flat_map(|article| article.pool.into_iter().chain(article.parts.iter().filter_map(|part| part.pool)))
-        .collect();
+    let pools: Vec<PoolId> = articles.iter().flat_map(Article::pools).collect();
     let pools = claims::read(conn, &pools).await?;
+    let mut related = model::related_of(conn, &ids).await?;
+    let mut of_product: HashMap<ProductId, Vec<Article>> = HashMap::new();
+    for article in articles {
+        of_product.entry(article.product.id).or_default().push(article);
+    }
     let with = |product: Product| {
-        let of_it = |article: &&Article| article.product.id == product.id;
-        let articles: Vec<_> = articles.iter().filter(of_it).cloned().collect();
-        Whole { product, articles, pools: pools.clone() }
+        let articles = of_product.remove(&product.id).unwrap_or_default();
+        let is_its = |pool: &&Pool| articles.iter().any(|article| article.pools().any(|id| id == pool.id));
+        let pools = pools.iter().filter(is_its).copied().collect();
+        let related = related.remove(&product.id).unwrap_or_default();
+        Whole { product, articles, pools, related }
     };
     Ok(products.into_iter().map(with).collect())
 }
 
+/// The prices to tell as "before", by variant, where the public price is a reduction now. What is sold in drops alone has
+/// none: nobody could buy it before.
+///
+/// # Errors
+/// The database's.
+pub async fn before_prices(
+    conn: &mut Conn,
+    wholes: &[Whole],
+    now: DateTime<Utc>,
+) -> Result<HashMap<VariantId, i64>> {
+    let articles = || wholes.iter().flat_map(|whole| &whole.articles);
+    let on_sale: Vec<_> = articles()
+        .filter(|article| article.open_sale && rules::is_on_public_sale(article, now))
+        .map(|article| article.id)
+        .collect();
+    let histories = model::public_history(conn, &on_sale).await?;
+    let before = |article: &Article| {
+        let (own, sales) = histories.get(&article.id)?;
+        let sold_from = article.product.shown_from.max(article.product.available_from);
+        Some((article.id, rules::before_price(own, sales, sold_from, now)?))
+    };
+    Ok(articles().filter_map(before).collect())
+}
+
+/// Products related to one, in the operators' order, whoever may see them.
+///
+/// # Errors
+/// The database's.
+pub async fn related_to(conn: &mut Conn, whole: &Whole) -> Result<Vec<Product>> {
+    let mut known = model::load(conn, &whole.related).await?;
+    known.sort_by_key(|product| whole.related.iter().position(|id| *id == product.id));
+    Ok(known)
+}
+
+/// Writes what is related to a product: others that are there, each once.
+async fn relate(conn: &mut Conn, product: ProductId, related: &[ProductId]) -> Result<()> {
+    let known = model::load(conn, related).await?;
+    for (index, other) in related.iter().enumerate() {
+        let is_new = !related.iter().take(index).any(|earlier| earlier == other);
+        let is_known = known.iter().any(|known| known.id == *other && known.archived_at.is_none());
+        if *other == product || !is_new || !is_known || index >= RELATED_MAX {
+            let why = format!("expected up to {RELATED_MAX} other products, each once");
+            return Err(Code::InvalidField.at(format!("related[{index}]"), why));
+        }
+    }
+    model::store_related(conn, product, related).await
+}
+
 /// Tiers and segments that an audience may name.
+#[derive(Default)]
 pub struct Groups {
     ranks: Ranks,
     segments: BTreeSet<String>,
@@ -78,24 +130,35 @@ pub fn known_audience(field: &str, audience: &Audience, groups: &Groups) -> Resu
     }
 }
 
-fn methods(typed: Option<&[String]>) -> Result<Vec<Method>> {
+/// Methods of payment; all where none are named.
+///
+/// # Errors
+/// `invalid_field`.
+pub fn methods(typed: Option<&[String]>) -> Result<Vec<Method>> {
     let all = ["card", "wechat_pay", "alipay"].map(str::to_owned);
     crate::membership::plans::rules::methods(typed.unwrap_or(&all))
+}
+
+/// A description, in one language.
+///
+/// # Errors
+/// `invalid_field`.
+pub fn about_text(field: &str, text: &str) -> Result<String> {
+    crate::types::text::block(text, ABOUT_MAX)
+        .map_err(|error| Code::InvalidField.at(field, error.to_string()))
 }
 
 fn about(typed: Option<&Names>) -> Result<Names> {
     let Some(typed) = typed else { return Ok(Names::new("", "")) };
     let text = |field: &str, text: &str| {
-        if text.is_empty() {
-            return Ok(String::new());
-        }
-        crate::types::text::block(text, ABOUT_MAX)
-            .map_err(|error| Code::InvalidField.at(format!("about.{field}"), error.to_string()))
+        if text.is_empty() { Ok(String::new()) } else { about_text(&format!("about.{field}"), text) }
     };
     Ok(Names { zh: text("zh-CN", &typed.zh)?, en: text("en", &typed.en)? })
 }
 
-fn images(typed: &[String]) -> Result<Vec<String>> {
+/// # Errors
+/// `invalid_field`.
+pub fn images(typed: &[String]) -> Result<Vec<String>> {
     for (index, image) in typed.iter().enumerate() {
         let is_good = url::Url::parse(image).is_ok_and(|url| url.scheme() == "https") && image.len() <= 2_000;
         if !is_good || index >= 20 {
@@ -105,7 +168,9 @@ fn images(typed: &[String]) -> Result<Vec<String>> {
     Ok(typed.to_vec())
 }
 
-fn tags(typed: &[String]) -> Result<Vec<String>> {
+/// # Errors
+/// `invalid_field`.
+pub fn tags(typed: &[String]) -> Result<Vec<String>> {
     let tag = |(index, tag): (usize, &String)| fields::line(&format!("tags[{index}]"), tag, 50);
     typed.iter().take(50).enumerate().map(tag).collect()
 }
@@ -114,9 +179,6 @@ fn checked(new: &NewProduct, groups: &Groups, now: DateTime<Utc>) -> Result<Prod
     let audience = |field: &str, typed: &Option<Audience>| {
         known_audience(field, typed.as_ref().unwrap_or(&Audience::Everyone), groups)
     };
-    if new.right_days.is_some() && new.kind != ProductKind::Digital {
-        return Err(Code::InvalidField.at("right_days", "goes with digital goods"));
-    }
     let dated =
         |field: &str, at: Option<DateTime<Utc>>| at.map(|at| fields::dated(field, at, now)).transpose();
     let product = Product {
@@ -141,6 +203,8 @@ fn checked(new: &NewProduct, groups: &Groups, now: DateTime<Utc>) -> Result<Prod
         right_days: new.right_days.map(|days| fields::within("right_days", days, 1, 36_500)).transpose()?,
         shown_from: dated("shown_from", new.shown_from)?,
         shown_until: dated("shown_until", new.shown_until)?,
+        available_from: dated("available_from", new.available_from)?,
+        hides_price: new.hides_price,
         created_at: now,
         archived_at: None,
         version: 1,
@@ -149,10 +213,17 @@ fn checked(new: &NewProduct, groups: &Groups, now: DateTime<Utc>) -> Result<Prod
     Ok(product)
 }
 
-fn in_order(product: &Product) -> Result<()> {
-    match (product.shown_from, product.shown_until) {
+/// What is true of a product as a whole.
+///
+/// # Errors
+/// `invalid_field`.
+pub fn in_order(product: &Product) -> Result<()> {
+    if product.right_days.is_some() && product.kind != ProductKind::Digital {
+        return Err(Code::InvalidField.at("right_days", "goes with digital goods"));
+    }
+    match (product.shown_from.max(product.available_from), product.shown_until) {
         (Some(from), Some(until)) if until <= from => {
-            Err(Code::InvalidField.at("shown_until", "expected a time after shown_from"))
+            Err(Code::InvalidField.at("shown_until", "expected a time after shown_from and available_from"))
         }
         _ => Ok(()),
     }
@@ -172,8 +243,13 @@ pub async fn create(app: &App, actor: Actor, new: &NewProduct) -> Result<Whole> 
         let groups = groups(conn).await?;
         let product = checked(new, &groups, now)?;
         model::insert(conn, &product).await?;
+        relate(conn, product.id, &new.related).await?;
         for (index, body) in new.variants.iter().enumerate() {
-            add(conn, &app.settings.currency, &product, index, body, now).await?;
+            let place = Place {
+                position: i32::try_from(index).unwrap_or(i32::MAX),
+                field: format!("variants[{index}]."),
+            };
+            variants::add(conn, &app.settings.currency, &product, &place, body, now).await?;
         }
         record(conn, actor, "product.create", &product, now).await?;
         found(conn, product).await
@@ -186,94 +262,113 @@ async fn the_whole(conn: &mut Conn, product: Product) -> Result<Whole> {
 }
 
 /// Writes what the product is found by now.
-async fn found(conn: &mut Conn, product: Product) -> Result<Whole> {
+///
+/// # Errors
+/// The database's.
+pub async fn found(conn: &mut Conn, product: Product) -> Result<Whole> {
     let whole = the_whole(conn, product).await?;
     let product = &whole.product;
-    let texts = [&product.slug, &product.names.zh, &product.names.en, &product.about.zh, &product.about.en];
-    let skus = whole.articles.iter().map(|article| &article.sku);
-    let terms = texts.into_iter().chain(&product.tags).chain(skus).map(String::as_str);
+    let skus = whole.articles.iter().map(|article| article.sku.as_str());
+    let terms = product.texts().chain(skus);
     model::store_terms(conn, product.id, &search::terms(terms)).await?;
     Ok(whole)
 }
 
-async fn add(
-    conn: &mut Conn,
-    currency: &str,
-    product: &Product,
-    index: usize,
-    body: &NewVariantBody,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let field = |name: &str| format!("variants[{index}].{name}");
-    let is_bundle = product.kind == ProductKind::Bundle;
-    if is_bundle == body.parts.is_empty() || body.parts.len() > PARTS_MAX {
-        let why = if is_bundle { "expected 1 to 50" } else { "only a bundle has parts" };
-        return Err(Code::InvalidField.at(field("parts"), why));
-    }
-    if product.kind == ProductKind::Goods && body.limit.is_some() {
-        return Err(Code::InvalidField.at(field("limit"), "goods have stock: move some in"));
-    }
-    let options = options(&field("options"), &body.options)?;
-    let limit = body.limit.map(|limit| fields::within(&field("limit"), limit, 0, UNITS_MAX)).transpose()?;
-    let pool = match (product.kind, limit) {
-        (ProductKind::Goods, _) => Some((PoolId::new(), "stock", 0)),
-        (_, Some(limit)) => Some((PoolId::new(), "limit", limit)),
-        (_, None) => None,
-    };
-    let parts = parts(conn, &field("parts"), body).await?;
-    let new = NewVariant {
-        id: VariantId::new(),
-        product: product.id,
-        sku: fields::line(&field("sku"), &body.sku, 64)?,
-        position: i32::try_from(index).unwrap_or(i32::MAX),
-        options,
-        price_minor: fields::price(&field("price"), &body.price, currency)?,
-        currency: currency.to_owned(),
-        weight_grams: fields::within(&field("weight_grams"), body.weight_grams, 0, 1_000_000)?,
-        pool,
-        open_sale: body.open_sale,
-        max_per_order: fields::within(&field("max_per_order"), body.max_per_order.unwrap_or(100), 1, 10_000)?,
-        parts,
-        created_at: now,
-    };
-    model::insert_variant(conn, &new).await
+/// What an operator changes of a product, checked as far as it can be without the database.
+struct Checked {
+    names: Option<Names>,
+    about: Option<Names>,
+    images: Option<Vec<String>>,
+    category: Patch<String>,
+    tags: Option<Vec<String>>,
+    tax_rate_bp: Option<i32>,
+    sees: Option<Audience>,
+    buys: Option<Audience>,
+    methods: Option<Vec<Method>>,
+    hold_minutes: Option<i32>,
+    right_days: Patch<i32>,
+    shown_from: Patch<DateTime<Utc>>,
+    shown_until: Patch<DateTime<Utc>>,
+    available_from: Patch<DateTime<Utc>>,
+    hides_price: Option<bool>,
+    related: Option<Vec<ProductId>>,
 }
 
-fn options(field: &str, typed: &serde_json::Map<String, Value>) -> Result<Value> {
-    let is_good = |(name, value): (&String, &Value)| {
-        (1..=50).contains(&name.len()) && value.as_str().is_some_and(|text| (1..=100).contains(&text.len()))
-    };
-    if typed.len() > 10 || !typed.iter().all(is_good) {
-        return Err(Code::InvalidField.at(field, "expected up to 10 short names with short texts"));
+impl Checked {
+    fn new(change: ProductChange, now: DateTime<Utc>) -> Result<Self> {
+        let dated = |field: &str, patch| emptiable(patch, |at| fields::dated(field, at, now));
+        Ok(Self {
+            names: kept("names", change.names, |names| fields::names("names", &names))?,
+            about: kept("about", change.about, |typed| about(Some(&typed)))?,
+            images: kept("images", change.images, |typed| images(&typed))?,
+            category: emptiable(change.category, |typed| fields::slug("category", &typed))?,
+            tags: kept("tags", change.tags, |typed| tags(&typed))?,
+            tax_rate_bp: kept("tax_rate_bp", change.tax_rate_bp, |rate| {
+                fields::within("tax_rate_bp", rate, 0, 10_000)
+            })?,
+            sees: fields::kept("sees", change.sees)?,
+            buys: fields::kept("buys", change.buys)?,
+            methods: kept("payment_methods", change.payment_methods, |typed| methods(Some(&typed)))?,
+            hold_minutes: kept("hold_minutes", change.hold_minutes, |minutes| {
+                fields::within("hold_minutes", minutes, 1, LONGEST_HOLD_MINUTES)
+            })?,
+            right_days: emptiable(change.right_days, |days| fields::within("right_days", days, 1, 36_500))?,
+            shown_from: dated("shown_from", change.shown_from)?,
+            shown_until: dated("shown_until", change.shown_until)?,
+            available_from: dated("available_from", change.available_from)?,
+            hides_price: fields::kept("hides_price", change.hides_price)?,
+            related: fields::kept("related", change.related)?,
+        })
     }
-    Ok(Value::Object(typed.clone()))
+
+    fn onto(&self, before: Product, groups: &Groups) -> Result<Product> {
+        let audience = |field: &str, typed: &Option<Audience>, before: Audience| match typed {
+            Some(typed) => known_audience(field, typed, groups),
+            None => Ok(before),
+        };
+        let product = Product {
+            names: self.names.clone().unwrap_or(before.names),
+            about: self.about.clone().unwrap_or(before.about),
+            images: self.images.clone().unwrap_or(before.images),
+            category: emptied(&self.category, before.category),
+            tags: self.tags.clone().unwrap_or(before.tags),
+            tax_rate_bp: self.tax_rate_bp.unwrap_or(before.tax_rate_bp),
+            sees: audience("sees", &self.sees, before.sees)?,
+            buys: audience("buys", &self.buys, before.buys)?,
+            payment_methods: self.methods.clone().unwrap_or(before.payment_methods),
+            hold_minutes: self.hold_minutes.unwrap_or(before.hold_minutes),
+            right_days: emptied(&self.right_days, before.right_days),
+            shown_from: emptied(&self.shown_from, before.shown_from),
+            shown_until: emptied(&self.shown_until, before.shown_until),
+            available_from: emptied(&self.available_from, before.available_from),
+            hides_price: self.hides_price.unwrap_or(before.hides_price),
+            version: before.version + 1,
+            ..before
+        };
+        in_order(&product)?;
+        Ok(product)
+    }
 }
 
-/// Parts are variants that are sold, and no bundles: their parts would have to be claimed too.
-async fn parts(conn: &mut Conn, field: &str, body: &NewVariantBody) -> Result<Vec<(VariantId, i32)>> {
-    let ids: Vec<_> = body.parts.iter().map(|part| part.variant).collect();
-    let known = model::articles(conn, &ids).await?;
-    let mut parts: Vec<(VariantId, i32)> = Vec::with_capacity(body.parts.len());
-    for (index, part) in body.parts.iter().enumerate() {
-        let at = |name: &str| format!("{field}[{index}].{name}");
-        let article = known.iter().find(|article| article.id == part.variant);
-        if article.is_none_or(|article| article.is_bundle() || article.archived_at.is_some()) {
-            return Err(Code::UnknownArticle.at(at("variant"), "unknown, archived, or a bundle"));
-        }
-        if parts.iter().any(|(variant, _)| *variant == part.variant) {
-            return Err(Code::InvalidField.at(at("variant"), "named twice"));
-        }
-        parts.push((part.variant, fields::within(&at("quantity"), part.quantity, 1, 1_000)?));
-    }
-    Ok(parts)
+/// A field that can be changed, not emptied.
+fn kept<T, U>(field: &str, patch: Patch<T>, check: impl Fn(T) -> Result<U>) -> Result<Option<U>> {
+    fields::kept(field, patch)?.map(check).transpose()
 }
 
-/// A field that may be emptied.
-fn emptied<T>(patch: Patch<T>, before: Option<T>) -> Option<T> {
+/// A field that can be changed and emptied.
+fn emptiable<T, U>(patch: Patch<T>, check: impl Fn(T) -> Result<U>) -> Result<Patch<U>> {
+    Ok(match patch {
+        Patch::Absent => Patch::Absent,
+        Patch::Null => Patch::Null,
+        Patch::Value(typed) => Patch::Value(check(typed)?),
+    })
+}
+
+fn emptied<T: Clone>(patch: &Patch<T>, before: Option<T>) -> Option<T> {
     match patch {
         Patch::Absent => before,
         Patch::Null => None,
-        Patch::Value(value) => Some(value),
+        Patch::Value(value) => Some(value.clone()),
     }
 }
 
@@ -287,35 +382,14 @@ pub async fn change(
     change: ProductChange,
 ) -> Result<Whole> {
     let now = app.clock.now();
-    let names =
-        fields::kept("names", change.names)?.map(|names| fields::names("names", &names)).transpose()?;
-    let about_it = fields::kept("about", change.about)?.map(|typed| about(Some(&typed))).transpose()?;
-    let sees = fields::kept("sees", change.sees)?;
-    let buys = fields::kept("buys", change.buys)?;
-    let hold = fields::kept("hold_minutes", change.hold_minutes)?
-        .map(|minutes| fields::within("hold_minutes", minutes, 1, LONGEST_HOLD_MINUTES))
-        .transpose()?;
-    let (shown_from, shown_until) = (change.shown_from, change.shown_until);
+    let checked = Checked::new(change, now)?;
     db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
-        let groups = groups(conn).await?;
-        let audience = |field: &str, typed: &Option<Audience>, before: Audience| match typed {
-            Some(typed) => known_audience(field, typed, &groups),
-            None => Ok(before),
-        };
-        let product = Product {
-            names: names.clone().unwrap_or(before.names),
-            about: about_it.clone().unwrap_or(before.about),
-            sees: audience("sees", &sees, before.sees)?,
-            buys: audience("buys", &buys, before.buys)?,
-            hold_minutes: hold.unwrap_or(before.hold_minutes),
-            shown_from: emptied(shown_from.clone(), before.shown_from),
-            shown_until: emptied(shown_until.clone(), before.shown_until),
-            version: before.version + 1,
-            ..before
-        };
-        in_order(&product)?;
+        let product = checked.onto(before, &groups(conn).await?)?;
+        if let Some(related) = &checked.related {
+            relate(conn, id, related).await?;
+        }
         model::store(conn, &product).await?;
         record(conn, actor, "product.change", &product, now).await?;
         found(conn, product).await
@@ -346,58 +420,6 @@ pub async fn archive(app: &App, actor: Actor, id: ProductId) -> Result<Whole> {
     .await
 }
 
-/// Gives a variant another price.
-///
-/// # Errors
-/// `not_found`, `invalid_field`, `amount_out_of_range`.
-pub async fn add_price(app: &App, actor: Actor, variant: VariantId, new: &NewPrice) -> Result<Price> {
-    let now = app.clock.now();
-    let price_minor = fields::price("price", &new.price, &app.settings.currency)?;
-    let quantity_from = fields::within("quantity_from", new.quantity_from.unwrap_or(1), 1, 10_000)?;
-    let dated =
-        |field: &str, at: Option<DateTime<Utc>>| at.map(|at| fields::dated(field, at, now)).transpose();
-    let (starts_at, ends_at) = (dated("starts_at", new.starts_at)?, dated("ends_at", new.ends_at)?);
-    if ends_at.is_some_and(|end| end <= starts_at.unwrap_or(now)) {
-        return Err(Code::InvalidField.at("ends_at", "expected a time after starts_at, still to come"));
-    }
-    db::transaction(&app.pool, async |conn| {
-        let groups = groups(conn).await?;
-        let article = model::articles(conn, &[variant]).await?.pop().ok_or(Code::NotFound)?;
-        let buyers = new.buyers.as_ref().unwrap_or(&Audience::Everyone);
-        let price = Price {
-            id: PriceId::new(),
-            variant,
-            buyers: known_audience("buyers", buyers, &groups)?,
-            quantity_from,
-            price_minor,
-            starts_at,
-            ends_at,
-            created_at: now,
-        };
-        model::insert_price(conn, &price).await?;
-        let detail = json!({ "price": price.id.to_string(), "price_minor": price_minor });
-        record_variant(conn, actor, "price.create", article.id, detail, now).await?;
-        Ok(price)
-    })
-    .await
-}
-
-/// Takes a price away. Twice does no more than once.
-///
-/// # Errors
-/// The database's.
-pub async fn end_price(app: &App, actor: Actor, id: PriceId) -> Result<()> {
-    let now = app.clock.now();
-    db::transaction(&app.pool, async |conn| {
-        if let Some(variant) = model::archive_price(conn, id, now).await? {
-            let detail = json!({ "price": id.to_string() });
-            record_variant(conn, actor, "price.archive", variant, detail, now).await?;
-        }
-        Ok(())
-    })
-    .await
-}
-
 async fn record(
     conn: &mut Conn,
     actor: Actor,
@@ -413,18 +435,5 @@ async fn record(
         reason: None,
         detail: json!({ "slug": product.slug, "version": product.version }),
     };
-    audit::record(conn, now, entry).await
-}
-
-async fn record_variant(
-    conn: &mut Conn,
-    actor: Actor,
-    action: &str,
-    variant: VariantId,
-    detail: Value,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let subject_id = variant.to_string();
-    let entry = Entry { actor, action, subject_kind: "variant", subject_id, reason: None, detail };
     audit::record(conn, now, entry).await
 }

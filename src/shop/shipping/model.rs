@@ -123,6 +123,39 @@ pub async fn insert(conn: &mut Conn, method: &ShippingMethod) -> Result<()> {
     Ok(())
 }
 
+/// Locks a method that is to be changed, until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(conn: &mut Conn, id: ShippingMethodId) -> Result<Option<ShippingMethod>> {
+    let query = shipping_methods::table.find(id).for_no_key_update().select(MethodRow::as_select());
+    let row: Option<MethodRow> = query.first(conn).await.optional()?;
+    row.map(ShippingMethod::try_from).transpose()
+}
+
+/// Writes what can change of a locked method.
+///
+/// # Errors
+/// The database's.
+pub async fn store(conn: &mut Conn, method: &ShippingMethod) -> Result<()> {
+    let free_for =
+        method.free_for.as_ref().map(serde_json::to_value).transpose().map_err(AppError::internal)?;
+    diesel::update(shipping_methods::table.find(method.id))
+        .set((
+            shipping_methods::name_zh.eq(&method.names.zh),
+            shipping_methods::name_en.eq(&method.names.en),
+            shipping_methods::countries.eq(&method.countries),
+            shipping_methods::fee_minor.eq(method.fee_minor),
+            shipping_methods::fee_per_kg_minor.eq(method.fee_per_kg_minor),
+            shipping_methods::free_from_minor.eq(method.free_from_minor),
+            shipping_methods::free_for.eq(free_for),
+            shipping_methods::version.eq(method.version),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Takes a method off the list; orders that chose it keep it.
 ///
 /// # Errors

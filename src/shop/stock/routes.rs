@@ -29,8 +29,11 @@ pub struct NewStockMove {
     /// What came in; negative for what went out otherwise than by a sale.
     #[schema(example = 8000)]
     pub quantity: i64,
-    /// `received`, `corrected`, `damaged` or `written_off`.
+    /// `received`, `corrected`, `damaged` or `written_off`; `announced` for what isn't there yet and is sold already.
     pub reason: Reason,
+    /// With `received`: it was announced, and takes the place of that. Two entries, and no more is free than before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_announced: bool,
     pub note: Option<String>,
 }
 
@@ -101,8 +104,17 @@ async fn create(
     if matches!(body.reason, Reason::SetAside | Reason::ReturnedToSale | Reason::Returned) {
         return Err(Code::InvalidField.at("reason", "that is for F-codes, channels and returns"));
     }
+    if body.of_announced && (body.reason != Reason::Received || quantity < 0) {
+        return Err(Code::InvalidField.at("of_announced", "goes with what is received"));
+    }
     let note = body.note.as_deref().map(|note| fields::line("note", note, 200)).transpose()?;
-    let new = NewMove { variant: body.variant, quantity, reason: body.reason, note };
+    let new = NewMove {
+        variant: body.variant,
+        quantity,
+        reason: body.reason,
+        of_announced: body.of_announced,
+        note,
+    };
     let request = Request {
         account: staff.account,
         route: "POST /v1/admin/stock-moves",

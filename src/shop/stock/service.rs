@@ -1,5 +1,7 @@
 //! Moves of stock by operators, and the ones that F-codes and returns cause.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -10,6 +12,9 @@ use crate::checkout::claims;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
+use crate::jobs::{Lane, Outcome};
+use crate::messages::mails::{self, LowItem, Mail, Recipient};
+use crate::people::accounts::model as accounts;
 use crate::shop::products::model::{self as products, Article, ProductKind};
 use crate::shop::waiting_list;
 use crate::types::id::{MoveId, PoolId, VariantId};
@@ -21,6 +26,8 @@ pub struct NewMove {
     /// Negative: it goes out.
     pub quantity: i64,
     pub reason: Reason,
+    /// It takes the place of what was announced.
+    pub of_announced: bool,
     pub note: Option<String>,
 }
 
@@ -37,11 +44,11 @@ pub async fn enter(app: &App, actor: Actor, new: &NewMove, request: &Request) ->
             let earlier = model::by_cause(conn, &cause_of(MoveId(earlier))).await?;
             return earlier.ok_or_else(|| AppError::internal("a move that was entered is gone"));
         }
-        let article = products::articles(conn, &[new.variant]).await?.pop();
-        let pool = article
-            .filter(|article| !article.is_bundle())
-            .and_then(|article| article.pool)
-            .ok_or_else(|| Code::UnknownArticle.at("variant", "there is no stock of it"))?;
+        // With the variant locked nobody takes back meanwhile from when on it is sent.
+        let article = products::lock_variant(conn, new.variant).await?;
+        let article = article.filter(|article| !article.is_bundle());
+        let no_stock = || Code::UnknownArticle.at("variant", "there is no stock of it");
+        let pool = article.as_ref().and_then(|article| article.pool).ok_or_else(no_stock)?;
         let entry = Move {
             id,
             variant_id: new.variant,
@@ -52,7 +59,14 @@ pub async fn enter(app: &App, actor: Actor, new: &NewMove, request: &Request) ->
             moved_by: actor.kind().to_owned(),
             moved_at: now,
         };
+        let is_told = article.is_some_and(|article| article.ships_from(now).is_some());
+        if new.reason == Reason::Announced && new.quantity > 0 && !is_told {
+            return Err(
+                Code::InvalidField.at("reason", "set ships_from of the variant first: buyers are told")
+            );
+        }
         enter_if_free(conn, pool, &entry).await?;
+        take_announced(conn, pool, new, &entry).await?;
         if entry.quantity > 0 {
             waiting_list::service::wake(conn, now).await?;
         }
@@ -74,6 +88,84 @@ pub async fn enter(app: &App, actor: Actor, new: &NewMove, request: &Request) ->
 
 fn cause_of(id: MoveId) -> String {
     format!("move:{id}")
+}
+
+/// What arrives takes the place of what was announced, of which there is never less than none. The pool is locked.
+async fn take_announced(conn: &mut Conn, pool: PoolId, new: &NewMove, entry: &Move) -> Result<()> {
+    if new.of_announced {
+        let gone = Move {
+            id: MoveId::new(),
+            quantity: -entry.quantity,
+            reason: Reason::Announced,
+            cause: format!("{}:arrived", entry.cause),
+            ..entry.clone()
+        };
+        model::enter(conn, pool, &gone).await?;
+    }
+    if new.of_announced || new.reason == Reason::Announced {
+        let left = model::announced(conn, &[new.variant]).await?.remove(&new.variant).unwrap_or(0);
+        if left < 0 {
+            let were = left + new.quantity.abs();
+            return Err(Code::StockNotFree.because(format!("{were} are announced.")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to send what was announced and didn't come yet. `wanted` is how many of each variant's stock go out now; of what
+/// was set aside, none.
+///
+/// # Errors
+/// `not_arrived`.
+pub async fn refuse_announced(conn: &mut Conn, wanted: &BTreeMap<VariantId, (PoolId, i64)>) -> Result<()> {
+    let variants: Vec<_> = wanted.keys().copied().collect();
+    let mut announced = model::announced(conn, &variants).await?;
+    announced.retain(|_, quantity| *quantity > 0);
+    let waiting: Vec<_> = announced.into_keys().collect();
+    let pools: Vec<_> =
+        waiting.iter().filter_map(|variant| wanted.get(variant)).map(|(pool, _)| *pool).collect();
+    claims::lock(conn, &pools).await?;
+    for (variant, there) in model::on_hand(conn, &waiting).await? {
+        let units = wanted.get(&variant).map_or(0, |(_, units)| *units);
+        if there < units {
+            return Err(Code::NotArrived.because(format!("{} of it have come.", there.max(0))));
+        }
+    }
+    Ok(())
+}
+
+/// Variants of one mail.
+const LOW_A_MAIL: usize = 100;
+
+/// The job [`crate::jobs::Job::WatchStock`]: tells owners and managers of what has become low, once until there is more
+/// again. It looks at all variants at once, away from the placing of orders.
+///
+/// # Errors
+/// The database's.
+pub async fn watch(app: &App) -> Result<Outcome> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        let low = model::become_low(conn, now).await?;
+        let mut batch = Vec::new();
+        for operator in accounts::operators(conn).await? {
+            let Some(address) = operator.email else { continue };
+            let to = Recipient { account: Some(operator.id), address, locale: operator.locale };
+            for (number, part) in low.chunks(LOW_A_MAIL).enumerate() {
+                let cause = format!("low_stock:{}:{number}:{}", now.timestamp_micros(), operator.id);
+                let items = part.iter().map(|low| LowItem {
+                    sku: low.sku.clone(),
+                    name_zh: low.name_zh.clone(),
+                    name_en: low.name_en.clone(),
+                    left: low.left,
+                });
+                batch.push((to.clone(), cause, Mail::LowStock { items: items.collect() }));
+            }
+        }
+        mails::queue_all(conn, now, &batch).await
+    })
+    .await?;
+    app.jobs.wake(Lane::Mail);
+    Ok(Outcome::Done)
 }
 
 /// Locks the pool and enters a move, if so much is free.

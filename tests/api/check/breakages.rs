@@ -120,6 +120,21 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE pools SET kind = 'drop' WHERE id = u('code pool')",
     ),
     // Goods.
+    breaks(&["list_prices"], Id("var", "tea"), "UPDATE variants SET price_minor = 8000 WHERE id = u('tea')"),
+    breaks(
+        &["reminders_of_people"],
+        Id("acc", "gil"),
+        "UPDATE accounts SET erased_at = t(8) WHERE id = u('gil')",
+    ),
+    breaks(
+        &["announced_stock"],
+        Id("var", "tea"),
+        "INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at) VALUES
+             (u('a'), u('tea'), 3, 'received', 'a', 'operator', t(0)), (u('b'), u('tea'), -3, 'announced', 'b', 'operator', t(0))",
+    ),
+    breaks(&["line_offers"], Id("line", "ian line"), "UPDATE line_offers SET discount_minor = 3001"),
+    breaks(&["line_offers"], Id("line", "ian line"), "UPDATE line_offers SET quantity = 3"),
+    breaks(&["line_offers"], Id("line", "ian line"), "UPDATE offers SET get_variant_id = u('cup')"),
     breaks(&["stock_moves"], Id("var", "tea"), "UPDATE pools SET capacity = 11 WHERE id = u('tea pool')"),
     breaks(&["stock_moves"], Id("var", "tea"), "DELETE FROM stock_moves WHERE id = u('move 2')"),
     breaks(

@@ -398,3 +398,25 @@ UPDATE refunds SET cause = 'cancelled:' || ext('ord', 'sun order') WHERE id = u(
 UPDATE mails SET kind = 'order_cancelled' WHERE cause = 'refund:' || ext('ref', 'sun refund');
 UPDATE shipping_promises SET done_at = t(5) WHERE order_id = u('sun order');
 UPDATE order_lines SET restocked_at = t(5) WHERE id IN (u('oda line'), u('ned line'), u('sun line'));
+INSERT INTO list_prices SELECT u(sku), id, price_minor, t(0) FROM variants;
+-- Two saucers, one of which came for nothing with a box.
+INSERT INTO pools (id, kind, capacity) VALUES (u('saucer pool'), 'stock', 5);
+INSERT INTO products (id, slug, kind, name_zh, name_en, sees, buys, payment_methods, created_at)
+    VALUES (u('saucer product'), 'saucer', 'goods', 'saucer', 'saucer', '{"who": "everyone"}', '{"who": "everyone"}', '{card}', t(0));
+INSERT INTO variants (id, product_id, sku, position, price_minor, currency, pool_id, created_at)
+    VALUES (u('saucer'), u('saucer product'), 'SAUCER', 0, 3000, 'CNY', u('saucer pool'), t(0));
+INSERT INTO list_prices VALUES (u('saucer price'), u('saucer'), 3000, t(0));
+INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at)
+    VALUES (u('move saucer'), u('saucer'), 5, 'received', 'saucer', 'operator', t(0));
+INSERT INTO offers (id, code, kind, name_zh, name_en, buyers, buy_variant_id, get_variant_id, created_at)
+    VALUES (u('offer'), 'offer', 'gift', 'saucer', 'saucer', '{"who": "everyone"}', u('box'), u('saucer'), t(0));
+SELECT sell('ian', 'saucer', NULL, 2, 3000, 'paid'), take('ian', 'saucer', 2);
+UPDATE order_lines SET discount_minor = 3000, total_minor = 3000 WHERE order_id = u('ian order');
+UPDATE orders SET discount_minor = 3000, total_minor = 3000, due_minor = 3000 WHERE id = u('ian order');
+UPDATE payments SET amount_minor = 3000, captured_minor = 3000 WHERE order_id = u('ian order');
+INSERT INTO line_offers VALUES (u('ian line'), u('offer'), 1, 3000);
+
+-- Announced, and waited for.
+INSERT INTO products (id, slug, kind, name_zh, name_en, sees, buys, payment_methods, created_at, available_from)
+    VALUES (u('teaser product'), 'teaser', 'goods', 'teaser', 'teaser', '{"who": "everyone"}', '{"who": "everyone"}', '{card}', t(0), t(90));
+INSERT INTO product_reminders VALUES (u('reminder'), u('teaser product'), u('gil'), t(1));

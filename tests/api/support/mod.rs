@@ -112,6 +112,10 @@ impl TestApp {
         Request::new(self, reqwest::Method::DELETE, path)
     }
 
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
     pub async fn conn(&self) -> kindred::db::PooledConn {
         kindred::db::connect(&self.app.pool).await.unwrap()
     }

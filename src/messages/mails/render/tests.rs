@@ -1,4 +1,4 @@
-use super::super::ReceiptLine;
+use super::super::{LowItem, ReceiptLine};
 use super::*;
 
 fn renderer(storefront: Option<&str>) -> Renderer {
@@ -94,6 +94,21 @@ fn samples() -> Vec<Mail> {
             article_en: "The book box".to_owned(),
             f_code: "7Q4M2-X9PAB".to_owned(),
             expires_at: utc("2014-06-18T06:00:00Z"),
+        },
+        Mail::NowAvailable {
+            product_zh: "2014 年六月书盒 <限量>".to_owned(),
+            product_en: "The book box of June 2014".to_owned(),
+            slug: "book-box-2014".to_owned(),
+        },
+        Mail::LowStock {
+            items: [("BOX-2014", 3), ("TEA <罐>", 0)]
+                .map(|(sku, left)| LowItem {
+                    sku: sku.to_owned(),
+                    name_zh: "六月书盒".to_owned(),
+                    name_en: "Book box".to_owned(),
+                    left,
+                })
+                .into(),
         },
         Mail::DisputeOpened {
             order_number: number(),
