@@ -115,6 +115,8 @@ codes! {
     ApplicationExists 409 "application_exists" "You have applied to this drive already.";
     ApplicationDecided 409 "application_decided" "This application has been decided already.";
     RightToBuyExpired 409 "right_to_buy_expired" "The time to use your approved application is over.";
+    BasketEnded 409 "basket_ended" "This basket was ordered, or merged into another one. Make a new one.";
+    StaleQuote 409 "stale_quote" "It has changed since you were shown it: look again before you order.";
     OrderNotPending 409 "order_not_pending" "The order no longer waits for payment.";
     PaymentInProgress 409 "payment_in_progress" "An attempt to pay this order is still open.";
     RequestInProgress 409 "request_in_progress" "A request with this Idempotency-Key is still running.";

@@ -36,6 +36,7 @@ diesel::table! {
         created_at -> Timestamptz,
         erased_at -> Nullable<Timestamptz>,
         version -> Integer,
+        is_guest -> Bool,
     }
 }
 
@@ -92,6 +93,21 @@ diesel::table! {
         detail -> Jsonb,
         prev_hash -> Bytea,
         hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    baskets (id) {
+        id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        secret_hash -> Nullable<Bytea>,
+        lines -> Jsonb,
+        version -> Integer,
+        created_at -> Timestamptz,
+        touched_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        order_id -> Nullable<Uuid>,
+        merged_into -> Nullable<Uuid>,
     }
 }
 
@@ -587,6 +603,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    order_tokens (order_id) {
+        order_id -> Uuid,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
     orders (id) {
         id -> Uuid,
         number -> Text,
@@ -1041,6 +1064,8 @@ diesel::joinable!(account_tags -> accounts (account_id));
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
+diesel::joinable!(baskets -> accounts (account_id));
+diesel::joinable!(baskets -> orders (order_id));
 diesel::joinable!(channel_allocations -> channels (channel_id));
 diesel::joinable!(channel_allocations -> pools (pool_id));
 diesel::joinable!(channel_allocations -> variants (variant_id));
@@ -1107,6 +1132,7 @@ diesel::joinable!(order_lines -> f_codes (f_code_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> plans (plan_id));
 diesel::joinable!(order_lines -> variants (variant_id));
+diesel::joinable!(order_tokens -> orders (order_id));
 diesel::joinable!(orders -> accounts (account_id));
 diesel::joinable!(orders -> shipping_methods (shipping_method_id));
 diesel::joinable!(orders -> terms_versions (terms_version));
@@ -1155,6 +1181,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     audit_head,
     audit_log,
+    baskets,
     bundle_parts,
     catalog_version,
     channel_allocations,
@@ -1194,6 +1221,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     order_cancellations,
     offers,
     order_lines,
+    order_tokens,
     orders,
     payments,
     plans,

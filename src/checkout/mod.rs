@@ -1,8 +1,9 @@
-//! Checkout: the one path of money. Claims, pricing, orders, payments, cancellations, refunds, parcels, returns.
+//! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
 
+pub mod baskets;
 pub mod cancellations;
 pub mod claims;
 pub mod orders;
@@ -17,6 +18,7 @@ pub mod shipments;
 /// Mounts the wing's rooms.
 pub fn configure(config: &mut actix_web::web::ServiceConfig) {
     config
+        .configure(baskets::routes::configure)
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)
         .configure(refunds::routes::configure)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use governor::clock::{Clock as _, DefaultClock};
@@ -31,6 +32,10 @@ const CLEAN_EVERY: u32 = 4_096;
 /// refreshing: its tokens can't be guessed, and many people behind one address refresh all the time.
 const CREDENTIAL_PATHS: [&str; 5] =
     ["/v1/accounts", "/v1/sessions", "/v1/password-resets", "/v1/email-verifications", "/v1/f-codes/check"];
+
+/// Where anybody makes rows, limited as strictly for who isn't signed in. A guest's order needs a basket of its own, so it is
+/// limited with it.
+const ANONYMOUS_PATHS: [&str; 1] = ["/v1/baskets"];
 
 /// Stripe sends thousands of events from few addresses in a rush; each is signed.
 const UNLIMITED: &str = "/v1/stripe/webhooks";
@@ -119,16 +124,19 @@ fn wait_of(request: &ServiceRequest) -> Option<Duration> {
     let address = client::address(request.head(), &app.settings.trusted_proxies)?;
     let address = network(address);
     let general = app.limiters.all.check(address);
-    if general.is_some() || !is_credential_call(request.method(), path) {
+    let is_signed_in = request.headers().contains_key(AUTHORIZATION);
+    if general.is_some() || !is_strict(request.method(), path, is_signed_in) {
         return general;
     }
     app.limiters.credentials.check(address)
 }
 
 /// These have the stricter limit as well. The router takes `/v1/%73essions` for `/v1/sessions`, so this has to too.
-fn is_credential_call(method: &Method, path: &str) -> bool {
+/// A wrong token gets nobody past it: it is refused.
+fn is_strict(method: &Method, path: &str, is_signed_in: bool) -> bool {
     let path = percent_decode_str(path).decode_utf8_lossy();
-    !method.is_safe() && CREDENTIAL_PATHS.contains(&&*path)
+    let is_anonymous = !is_signed_in && ANONYMOUS_PATHS.contains(&&*path);
+    !method.is_safe() && (is_anonymous || CREDENTIAL_PATHS.contains(&&*path))
 }
 
 /// An IPv6 customer has a whole /64: its addresses count as one.
@@ -178,8 +186,14 @@ mod tests {
 
     #[test]
     fn a_disguised_path_is_known() {
-        assert!(is_credential_call(&Method::POST, "/v1/%73essions"));
-        assert!(!is_credential_call(&Method::GET, "/v1/sessions"));
-        assert!(!is_credential_call(&Method::POST, "/v1/sessions/refresh"));
+        assert!(is_strict(&Method::POST, "/v1/%73essions", true));
+        assert!(!is_strict(&Method::GET, "/v1/sessions", false));
+        assert!(!is_strict(&Method::POST, "/v1/sessions/refresh", false));
+    }
+
+    #[test]
+    fn a_guest_makes_fewer_baskets_than_an_account_may() {
+        assert!(is_strict(&Method::POST, "/v1/baskets", false));
+        assert!(!is_strict(&Method::POST, "/v1/baskets", true));
     }
 }

@@ -70,6 +70,7 @@ const ROOMS: &[fn() -> Document] = &[
     shop::waiting_list::routes::Api::openapi,
     shop::live::routes::Api::openapi,
     // checkout
+    checkout::baskets::routes::Api::openapi,
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,
     checkout::refunds::routes::Api::openapi,
@@ -95,6 +96,7 @@ const TAGS: &[(&str, &str)] = &[
     ("products", "Goods, digital goods, bundles, and how they are sent."),
     ("drops", "Limited sales: variants in a window, for audiences, with F-codes."),
     ("access", "What one may open."),
+    ("baskets", "What one means to buy, signed in or as a guest."),
     ("orders", "Quotes, orders and their payment."),
     ("payments", "What Stripe tells."),
     ("memberships", "One's own membership; the public check of a number."),

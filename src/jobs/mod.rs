@@ -56,7 +56,8 @@ pub enum Job {
     Reconcile {},
     /// Closes a membership whose grace is over.
     ExpireMembership { membership: MembershipId },
-    /// Removes what is kept for a time only: finished jobs, old idempotency keys, expired tokens, stale attempts.
+    /// Removes what is kept for a time only: finished jobs, old idempotency keys, forgotten baskets,
+    /// expired tokens, stale attempts.
     Purge {},
     /// Mails a token that sets a new password; for nobody where the address isn't known.
     SendPasswordReset { account: Option<AccountId>, request: Uuid },

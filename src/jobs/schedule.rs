@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 use super::{Job, Outcome, queue, worker};
 use crate::app::App;
+use crate::checkout::baskets::model as baskets;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::imports;
@@ -166,6 +167,7 @@ pub async fn purge(app: &App) -> Result<Outcome> {
         .execute(&mut conn)
         .await?;
     imports::model::purge(&mut conn, now - TimeDelta::days(30)).await?;
+    baskets::purge(&mut conn, now - baskets::KEPT_FOR).await?;
     mails::model::forget_secrets(&mut conn, now - TimeDelta::days(2)).await?;
     Ok(Outcome::Done)
 }

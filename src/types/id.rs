@@ -113,6 +113,8 @@ id_types! {
     TermId = "term";
     PoolId = "pool";
     ClaimId = "clm";
+    /// What somebody means to buy.
+    BasketId = "bsk";
     OrderId = "ord";
     LineId = "line";
     PaymentId = "pay";

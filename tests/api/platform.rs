@@ -322,6 +322,17 @@ async fn logs_hold_no_secret_and_no_address() {
         .send()
         .await
         .ok(202);
+    let basket = app.post("/v1/baskets").send().await.ok(201);
+    let (id, basket_secret) = (basket["id"].as_str().unwrap(), basket["secret"].as_str().unwrap());
+    let path = format!("/v1/baskets/{id}");
+    app.get(&path).header("Basket-Secret", basket_secret).send().await.ok(200);
+    app.get(&path).header("Basket-Secret", "log-secret-3").send().await.refused(404, "not_found");
+    let order =
+        app.get("/v1/orders/ord_00000000000000000000000000000000").header("Order-Token", "log-token-4");
+    order.send().await.refused(404, "not_found");
+    let wish = json!({ "basket": id, "email": "logged.guest@member.test" });
+    let order = app.post("/v1/orders").header("Basket-Secret", basket_secret).key("log-key-5").json(&wish);
+    order.send().await.refused(422, "invalid_field");
     app.drain().await;
     app.finish().await;
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -332,9 +343,9 @@ async fn logs_hold_no_secret_and_no_address() {
     assert_eq!((&fields["status"], &fields["account"]), (&json!(200), &json!(person.id.to_string())));
     assert!(fields["ms"].is_u64());
     let signature = person.token.rsplit('.').next().unwrap();
-    for secret in
-        ["log-token-1", "log-password-2", "logged.person", signature, &person.refresh_token, "127.0.0.1"]
-    {
+    let of_guests = [basket_secret, "log-secret-3", "log-token-4", "log-key-5", "logged.guest", id];
+    let of_person = ["log-token-1", "log-password-2", "logged.person", signature, &person.refresh_token];
+    for secret in of_person.into_iter().chain(of_guests).chain(["127.0.0.1"]) {
         let found = text.lines().find(|line| line.contains(secret));
         assert!(found.is_none(), "{secret}: {found:?}");
     }

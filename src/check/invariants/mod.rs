@@ -4,6 +4,7 @@
 //! What a statement may count on is only that each business step is one transaction. Where two steps may lie between (a
 //! refund that Stripe hasn't answered yet), both states are allowed.
 
+mod baskets;
 mod boards;
 mod channels;
 mod claims;
@@ -29,6 +30,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         claims::ALL,
         places::ALL,
         orders::ALL,
+        baskets::ALL,
         goods::ALL,
         channels::ALL,
         crowdfunding::ALL,

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::model::{LineRow, OrderRow, OrderState};
 use super::proposals::Proposal;
-use super::service::{ArticleLine, Cart, Line, PlanLine, ShippingChoice};
+use super::seen::Shown;
+use super::service::{ArticleLine, Cart, Customer, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
 use crate::checkout::pricing::rules::{Explained, Totals, TotalsView};
@@ -18,19 +19,20 @@ use crate::fields;
 use crate::membership::invitations::rules::normal_code;
 use crate::shop::offers::model::OfferKind;
 use crate::shop::shipping::rules::Address;
+use crate::types::email::Email;
 use crate::types::id::{
-    AccountId, AddressId, BundleId, DriveId, DropId, LineId, OfferId, OrderId, PaymentId, PlanId,
+    AccountId, AddressId, BasketId, BundleId, DriveId, DropId, LineId, OfferId, OrderId, PaymentId, PlanId,
     ShippingMethodId, VariantId,
 };
 use crate::types::money::Money;
 
 /// Lines of one order.
-const LINES_MAX: usize = 20;
+pub const LINES_MAX: usize = 20;
 /// Characters of a backer's name.
 const BACKER_NAME_MAX: usize = 40;
 
 /// A line to buy: one of `plan`, `variant` and `bundle`, and what goes with it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRequest {
     pub plan: Option<PlanId>,
@@ -93,6 +95,17 @@ impl LineRequest {
     }
 }
 
+/// Lines as the checkout knows them; none of them has been looked up yet.
+///
+/// # Errors
+/// `invalid_field`.
+pub fn parse_lines(asked: &[LineRequest]) -> Result<Vec<Line>> {
+    if asked.len() > LINES_MAX {
+        return Err(Code::InvalidField.at("lines", format!("expected at most {LINES_MAX} lines")));
+    }
+    asked.iter().enumerate().map(|(index, line)| line.parse(index)).collect()
+}
+
 /// How goods are to be sent, and where: one of `address` and `address_id`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -151,8 +164,20 @@ pub enum TermsConsent {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderRequest {
-    /// One to twenty, with one plan at most.
+    /// One to twenty, with one plan at most; or a `basket`.
+    #[serde(default)]
     pub lines: Vec<LineRequest>,
+    /// Buys what is in it, in place of `lines`. An order ends it.
+    // What is absent isn't hashed either: keys from before there were baskets stay good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basket: Option<BasketId>,
+    /// A guest's address: where the mails of the order go. Signed in, they go to your account's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "email")]
+    pub email: Option<Email>,
+    /// What the buyer was shown that he has to pay: the order is refused where it is something else by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_due: Option<Money>,
     #[serde(default)]
     pub coupon_codes: Vec<String>,
     /// A referral code.
@@ -189,10 +214,11 @@ impl OrderRequest {
     ///
     /// # Errors
     /// `invalid_field`.
-    pub fn cart(&self, account: AccountId, kept: Option<Address>) -> Result<Cart> {
-        if !(1..=LINES_MAX).contains(&self.lines.len()) {
+    pub fn cart(&self, customer: Customer, kept: Option<Address>) -> Result<Cart> {
+        if self.lines.is_empty() {
             return Err(Code::InvalidField.at("lines", format!("expected 1 to {LINES_MAX} lines")));
         }
+        let lines = parse_lines(&self.lines)?;
         if !self.coupon_codes.is_empty() {
             return Err(Code::InvalidField.at("coupon_codes[0]", "there is no such coupon"));
         }
@@ -202,9 +228,21 @@ impl OrderRequest {
         if self.credit.is_some_and(|credit| credit != 0) {
             return Err(Code::InvalidField.at("credit", "the account has no store credit"));
         }
-        let lines = self.lines.iter().enumerate().map(|(index, line)| line.parse(index));
         let shipping = self.shipping.as_ref().map(|asked| asked.parse(kept)).transpose()?;
-        Ok(Cart { account, lines: lines.collect::<Result<_>>()?, shipping })
+        Ok(Cart { customer, lines, shipping })
+    }
+
+    /// What the buyer says that he was shown; `units_minor` are the prices that his basket had when he filled it.
+    ///
+    /// # Errors
+    /// `invalid_field` for another currency than the shop's.
+    pub fn shown(&self, currency: &str, units_minor: Option<&[i64]>) -> Result<Option<Shown>> {
+        let Some(due) = &self.expected_due else { return Ok(None) };
+        if due.currency != currency {
+            return Err(Code::InvalidField.at("expected_due.currency", format!("expected {currency}")));
+        }
+        let units_minor = units_minor.unwrap_or_default().to_vec();
+        Ok(Some(Shown { due_minor: due.amount, units_minor }))
     }
 
     /// The name to be shown among backers.
@@ -401,9 +439,15 @@ pub struct OrderView {
     /// For people.
     #[schema(example = "20131209-7K3M9QXA")]
     pub number: String,
-    /// Shown to operators.
+    /// Shown to operators; absent of a guest's order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
+    /// Where its mails go. Shown to operators who serve members.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// A guest's, for the header `Order-Token`: shown this once, in the answer that places the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_token: Option<String>,
     pub state: OrderState,
     pub lines: Vec<LineView>,
     pub totals: TotalsView,
@@ -489,6 +533,8 @@ impl OrderView {
             id: row.id,
             number: row.number,
             account: None,
+            email: None,
+            order_token: None,
             state: row.state,
             lines: lines.into_iter().map(|line| LineView::of(line, &row.currency)).collect(),
             totals: totals.view(&row.currency),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::model;
 use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, Swap};
-use super::service::{ArticleLine, Cart, Line, PlanLine};
+use super::service::{ArticleLine, Cart, Customer, Line, PlanLine};
 use crate::checkout::claims;
 use crate::checkout::pricing::gifts::Gift;
 use crate::db::Conn;
@@ -73,7 +73,7 @@ pub struct Locked {
 
 /// Who buys, each once, in the order of their locks.
 pub fn accounts_of(carts: &[&Cart]) -> Vec<AccountId> {
-    let ids: BTreeSet<_> = carts.iter().map(|cart| cart.account).collect();
+    let ids: BTreeSet<_> = carts.iter().map(|cart| cart.customer.account()).collect();
     ids.into_iter().collect()
 }
 
@@ -260,16 +260,11 @@ pub fn facts_of<'a>(
     locked: &'a Locked,
     now: DateTime<Utc>,
 ) -> Result<Facts<'a>> {
-    let buyer = locked.buyers.get(&cart.account).ok_or(Code::Unauthenticated)?;
-    let membership = locked.memberships.get(&buyer.id);
-    let mut lines = Vec::with_capacity(cart.lines.len());
+    let mut facts = facts_without_lines(&cart.customer, catalog, locked, now)?;
     for (index, line) in cart.lines.iter().enumerate() {
-        lines.push(match line {
-            Line::Plan(line) => LineFacts::Plan(plan_facts(index, line, buyer, catalog, locked)?),
-            Line::Article(line) => LineFacts::Article(article_facts(index, line, catalog, now)?),
-        });
+        facts.lines.push(line_facts(index, line, facts.buyer, catalog, locked, now)?);
     }
-    let shipping = match &cart.shipping {
+    facts.shipping = match &cart.shipping {
         Some(choice) if !catalog.articles.is_empty() => {
             let method = catalog.methods.get(&choice.method);
             let method = method.ok_or_else(|| Code::InvalidField.at("shipping.method", "unknown"))?;
@@ -277,11 +272,49 @@ pub fn facts_of<'a>(
         }
         _ => None,
     };
-    let segments = locked.segments.get(&buyer.id).map_or(&[][..], Vec::as_slice);
-    let visitor = visitor_of(membership, segments, &catalog.ranks, now);
-    let ranks = &catalog.ranks;
-    let gifts = gifts_of(&lines, catalog, visitor, now);
-    Ok(Facts { buyer, membership, visitor, ranks, lines, shipping, gifts })
+    facts.gifts = gifts_of(&facts.lines, catalog, facts.visitor, now);
+    Ok(facts)
+}
+
+/// What is known of who buys.
+///
+/// # Errors
+/// `unauthenticated` when the account is gone.
+pub fn facts_without_lines<'a>(
+    customer: &'a Customer,
+    catalog: &'a Catalog,
+    locked: &'a Locked,
+    now: DateTime<Utc>,
+) -> Result<Facts<'a>> {
+    let (buyer, visitor) = match customer {
+        Customer::Guest(buyer) => (buyer, Visitor::default()),
+        Customer::Account(id) => {
+            let buyer = locked.buyers.get(id).ok_or(Code::Unauthenticated)?;
+            let segments = locked.segments.get(id).map_or(&[][..], Vec::as_slice);
+            (buyer, visitor_of(locked.memberships.get(id), segments, &catalog.ranks, now))
+        }
+    };
+    let membership = locked.memberships.get(&buyer.id);
+    let (ranks, lines, gifts) = (&catalog.ranks, Vec::new(), Vec::new());
+    Ok(Facts { buyer, membership, visitor, ranks, lines, shipping: None, gifts })
+}
+
+/// What is known of one line of a cart.
+///
+/// # Errors
+/// As [`facts_of`].
+pub fn line_facts<'a>(
+    index: usize,
+    line: &Line,
+    buyer: &Buyer,
+    catalog: &'a Catalog,
+    locked: &'a Locked,
+    now: DateTime<Utc>,
+) -> Result<LineFacts<'a>> {
+    match line {
+        Line::Plan(line) => plan_facts(index, line, buyer, catalog, locked).map(LineFacts::Plan),
+        Line::Article(line) => article_facts(index, line, catalog, now).map(LineFacts::Article),
+    }
 }
 
 /// A field of a line, for whom it is to be told.
@@ -332,7 +365,7 @@ fn plan_facts<'a>(
 }
 
 /// Offers of more in the pack for who buys something of the cart.
-fn gifts_of<'a>(
+pub fn gifts_of<'a>(
     lines: &[LineFacts<'a>],
     catalog: &'a Catalog,
     visitor: Visitor<'_>,

@@ -1,5 +1,6 @@
 //! Orders: priced, placed in batches, paid, cancelled. An order is the only way money moves.
 
+pub mod appraisal;
 pub mod dto;
 pub mod facts;
 pub mod model;
@@ -9,5 +10,6 @@ pub mod routes;
 pub mod rows;
 pub mod rules;
 pub mod search;
+pub mod seen;
 pub mod service;
 pub mod waiting;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::schema::{idempotency_keys, order_lines, orders, series_places, terms_versions};
+use crate::schema::{idempotency_keys, order_lines, order_tokens, orders, series_places, terms_versions};
 use crate::statement;
 use crate::types::id::{
     AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, ShippingMethodId, VariantId,
@@ -184,6 +184,39 @@ batch_insert! {
         resource: Uuid => SqlUuid,
         created_at: DateTime<Utc> => Timestamptz,
     }
+}
+
+batch_insert! {
+    /// What a guest shows to see his order.
+    pub struct NewToken as TokenColumns into "order_tokens" {
+        order_id: OrderId => SqlUuid,
+        hash: Vec<u8> => Binary,
+    }
+}
+
+/// The account under which a guest's order stands, for who has its token.
+///
+/// # Errors
+/// The database's.
+pub async fn account_of_token(conn: &mut Conn, id: OrderId, hash: &[u8]) -> Result<Option<AccountId>> {
+    Ok(order_tokens::table
+        .inner_join(orders::table)
+        .filter(order_tokens::order_id.eq(id))
+        .filter(order_tokens::hash.eq(hash))
+        .select(orders::account_id)
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// Orders, among these, of guests.
+///
+/// # Errors
+/// The database's.
+pub async fn of_guests(conn: &mut Conn, ids: &[OrderId]) -> Result<HashSet<OrderId>> {
+    let known = order_tokens::table.filter(order_tokens::order_id.eq_any(ids));
+    let rows: Vec<OrderId> = known.select(order_tokens::order_id).load(conn).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// What an earlier request with the same key did.

@@ -1,7 +1,9 @@
 //! Quotes and orders.
 
+use std::collections::HashSet;
+
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -12,9 +14,10 @@ use super::dto::{
 use super::model::{self, OrderRow};
 use super::rules::check_return_url;
 use super::search::{self, Filter, OrderFilter};
-use super::service::{self, PlaceOrder};
+use super::service::{self, Customer, PlaceOrder};
 use super::waiting::{WAIT_MAX, WaitFor};
 use crate::app::App;
+use crate::checkout::baskets::service::{self as baskets, Asker, ToOrder};
 use crate::checkout::cancellations::model as cancelled;
 use crate::checkout::cancellations::service as cancellations;
 use crate::checkout::payments::model as payments;
@@ -28,9 +31,11 @@ use crate::checkout::shipments::promises;
 use crate::db::page::{List, PageQuery};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
-use crate::http::auth::{Caller, ReadShop, ServeMembers, Staff};
+use crate::http::auth::{Caller, MaybeCaller, ReadShop, ServeMembers, Staff};
 use crate::http::body::Body;
+use crate::http::guest::{BasketSecret, OrderToken};
 use crate::http::idempotency::IdempotencyKey;
+use crate::http::language::locale_of;
 use crate::people::addresses::model as addresses;
 use crate::people::operators::rules::Right;
 use crate::shop::crowdfunding::model as pledges;
@@ -62,13 +67,18 @@ pub fn configure(config: &mut web::ServiceConfig) {
 #[utoipa::path(post, path = "/v1/quotes", tag = "Orders", request_body = OrderRequest,
     responses((status = 200, body = QuoteView), (status = 409, description = "As an order would be refused"),
         (status = 422, description = "A body that no order can have")),
-    security(("bearer" = [])))]
+    params(("Basket-Secret" = Option<String>, Header, description = "of a guest's basket")),
+    security((), ("bearer" = [])))]
 pub async fn quote(
     app: web::Data<App>,
-    caller: Caller,
-    Body(body): Body<OrderRequest>,
+    request: HttpRequest,
+    (caller, secret): (MaybeCaller, BasketSecret),
+    Body(mut body): Body<OrderRequest>,
 ) -> Result<HttpResponse> {
-    let cart = body.cart(caller.account, kept_address(&app, caller.account, &body).await?)?;
+    let asker = Asker { account: caller.0.map(|caller| caller.account), secret, locale: locale_of(&request) };
+    unpack(&app, &asker, &mut body).await?;
+    let kept = kept_address(&app, asker.account, &body).await?;
+    let cart = body.cart(customer_of(&asker, &body)?, kept)?;
     let now = app.clock.now();
     let quoted = service::quote(&mut *db::connect(&app.pool).await?, now, &cart).await?;
     let currency = &app.settings.currency;
@@ -92,44 +102,73 @@ pub async fn quote(
 }
 
 /// Places an order: what it needs is held from now on, or it is refused and nothing has changed. The payment page follows;
-/// `?wait=payment` waits for it.
+/// `?wait=payment` waits for it. A guest sends `email` and `basket`, and is told the `order_token` that the order is seen with.
 #[utoipa::path(post, path = "/v1/orders", tag = "Orders", request_body = OrderRequest,
-    params(("Idempotency-Key" = String, Header, description = "A repeat answers the same order"), WaitQuery),
+    params(("Idempotency-Key" = String, Header, description = "A repeat answers the same order"), WaitQuery,
+        ("Basket-Secret" = Option<String>, Header, description = "of a guest's basket")),
     responses((status = 201, body = OrderView), (status = 403, description = "Not admitted: the code says why"),
-        (status = 409, description = "sold_out, not_open, closed, one_per_person, membership_order_pending, …"),
+        (status = 409, description = "sold_out, not_open, closed, one_per_person, membership_order_pending, stale_quote, basket_ended, …"),
         (status = 422, description = "A body that no order can have"), (status = 503, description = "busy")),
-    security(("bearer" = [])))]
+    security((), ("bearer" = [])))]
 pub async fn place(
     app: web::Data<App>,
-    caller: Caller,
+    request: HttpRequest,
+    (caller, secret): (MaybeCaller, BasketSecret),
     key: IdempotencyKey,
     query: web::Query<WaitQuery>,
-    Body(body): Body<OrderRequest>,
+    Body(mut body): Body<OrderRequest>,
 ) -> Result<HttpResponse> {
-    let (account, body_hash) = (caller.account, body.hash()?);
-    let kept = kept_address(&app, account, &body).await?;
+    let body_hash = body.hash()?;
+    let asker = Asker { account: caller.0.map(|caller| caller.account), secret, locale: locale_of(&request) };
+    let customer = customer_of(&asker, &body)?;
+    check_email(&customer, &body)?;
+    let from = unpack(&app, &asker, &mut body).await?;
+    let (account, token) = (customer.account(), token_of(&customer, &asker));
+    let kept = kept_address(&app, asker.account, &body).await?;
     if body.address_id().is_some() && kept.is_none() {
         // It may have been deleted since: a repeat is answered all the same.
         let mut conn = db::connect(&app.pool).await?;
         if let Some(order) = service::placed_before(&mut conn, account, &key.0, &body_hash).await? {
             drop(conn);
-            return answer_placed(&app, order, account, query.wait).await;
+            return answer_placed(&app, order, account, query.wait, &token).await;
         }
     }
     let order = PlaceOrder {
-        cart: body.cart(account, kept)?,
+        cart: body.cart(customer, kept)?,
+        shown: body.shown(&app.settings.currency, from.as_ref().map(|from| &*from.units_minor))?,
+        basket: from.map(|from| from.basket),
+        token_hash: token.hash(),
         key: key.0,
         body_hash,
         invite_code: body.referral()?,
+        backer_name: body.backer_name()?,
         terms_version: accepted_terms(&app, body.consents.as_ref()).await?,
         // The name lies with the pledge, from where it can be taken back.
         consents: json!(Consents { backer_name: None, ..body.consents.clone().unwrap_or_default() }),
-        backer_name: body.backer_name()?,
         success_url: return_url(&app, "success_url", body.success_url.as_deref())?,
         cancel_url: return_url(&app, "cancel_url", body.cancel_url.as_deref())?,
     };
     let placed = app.placer.place(order).await?;
-    answer_placed(&app, placed.order, account, query.wait).await
+    answer_placed(&app, placed.order, account, query.wait, &token).await
+}
+
+/// A guest's mails need an address; an account's orders go to its own.
+fn check_email(customer: &Customer, body: &OrderRequest) -> Result<()> {
+    match (customer, &body.email) {
+        (Customer::Guest(_), None) => Err(Code::InvalidField.at("email", "missing field")),
+        (Customer::Account(_), Some(_)) => {
+            Err(Code::InvalidField.at("email", "signed in, the order goes to your account's address"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a guest will see the order with.
+fn token_of(customer: &Customer, asker: &Asker) -> OrderToken {
+    match customer {
+        Customer::Account(_) => OrderToken::default(),
+        Customer::Guest(_) => OrderToken::of(&asker.secret).unwrap_or_default(),
+    }
 }
 
 async fn answer_placed(
@@ -137,16 +176,53 @@ async fn answer_placed(
     order: OrderId,
     account: AccountId,
     wanted: Option<WaitFor>,
+    token: &OrderToken,
 ) -> Result<HttpResponse> {
     wait(app, order, wanted).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, order, account).await?;
+    let mut view = view(&mut *db::connect(&app.pool).await?, order, account).await?;
+    view.order_token = token.shown();
     let location = format!("/v1/orders/{order}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
 
+/// Under which account the caller may look at this order: his own, or for who shows the order's token, a guest's.
+async fn account_on(app: &App, caller: MaybeCaller, token: &OrderToken, id: OrderId) -> Result<AccountId> {
+    if let Some(hash) = token.hash() {
+        let mut conn = db::connect(&app.pool).await?;
+        if let Some(account) = model::account_of_token(&mut conn, id, &hash).await? {
+            return Ok(account);
+        }
+    }
+    match (caller.0, &token.0) {
+        (Some(caller), _) => Ok(caller.account),
+        (None, Some(_)) => Err(Code::NotFound.error()),
+        (None, None) => Err(Code::Unauthenticated.error()),
+    }
+}
+
+/// Puts what the basket holds, where one is named, in the place of the body's lines.
+async fn unpack(app: &App, asker: &Asker, body: &mut OrderRequest) -> Result<Option<ToOrder>> {
+    let Some(id) = body.basket else { return Ok(None) };
+    if !body.lines.is_empty() {
+        return Err(Code::InvalidField.at("basket", "expected one of lines, basket"));
+    }
+    let mut from = baskets::to_order(&mut *db::connect(&app.pool).await?, id, asker).await?;
+    body.lines = std::mem::take(&mut from.lines);
+    Ok(Some(from))
+}
+
+/// Who isn't signed in is known by a basket alone.
+fn customer_of(asker: &Asker, body: &OrderRequest) -> Result<Customer> {
+    match (asker.account, body.basket) {
+        (Some(account), _) => Ok(Customer::Account(account)),
+        (None, Some(basket)) => Ok(asker.customer(basket, body.email.as_ref())),
+        (None, None) => Err(Code::Unauthenticated.error()),
+    }
+}
+
 /// The address of the buyer's book that the body asks for, as it is now.
-async fn kept_address(app: &App, account: AccountId, body: &OrderRequest) -> Result<Option<Address>> {
-    let Some(id) = body.address_id() else { return Ok(None) };
+async fn kept_address(app: &App, account: Option<AccountId>, body: &OrderRequest) -> Result<Option<Address>> {
+    let (Some(account), Some(id)) = (account, body.address_id()) else { return Ok(None) };
     let saved = addresses::find(&mut *db::connect(&app.pool).await?, account, id).await?;
     Ok(saved.map(|saved| saved.address))
 }
@@ -181,62 +257,69 @@ pub async fn list(app: web::Data<App>, caller: Caller, query: web::Query<PageQue
 }
 
 /// One order. `?wait=settled` waits until it is paid or never will be; a buyer who comes back from Stripe's page should.
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "Orders", params(("id" = OrderId, Path), WaitQuery),
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "Orders",
+    params(("id" = OrderId, Path), WaitQuery,
+        ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
     responses((status = 200, body = OrderView), (status = 404, description = "not_found")),
-    security(("bearer" = [])))]
+    security((), ("bearer" = [])))]
 pub async fn show(
     app: web::Data<App>,
-    caller: Caller,
+    (caller, token): (MaybeCaller, OrderToken),
     path: web::Path<String>,
     query: web::Query<WaitQuery>,
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
+    let account = account_on(&app, caller, &token, id).await?;
     let order = model::load(&mut *db::connect(&app.pool).await?, id).await?;
-    if order.account_id != caller.account {
+    if order.account_id != account {
         return Err(Code::NotFound.error());
     }
     wait(&app, id, query.wait).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id, caller.account).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id, account).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
 /// Gives an order up: an unpaid one, or a paid one of goods of which nothing has been handed to a carrier yet. Then all that
 /// was paid goes back and the order ends `refunded`.
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "Orders",
-    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
+    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header),
+        ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
     responses((status = 200, body = OrderView), (status = 409,
         description = "order_not_pending, payment_in_progress, already_shipped, not_cancellable")),
-    security(("bearer" = [])))]
+    security((), ("bearer" = [])))]
 pub async fn cancel(
     app: web::Data<App>,
-    caller: Caller,
+    (caller, token): (MaybeCaller, OrderToken),
     key: IdempotencyKey,
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
-    cancellations::cancel(&app, caller.account, id, &key.0).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id, caller.account).await?;
+    let account = account_on(&app, caller, &token, id).await?;
+    cancellations::cancel(&app, account, id, &key.0).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id, account).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
 /// A new attempt to pay a pending order: its last one failed, or another method is wanted. The hold stays as it is.
 #[utoipa::path(post, path = "/v1/orders/{id}/payments", tag = "Orders", request_body = AttemptRequest,
-    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header), WaitQuery),
+    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header), WaitQuery,
+        ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
     responses((status = 201, body = OrderView), (status = 409, description = "order_not_pending, payment_in_progress"),
         (status = 422, description = "method_not_offered")),
-    security(("bearer" = [])))]
+    security((), ("bearer" = [])))]
 pub async fn pay_again(
     app: web::Data<App>,
-    caller: Caller,
+    (caller, token): (MaybeCaller, OrderToken),
     key: IdempotencyKey,
     path: web::Path<String>,
     query: web::Query<WaitQuery>,
     Body(body): Body<AttemptRequest>,
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
-    paying::try_again(&app, caller.account, id, &key.0, body.method.as_deref()).await?;
+    let account = account_on(&app, caller, &token, id).await?;
+    paying::try_again(&app, account, id, &key.0, body.method.as_deref()).await?;
     wait(&app, id, query.wait).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id, caller.account).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id, account).await?;
     let location = format!("/v1/orders/{id}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
@@ -284,17 +367,24 @@ pub async fn admin_show(
 ) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
     let order = model::load(&mut conn, order_id(&path)?).await?;
-    let account = order.account_id;
-    let mut view = view(&mut conn, order.id, account).await?;
-    view.account = Some(account);
+    let mut view = view(&mut conn, order.id, order.account_id).await?;
+    let guests = model::of_guests(&mut conn, &[order.id]).await?;
+    show_buyer(&mut view, order, &guests);
     mask(&mut view, &staff);
     Ok(HttpResponse::Ok().json(view))
 }
 
-/// Where a parcel goes, and what its buyer wrote about it, is for those who serve members.
+/// Who bought. A guest has no account that anybody could look at.
+fn show_buyer(view: &mut OrderView, order: OrderRow, guests: &HashSet<OrderId>) {
+    view.account = Some(order.account_id).filter(|_| !guests.contains(&order.id));
+    view.email = Some(order.email);
+}
+
+/// Where a parcel and the mails go, and what the buyer wrote about it, is for those who serve members.
 fn mask(view: &mut OrderView, staff: &Staff<ReadShop>) {
     if !serves_members(staff) {
         view.ship_to = None;
+        view.email = None;
         view.returns.iter_mut().for_each(|of_it| (of_it.note, of_it.answer) = (None, None));
     }
 }
@@ -339,24 +429,22 @@ async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderV
     })
 }
 
-async fn views(
-    app: &App,
-    filter: &Filter,
-    query: &PageQuery,
-    shows_account: bool,
-) -> Result<List<OrderView>> {
+async fn views(app: &App, filter: &Filter, query: &PageQuery, shows_buyer: bool) -> Result<List<OrderView>> {
     let page = query.page()?;
     let mut conn = db::connect(&app.pool).await?;
     let orders = List::cut(search::list(&mut conn, filter, page).await?, page, |order| order.id.0);
-    shown(&mut conn, orders, shows_account).await
+    shown(&mut conn, orders, shows_buyer).await
 }
 
-async fn shown(conn: &mut Conn, orders: List<OrderRow>, shows_account: bool) -> Result<List<OrderView>> {
+async fn shown(conn: &mut Conn, orders: List<OrderRow>, shows_buyer: bool) -> Result<List<OrderView>> {
+    let ids: Vec<_> = orders.data.iter().map(|order| order.id).collect();
+    let guests = if shows_buyer { model::of_guests(conn, &ids).await? } else { HashSet::new() };
     let mut data = Vec::with_capacity(orders.data.len());
     for order in orders.data {
-        let account = order.account_id;
-        let mut view = view(conn, order.id, account).await?;
-        view.account = shows_account.then_some(account);
+        let mut view = view(conn, order.id, order.account_id).await?;
+        if shows_buyer {
+            show_buyer(&mut view, order, &guests);
+        }
         data.push(view);
     }
     Ok(List { data, next_cursor: orders.next_cursor })

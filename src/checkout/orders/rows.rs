@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use kindred_stripe::Method;
 use uuid::Uuid;
 
-use super::model::{NewKey, NewLine, NewOrder, NewSeriesPlace, OrderState};
+use super::model::{NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState};
 use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts};
-use super::service::{PlaceOrder, ROUTE, SWAP_OFFER, Shop};
+use super::service::{Customer, PlaceOrder, ROUTE, SWAP_OFFER, Shop};
+use crate::checkout::baskets::model as baskets;
 use crate::checkout::claims::{self, NewClaim};
 use crate::checkout::payments::model::{NewPayment, PaymentState};
 use crate::checkout::pricing::rules::{Explained, Priced};
@@ -16,14 +17,17 @@ use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
 use crate::membership::plans::model::Renews;
+use crate::people::accounts::model::NewGuest;
 use crate::shop::crowdfunding::model::NewPledge;
 use crate::shop::drops::model::{Drop, NewPurchase};
 use crate::shop::offers::model::NewLineOffer;
-use crate::types::id::{ClaimId, LineId, OrderId, PaymentId};
+use crate::types::id::{BasketId, ClaimId, LineId, OrderId, PaymentId};
 
 /// The rows of a batch, column by column when they are written.
 #[derive(Default)]
 pub struct Rows {
+    guests: Vec<NewGuest>,
+    tokens: Vec<NewToken>,
     orders: Vec<NewOrder>,
     lines: Vec<NewLine>,
     claims: Vec<NewClaim>,
@@ -33,6 +37,7 @@ pub struct Rows {
     offers: Vec<NewLineOffer>,
     payments: Vec<NewPayment>,
     keys: Vec<NewKey>,
+    baskets: Vec<(BasketId, OrderId)>,
     jobs: Vec<(Job, DateTime<Utc>)>,
 }
 
@@ -53,6 +58,7 @@ impl Rows {
         let id = OrderId::new();
         let totals = worded.priced.totals;
         let terms = Terms::of(facts)?;
+        self.add_guest(id, order, facts, now)?;
         let shipping = order.cart.shipping.as_ref().filter(|_| is_shipped(facts));
         self.orders.push(NewOrder {
             id,
@@ -90,6 +96,7 @@ impl Rows {
         for (position, line) in facts.lines.iter().enumerate() {
             self.add_line(&accepted, position, line)?;
         }
+        self.baskets.extend(order.basket.map(|basket| (basket.id, id)));
         self.add_payment(id, totals.due_minor, &terms, shop, now);
         self.keys.push(NewKey {
             account_id: facts.buyer.id,
@@ -101,6 +108,29 @@ impl Rows {
             created_at: now,
         });
         Ok(id)
+    }
+
+    /// A guest's order stands under an account of its own, and is seen with a token.
+    fn add_guest(
+        &mut self,
+        id: OrderId,
+        order: &PlaceOrder,
+        facts: &Facts<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let Customer::Guest(buyer) = &order.cart.customer else { return Ok(()) };
+        let known = buyer.email.clone().zip(buyer.person_key.clone()).zip(order.token_hash.clone());
+        let ((email, person_key), hash) = known.ok_or(Code::Unauthenticated)?;
+        self.guests.push(NewGuest {
+            id: buyer.id,
+            email,
+            person_key,
+            locale: facts.buyer.locale.as_str(),
+            is_guest: true,
+            created_at: now,
+        });
+        self.tokens.push(NewToken { order_id: id, hash });
+        Ok(())
     }
 
     fn add_line(&mut self, of: &Accepted<'_>, position: usize, line: &LineFacts<'_>) -> Result<()> {
@@ -253,13 +283,18 @@ impl Rows {
         // Rows that refer to others go out after them; those that don't go out together, pipelined.
         let (mut one, mut two, mut three) = (&*conn, &*conn, &*conn);
         let (mut four, mut five, mut six) = (&*conn, &*conn, &*conn);
+        NewGuest::insert(&mut one, self.guests).await?;
         let orders = NewOrder::insert(&mut one, self.orders);
         let keys = NewKey::insert(&mut two, self.keys);
         tokio::try_join!(orders, keys, claims::shift(&mut three, &held))?;
         let lines = NewLine::insert(&mut one, self.lines);
         let places = NewSeriesPlace::insert(&mut two, self.places);
         let payments = NewPayment::insert(&mut three, self.payments);
-        tokio::try_join!(lines, places, payments)?;
+        let baskets = async {
+            NewToken::insert(&mut four, self.tokens).await?;
+            baskets::end_ordered(&mut four, self.baskets, now).await
+        };
+        tokio::try_join!(lines, places, payments, baskets)?;
         let claims = async { NewClaim::insert(&mut one, self.claims).await.map_err(AppError::from) };
         let purchases = async { NewPurchase::insert(&mut two, self.purchases).await.map_err(AppError::from) };
         let pledges = async { NewPledge::insert(&mut five, self.pledges).await.map_err(AppError::from) };

@@ -46,7 +46,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// What anybody may claim of a pool. An F-code's own is never reserved.
-    fn open(&self, pool: PoolId) -> i64 {
+    pub fn open(&self, pool: PoolId) -> i64 {
         let of = |map: &HashMap<PoolId, i64>| map.get(&pool).copied().unwrap_or(0);
         of(&self.left) - of(&self.reserved)
     }
@@ -100,6 +100,9 @@ pub struct Swap<'a> {
     pub given_up: &'a Article,
 }
 
+/// What a line claims, by pool, and its units that count for the cap of a drop.
+pub type LineClaims = (BTreeMap<PoolId, i64>, Option<(DropId, i64)>);
+
 /// What an admitted order does to the ledger, and what its lines claim.
 #[derive(Debug, Default)]
 pub struct Admitted {
@@ -110,6 +113,12 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    /// The next line of the cart is admitted.
+    pub fn add(&mut self, (claims, capped): LineClaims) {
+        self.claims.push(claims);
+        self.capped.push(capped);
+    }
+
     fn claimed(&self, pool: PoolId) -> i64 {
         self.claims.iter().filter_map(|line| line.get(&pool)).sum()
     }
@@ -124,6 +133,20 @@ impl Admitted {
 /// # Errors
 /// The first rule that refuses, with the line that it is about.
 pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<Admitted> {
+    go_together(facts)?;
+    let mut admitted = Admitted::default();
+    for (index, line) in facts.lines.iter().enumerate() {
+        let claims = admit_line(facts, line, ledger, &admitted, index, now)?;
+        admitted.add(claims);
+    }
+    Ok(admitted)
+}
+
+/// May these lines be in one order?
+///
+/// # Errors
+/// `invalid_field` for two plans; `stands_alone` for a pledge beside something else.
+pub fn go_together(facts: &Facts<'_>) -> Result<()> {
     let is_plan = |line: &&LineFacts<'_>| matches!(line, LineFacts::Plan(_));
     if facts.lines.iter().filter(is_plan).count() > 1 {
         return Err(Code::InvalidField.at("lines", "expected one plan at most"));
@@ -131,19 +154,7 @@ pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<A
     if is_pledge(facts) && facts.lines.len() > 1 {
         return Err(Code::StandsAlone.at("lines", "expected one line"));
     }
-    let mut admitted = Admitted::default();
-    for (index, line) in facts.lines.iter().enumerate() {
-        let judged = match line {
-            LineFacts::Plan(plan) => {
-                admit_plan(facts, plan, ledger, now).map(|()| (pools_claimed(plan), None))
-            }
-            LineFacts::Article(article) => admit_article(facts, article, ledger, &admitted, index, now),
-        };
-        let (claims, capped) = judged.map_err(|error| of_line(error, index))?;
-        admitted.claims.push(claims);
-        admitted.capped.push(capped);
-    }
-    Ok(admitted)
+    Ok(())
 }
 
 /// Is anything of it crowdfunded?
@@ -151,6 +162,25 @@ pub fn is_pledge(facts: &Facts<'_>) -> bool {
     facts.lines.iter().any(
         |line| matches!(line, LineFacts::Article(line) if line.drop.is_some_and(|drop| drop.goal.is_some())),
     )
+}
+
+/// May this line be ordered now, beside those that were admitted before it? `index` is its position in the cart.
+///
+/// # Errors
+/// The first rule that refuses, with the line that it is about.
+pub fn admit_line(
+    facts: &Facts<'_>,
+    line: &LineFacts<'_>,
+    ledger: &Ledger,
+    admitted: &Admitted,
+    index: usize,
+    now: DateTime<Utc>,
+) -> Result<LineClaims> {
+    let judged = match line {
+        LineFacts::Plan(plan) => admit_plan(facts, plan, ledger, now).map(|()| (pools_claimed(plan), None)),
+        LineFacts::Article(article) => admit_article(facts, article, ledger, admitted, index, now),
+    };
+    judged.map_err(|error| of_line(error, index))
 }
 
 /// Says which line a refusal is about, unless it names a field already.
@@ -164,6 +194,10 @@ fn of_line(mut error: AppError, index: usize) -> AppError {
 
 fn admit_plan(facts: &Facts<'_>, line: &PlanFacts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<()> {
     let buyer = facts.buyer;
+    // A membership is an account's.
+    if !facts.visitor.is_signed_in {
+        return Err(Code::Unauthenticated.error());
+    }
     match line.drive {
         Some(drive) => {
             drives::check_open(drive, now)?;
@@ -235,8 +269,6 @@ fn pools_claimed(line: &PlanFacts<'_>) -> BTreeMap<PoolId, i64> {
         .collect()
 }
 
-type Claims = (BTreeMap<PoolId, i64>, Option<(DropId, i64)>);
-
 fn admit_article(
     facts: &Facts<'_>,
     line: &ArticleFacts<'_>,
@@ -244,7 +276,7 @@ fn admit_article(
     admitted: &Admitted,
     index: usize,
     now: DateTime<Utc>,
-) -> Result<Claims> {
+) -> Result<LineClaims> {
     let (article, quantity) = (line.article, line.quantity);
     let most = if line.f_code.is_some() { 1 } else { i64::from(article.max_per_order) };
     if !(1..=most).contains(&quantity) {
@@ -258,6 +290,10 @@ fn admit_article(
             .and_then(|()| products::may_buy(swap.given_up, visitor, ranks, now))
             .and(if swap.given_up.open_sale { Ok(()) } else { Err(Code::DropRequired) });
         asked.map_err(|code| code.at(format!("lines[{index}].instead_of"), "not for you, or not now"))?;
+    }
+    // So is the right to a digital good.
+    if article.gives_rights() && !facts.visitor.is_signed_in {
+        return Err(Code::Unauthenticated.error());
     }
     let left = |pool: PoolId| ledger.open(pool) - admitted.claimed(pool);
     match (line.drop, line.f_code) {

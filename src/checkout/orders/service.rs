@@ -12,13 +12,15 @@ use super::model::{self, NewKey, OrderState};
 use super::proposals::{self, Proposal};
 use super::rows::{Rows, Worded};
 use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
+use super::seen::{FromBasket, Shown, as_shown, still_as_read};
 use crate::audit::{self, Actor};
+use crate::checkout::baskets::model::{self as baskets, Standing};
 use crate::checkout::claims;
 use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::checkout::pricing::rules::{Priced, PricedItem, PricedLine, price};
 use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::people::accounts::model as accounts;
+use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::shop::drops::model as drops;
 use crate::shop::drops::rules::unit_price as unit_price_in;
 use crate::shop::products::model::Article;
@@ -74,10 +76,35 @@ pub struct ShippingChoice {
     pub address: Address,
 }
 
+/// Who buys.
+#[derive(Clone, Debug)]
+pub enum Customer {
+    Account(AccountId),
+    /// Somebody who isn't signed in.
+    Guest(Buyer),
+}
+
+impl Customer {
+    /// Under which the order will stand, and its keys.
+    pub fn account(&self) -> AccountId {
+        match self {
+            Self::Account(id) => *id,
+            Self::Guest(buyer) => buyer.id,
+        }
+    }
+
+    fn guest(&self) -> Option<&Buyer> {
+        match self {
+            Self::Account(_) => None,
+            Self::Guest(buyer) => Some(buyer),
+        }
+    }
+}
+
 /// What is to be bought.
 #[derive(Clone, Debug)]
 pub struct Cart {
-    pub account: AccountId,
+    pub customer: Customer,
     pub lines: Vec<Line>,
     /// Needless where nothing goes into a parcel.
     pub shipping: Option<ShippingChoice>,
@@ -87,6 +114,12 @@ pub struct Cart {
 #[derive(Clone, Debug)]
 pub struct PlaceOrder {
     pub cart: Cart,
+    /// Ends when the order is placed.
+    pub basket: Option<FromBasket>,
+    /// Hash of the token that a guest sees the order with.
+    pub token_hash: Option<Vec<u8>>,
+    /// The order is refused where it costs something else.
+    pub shown: Option<Shown>,
     pub key: String,
     pub body_hash: Vec<u8>,
     pub invite_code: Option<String>,
@@ -114,7 +147,7 @@ pub struct Shop {
 }
 
 /// Places a batch in the caller's transaction: every order is accepted or refused for itself, in the order of the batch,
-/// and only accepted ones leave rows. Locks pools by id, then accounts by id.
+/// and only accepted ones leave rows. Locks pools by id, then accounts by id, then baskets by id.
 ///
 /// # Errors
 /// The database's alone: then nothing of the batch stands, and the caller may place its halves.
@@ -128,30 +161,44 @@ pub async fn place(
     let catalog = read_catalog(conn, &carts).await?;
     let pools = claims::lock(conn, &pools_of(&catalog)).await?;
     let accounts = accounts_of(&carts);
-    let buyers = accounts::lock_buyers(conn, &accounts).await?;
+    let mut buyers = accounts::lock_buyers(conn, &accounts).await?;
+    buyers.extend(carts.iter().filter_map(|cart| cart.customer.guest().cloned()));
+    let named: Vec<_> = batch.iter().filter_map(|order| order.basket.map(|basket| basket.id)).collect();
+    let mut baskets = baskets::lock(conn, &named).await?;
     let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
-    let keys: Vec<String> = batch.iter().map(|order| order.key.clone()).collect();
-    let earlier = model::earlier_keys(conn, ROUTE, &accounts, &keys).await?;
-    let mut known: HashMap<(AccountId, String), (Vec<u8>, OrderId)> = earlier
-        .into_iter()
-        .map(|row| ((row.account_id, row.key), (row.body_hash, OrderId(row.resource))))
-        .collect();
+    let mut known = keys_of(conn, batch, &accounts).await?;
     let mut rows = Rows::default();
     let mut answers = Vec::with_capacity(batch.len());
     for order in batch {
-        let key = (order.cart.account, order.key.clone());
+        let key = (order.cart.customer.account(), order.key.clone());
         let answer = match known.get(&key) {
             Some((hash, _)) if *hash != order.body_hash => Err(Code::IdempotencyKeyReused.error()),
             Some((_, placed)) => Ok(Placed { order: *placed, replayed: true }),
-            None => accept(order, &catalog, &locked, &mut ledger, shop, now, &mut rows),
+            None => match still_as_read(order.basket, &baskets) {
+                Ok(()) => accept(order, &catalog, &locked, &mut ledger, shop, now, &mut rows),
+                Err(refused) => Err(refused),
+            },
         };
         if let Ok(Placed { order: placed, replayed: false }) = answer {
             known.insert(key, (order.body_hash.clone(), placed));
+            if let Some(basket) = order.basket {
+                baskets.insert(basket.id, Standing::Ended);
+            }
         }
         answers.push(answer);
     }
     rows.write(conn, now).await?;
     Ok(answers)
+}
+
+/// What earlier requests did, by account and key: the hash of the body, and the order.
+type Known = HashMap<(AccountId, String), (Vec<u8>, OrderId)>;
+
+async fn keys_of(conn: &mut Conn, batch: &[PlaceOrder], accounts: &[AccountId]) -> Result<Known> {
+    let keys: Vec<String> = batch.iter().map(|order| order.key.clone()).collect();
+    let earlier = model::earlier_keys(conn, ROUTE, accounts, &keys).await?;
+    let known = |row: model::EarlierKey| ((row.account_id, row.key), (row.body_hash, OrderId(row.resource)));
+    Ok(earlier.into_iter().map(known).collect())
 }
 
 /// What an article is called on an order.
@@ -162,7 +209,7 @@ pub fn article_title(article: &Article, locale: Locale) -> String {
     if options.is_empty() { name.to_owned() } else { format!("{name} · {}", options.join(", ")) }
 }
 
-fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
+pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
     match line {
         LineFacts::Plan(PlanFacts { plan, drive, .. }) => {
             let tier = locale.pick(&plan.tier_zh, &plan.tier_en);
@@ -175,7 +222,7 @@ fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
     }
 }
 
-fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> PricedItem {
+pub(super) fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> PricedItem {
     match line {
         LineFacts::Plan(PlanFacts { plan, drive, .. }) => PricedItem {
             quantity: 1,
@@ -225,26 +272,39 @@ fn price_of(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Priced> {
     Ok(priced)
 }
 
-/// What the parcel costs where something is sent, by the worth of what is in it and its weight.
-fn shipping_minor(facts: &Facts<'_>, lines: &[PricedLine]) -> Result<Option<i64>> {
-    let (mut goods_minor, mut weight_grams, mut is_shipped) = (0_i64, 0_i64, false);
-    for (line, priced) in facts.lines.iter().zip(lines) {
+/// What goes into parcels: its worth and its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    pub goods_minor: i64,
+    pub weight_grams: i64,
+}
+
+/// None where nothing is sent.
+pub(super) fn parcel_of(lines: &[LineFacts<'_>], priced: &[PricedLine]) -> Option<Parcel> {
+    let mut parcel = None;
+    for (line, priced) in lines.iter().zip(priced) {
         let LineFacts::Article(ArticleFacts { article, quantity, .. }) = line else { continue };
         if article.is_shipped() {
-            is_shipped = true;
-            goods_minor = goods_minor.saturating_add(priced.total_minor);
-            weight_grams = weight_grams.saturating_add(article.weight_grams().saturating_mul(*quantity));
+            let so_far = parcel.unwrap_or(Parcel { goods_minor: 0, weight_grams: 0 });
+            let grams = article.weight_grams().saturating_mul(*quantity);
+            parcel = Some(Parcel {
+                goods_minor: so_far.goods_minor.saturating_add(priced.total_minor),
+                weight_grams: so_far.weight_grams.saturating_add(grams),
+            });
         }
     }
-    match facts.shipping {
-        _ if !is_shipped => Ok(None),
-        None => Err(Code::ShippingRequired.at("shipping", "missing field")),
-        Some((method, address)) => {
-            let (visitor, ranks) = (facts.visitor, facts.ranks);
-            let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
-            fee.map(Some).map_err(|code| code.at("shipping.method", "not for this address"))
-        }
-    }
+    parcel
+}
+
+/// What the parcel costs where something is sent.
+fn shipping_minor(facts: &Facts<'_>, lines: &[PricedLine]) -> Result<Option<i64>> {
+    let Some(Parcel { goods_minor, weight_grams }) = parcel_of(&facts.lines, lines) else { return Ok(None) };
+    let Some((method, address)) = facts.shipping else {
+        return Err(Code::ShippingRequired.at("shipping", "missing field"));
+    };
+    let (visitor, ranks) = (facts.visitor, facts.ranks);
+    let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
+    fee.map(Some).map_err(|code| code.at("shipping.method", "not for this address"))
 }
 
 /// A line of a quote.
@@ -272,7 +332,7 @@ pub struct Quoted {
 pub async fn quote(conn: &mut Conn, now: DateTime<Utc>, cart: &Cart) -> Result<Quoted> {
     let catalog = read_catalog(conn, &[cart]).await?;
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
-    let buyers = vec![accounts::load_buyer(conn, cart.account).await?];
+    let buyers = vec![buyer_of(conn, &cart.customer).await?];
     let (locked, ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
     let facts = facts_of(cart, &catalog, &locked, now)?;
     rules::admit(&facts, &ledger, now)?;
@@ -290,6 +350,17 @@ pub async fn quote(conn: &mut Conn, now: DateTime<Utc>, cart: &Cart) -> Result<Q
     Ok(Quoted { lines, priced, proposals })
 }
 
+/// Who buys, read without a lock.
+///
+/// # Errors
+/// `unauthenticated` when the account is gone.
+pub(super) async fn buyer_of(conn: &mut Conn, customer: &Customer) -> Result<Buyer> {
+    match customer {
+        Customer::Account(id) => accounts::load_buyer(conn, *id).await,
+        Customer::Guest(buyer) => Ok(buyer.clone()),
+    }
+}
+
 fn accept(
     order: &PlaceOrder,
     catalog: &Catalog,
@@ -305,6 +376,7 @@ fn accept(
         return Err(Code::InvalidField.at("consents.backer_name", "goes with a crowdfunded drop"));
     }
     let priced = price_of(&facts, now)?;
+    as_shown(order.shown.as_ref(), &priced)?;
     let titles = facts.lines.iter().map(|line| title_of(line, facts.buyer.locale)).collect();
     let id = rows.add(order, &facts, &admitted, Worded { titles, priced: &priced }, shop, now)?;
     rules::enter(&facts, &admitted, ledger);

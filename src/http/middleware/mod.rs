@@ -28,6 +28,7 @@ pub fn cors(settings: &Settings) -> Cors {
             "If-Match",
             "If-None-Match",
             "Last-Event-ID",
+            "Order-Token",
             "X-Request-Id",
         ])
         .expose_headers(["ETag", "Location", "Retry-After", "X-Request-Id"])

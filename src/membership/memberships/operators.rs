@@ -84,7 +84,8 @@ pub async fn act(app: &App, asked: &Asked) -> Result<MembershipId> {
         if let Claim::Repeat(_) = claim {
             return shown(conn, asked.target, account).await;
         }
-        let buyer = accounts::lock_buyers(conn, &[account]).await?.pop().ok_or(Code::NotFound)?;
+        let buyer = accounts::lock_buyers(conn, &[account]).await?.pop();
+        let buyer = buyer.filter(|buyer| !buyer.is_guest).ok_or(Code::NotFound)?;
         let membership = match asked.action {
             Action::Grant(plan) => grant(app, conn, &buyer, plan, now).await?,
             other => change(app, conn, account, asked.target, other, now).await?,

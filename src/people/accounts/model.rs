@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
+use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::people::operators::rules::{Role, roles_from_stored};
@@ -61,6 +63,39 @@ pub struct Buyer {
     /// The code it signed up with.
     pub invite_code: Option<String>,
     pub stripe_customer_id: Option<String>,
+    /// Nobody can sign in to it.
+    pub is_guest: bool,
+}
+
+impl Buyer {
+    /// Somebody who isn't signed in. What he says of himself proves nothing: his address opens no door, and counts only
+    /// for "one a person".
+    pub fn guest(id: AccountId, email: Option<&Email>, locale: Locale) -> Self {
+        Self {
+            id,
+            email: email.map(|email| email.as_str().to_owned()),
+            email_key: None,
+            person_key: email.map(Email::person_key),
+            email_verified_at: None,
+            locale,
+            name: None,
+            invite_code: None,
+            stripe_customer_id: None,
+            is_guest: true,
+        }
+    }
+}
+
+batch_insert! {
+    /// The account of a guest who orders. Without a key its address is nobody's to sign in, sign up or be found with.
+    pub struct NewGuest as GuestColumns into "accounts" {
+        id: AccountId => SqlUuid,
+        email: String => Text,
+        person_key: String => Text,
+        locale: &'static str => Text,
+        is_guest: bool => Bool,
+        created_at: DateTime<Utc> => Timestamptz,
+    }
 }
 
 /// Addresses and names are personal data: logs get the id alone.
@@ -82,6 +117,7 @@ struct BuyerRow {
     name: Option<String>,
     invite_code: Option<String>,
     stripe_customer_id: Option<String>,
+    is_guest: bool,
 }
 
 impl From<BuyerRow> for Buyer {
@@ -96,6 +132,7 @@ impl From<BuyerRow> for Buyer {
             name: row.name,
             invite_code: row.invite_code,
             stripe_customer_id: row.stripe_customer_id,
+            is_guest: row.is_guest,
         }
     }
 }

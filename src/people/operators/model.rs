@@ -24,6 +24,7 @@ pub async fn list(
 ) -> Result<Vec<AccountRow>> {
     let mut query = accounts::table
         .filter(accounts::id.lt(AccountId(page.before)))
+        .filter(accounts::is_guest.eq(false))
         .order(accounts::id.desc())
         .limit(page.fetch())
         .select(AccountRow::as_select())
@@ -40,13 +41,13 @@ pub async fn list(
     Ok(query.load(conn).await?)
 }
 
-/// An account, erased ones too.
+/// An account, erased ones too. A guest's is none that anybody has.
 ///
 /// # Errors
 /// `not_found`.
 pub async fn load(conn: &mut Conn, id: AccountId) -> Result<AccountRow> {
-    let row: Option<AccountRow> =
-        accounts::table.find(id).select(AccountRow::as_select()).first(conn).await.optional()?;
+    let known = accounts::table.find(id).filter(accounts::is_guest.eq(false));
+    let row: Option<AccountRow> = known.select(AccountRow::as_select()).first(conn).await.optional()?;
     row.ok_or_else(|| Code::NotFound.error())
 }
 

@@ -7,6 +7,7 @@ use diesel::sql_types::{Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
+use crate::checkout::baskets::model as baskets;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
@@ -33,6 +34,8 @@ SELECT jsonb_build_object(
   'account_tags', (SELECT coalesce(jsonb_agg(tag ORDER BY tag), '[]') FROM account_tags WHERE account_id = $1),
   'segment_accounts', (SELECT coalesce(jsonb_agg(s.code ORDER BY s.code), '[]')
     FROM segment_accounts t JOIN segments s ON s.id = t.segment_id WHERE t.account_id = $1),
+  'baskets', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'secret_hash' ORDER BY id), '[]')
+    FROM baskets t WHERE account_id = $1),
   'member_number', (SELECT to_jsonb(t) - 'account_id' FROM member_numbers t WHERE account_id = $1),
   'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM memberships t WHERE account_id = $1),
@@ -154,6 +157,7 @@ pub async fn anonymise(
     addresses::model::forget(conn, account).await?;
     segments::model::forget(conn, account).await?;
     reminders::forget(conn, account).await?;
+    baskets::forget(conn, account).await?;
     // Stands where the address stood: unlike every address, and different for everybody.
     let nobody = format!("erased:{}", account.0);
     diesel::update(orders::table.filter(orders::account_id.eq(account)))

@@ -152,7 +152,10 @@ type Query<'a> = accounts::BoxedQuery<'a, diesel::pg::Pg>;
 
 /// Accounts of a segment that aren't erased.
 fn accounts_in(segment: &Segment, now: DateTime<Utc>) -> Query<'static> {
-    let live = accounts::table.into_boxed().filter(accounts::erased_at.is_null());
+    let live = accounts::table
+        .into_boxed()
+        .filter(accounts::erased_at.is_null())
+        .filter(accounts::is_guest.eq(false));
     match &segment.rule {
         Some(rule) => live.filter(Matches::new(rule, now)),
         None => {
@@ -262,6 +265,7 @@ pub async fn known_accounts(
 ) -> Result<Vec<(AccountId, Option<String>)>> {
     Ok(accounts::table
         .filter(accounts::erased_at.is_null())
+        .filter(accounts::is_guest.eq(false))
         .filter(accounts::id.eq_any(ids).or(accounts::email_key.eq_any(email_keys)))
         .select((accounts::id, accounts::email_key))
         .load(conn)

@@ -76,6 +76,15 @@ impl Article {
         self.product.audiences().chain(self.prices.iter().map(|price| &price.buyers))
     }
 
+    /// Is a digital good, or has one in it.
+    pub fn gives_rights(&self) -> bool {
+        match self.product.kind {
+            ProductKind::Goods => false,
+            ProductKind::Digital => true,
+            ProductKind::Bundle => self.parts.iter().any(|part| part.kind == ProductKind::Digital),
+        }
+    }
+
     /// Of one unit.
     pub fn weight_grams(&self) -> i64 {
         let part = |part: &Part| i64::from(part.weight_grams) * i64::from(part.quantity);

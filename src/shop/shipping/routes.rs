@@ -1,7 +1,6 @@
-//! `/v1/shipping-methods`, for everybody and for operators.
+//! `/v1/admin/shipping-methods`. What everybody is shown of them is with the baskets: their prices need one.
 
-use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
-use serde::Deserialize;
+use actix_web::{HttpResponse, get, patch, post, web};
 
 use super::dto::{NewShippingMethod, ShippingMethodChange, ShippingMethodView};
 use super::model::{self, ShippingMethod};
@@ -12,51 +11,16 @@ use crate::db::page::List;
 use crate::error::{Code, Result};
 use crate::http::auth::{ManageShop, ReadShop, Staff};
 use crate::http::body::Body;
-use crate::http::language::locale_of;
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
 use crate::types::id::ShippingMethodId;
 
-/// Which methods.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ShippingQuery {
-    /// That go to this country (ISO 3166-1 alpha-2).
-    pub country: Option<String>,
-}
-
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(list, admin_list, create, show, change, archive))]
+#[openapi(paths(admin_list, create, show, change, archive))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(list).service(admin_list).service(create).service(show).service(change).service(archive);
-}
-
-/// Ways to send goods, cheapest first
-#[utoipa::path(
-    tag = "products",
-    params(ShippingQuery),
-    responses((status = 200, body = List<ShippingMethodView>))
-)]
-#[get("/v1/shipping-methods")]
-async fn list(
-    app: web::Data<App>,
-    request: HttpRequest,
-    query: web::Query<ShippingQuery>,
-) -> Result<HttpResponse> {
-    let country = query.country.as_deref().map(str::to_ascii_uppercase);
-    let goes = |method: &ShippingMethod| {
-        country.as_ref().is_none_or(|country| method.countries.iter().any(|known| known == country))
-    };
-    let methods = model::on_offer(&mut *db::connect(&app.pool).await?).await?;
-    let locale = locale_of(&request);
-    let view = |method: ShippingMethod| {
-        let name = method.names.pick(locale).to_owned();
-        ShippingMethodView::new(method, name, &app.settings.currency)
-    };
-    let views: Vec<_> = methods.into_iter().filter(goes).map(view).collect();
-    Ok(HttpResponse::Ok().json(List::whole(views)))
+    config.service(admin_list).service(create).service(show).service(change).service(archive);
 }
 
 /// Methods on offer

@@ -746,6 +746,56 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE pools SET taken = taken - 2 WHERE id = u('partner pool');
          UPDATE pools SET taken = taken + 2 WHERE id = u('tea pool')",
     ),
+    // Baskets.
+    breaks(
+        &["baskets_end_once", "baskets_ordered"],
+        Id("bsk", "ordered basket"),
+        "ALTER TABLE baskets DROP CONSTRAINT baskets_end_once;
+         UPDATE baskets SET ended_at = NULL WHERE id = u('ordered basket')",
+    ),
+    breaks(
+        &["baskets_end_once"],
+        Id("bsk", "open basket"),
+        "ALTER TABLE baskets DROP CONSTRAINT baskets_end_once;
+         UPDATE baskets SET ended_at = t(6) WHERE id = u('open basket')",
+    ),
+    breaks(
+        &["baskets_end_once"],
+        Id("bsk", "merged basket"),
+        "UPDATE baskets SET merged_into = u('guests basket') WHERE id = u('merged basket')",
+    ),
+    breaks(
+        &["baskets_ordered"],
+        Id("bsk", "ordered basket"),
+        "UPDATE baskets SET account_id = u('ada') WHERE id = u('ordered basket')",
+    ),
+    breaks(
+        &["baskets_ordered"],
+        Id("bsk", "ordered basket"),
+        "UPDATE baskets SET ended_at = t(2) WHERE id = u('ordered basket')",
+    ),
+    breaks(
+        &["baskets_ordered"],
+        Id("bsk", "guests basket"),
+        "DELETE FROM baskets WHERE id = u('luo');
+         UPDATE baskets SET ended_at = t(1), order_id = u('luo order') WHERE id = u('guests basket')",
+    ),
+    // Guests.
+    breaks(&["guests"], Id("acc", "luo"), "DELETE FROM order_tokens"),
+    breaks(&["guests"], Id("acc", "luo"), "UPDATE accounts SET is_guest = false WHERE id = u('luo')"),
+    breaks(
+        &["guests"],
+        Id("acc", "luo"),
+        "INSERT INTO sessions (id, account_id, user_agent, created_at, last_seen_at, expires_at)
+             VALUES (u('session'), u('luo'), '', t(2), t(2), t(60))",
+    ),
+    breaks(
+        &["guests"],
+        Id("acc", "luo"),
+        "ALTER TABLE accounts DROP CONSTRAINT accounts_guests;
+         UPDATE accounts SET password_hash = 'x' WHERE id = u('luo')",
+    ),
+    breaks(&["guests"], Id("acc", "hua"), "INSERT INTO order_tokens VALUES (u('hua order'), '\\x04')"),
     // Numbers.
     breaks(&["member_numbers"], Word("KD0001"), "UPDATE chapters SET next_sequence = 1"),
     breaks(

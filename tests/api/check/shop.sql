@@ -420,3 +420,24 @@ INSERT INTO line_offers VALUES (u('ian line'), u('offer'), 1, 3000);
 INSERT INTO products (id, slug, kind, name_zh, name_en, sees, buys, payment_methods, created_at, available_from)
     VALUES (u('teaser product'), 'teaser', 'goods', 'teaser', 'teaser', '{"who": "everyone"}', '{"who": "everyone"}', '{card}', t(0), t(90));
 INSERT INTO product_reminders VALUES (u('reminder'), u('teaser product'), u('gil'), t(1));
+
+-- Baskets: open, ordered, a guest's that was merged and one that wasn't.
+INSERT INTO baskets (id, account_id, secret_hash, created_at, touched_at, ended_at, order_id, merged_into) VALUES
+    (u('open basket'), u('gil'), NULL, t(5), t(5), NULL, NULL, NULL), (u('guests basket'), NULL, '\x00', t(5), t(5), NULL, NULL, NULL),
+    (u('ordered basket'), u('hua'), NULL, t(0), t(0), t(1), u('hua order'), NULL),
+    (u('merged basket'), NULL, '\x01', t(5), t(5), t(5), NULL, u('open basket'));
+
+-- A guest's order, of a basket that it is named after.
+INSERT INTO pools (id, kind, capacity) VALUES (u('kiwi pool'), 'stock', 3);
+INSERT INTO products (id, slug, kind, name_zh, name_en, sees, buys, payment_methods, created_at)
+    VALUES (u('kiwi product'), 'kiwi', 'goods', 'kiwi', 'kiwi', '{"who": "everyone"}', '{"who": "everyone"}', '{card}', t(0));
+INSERT INTO variants (id, product_id, sku, position, price_minor, currency, pool_id, created_at)
+    VALUES (u('kiwi'), u('kiwi product'), 'KIWI', 0, 6800, 'CNY', u('kiwi pool'), t(0));
+INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at)
+    VALUES (u('move 3'), u('kiwi'), 3, 'received', '3', 'operator', t(0));
+INSERT INTO list_prices VALUES (u('kiwi price'), u('kiwi'), 6800, t(0));
+SELECT sell('luo', 'kiwi', NULL, 1, 6800, 'paid'), take('luo', 'kiwi', 1);
+UPDATE accounts SET is_guest = true, email_key = NULL WHERE id = u('luo');
+INSERT INTO order_tokens VALUES (u('luo order'), '\x02');
+INSERT INTO baskets (id, secret_hash, created_at, touched_at, ended_at, order_id)
+    VALUES (u('luo'), '\x03', t(0), t(0), t(1), u('luo order'));

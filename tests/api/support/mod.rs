@@ -1,5 +1,6 @@
 //! What every test starts with: an application of its own on a database of its own, and a client to talk to it.
 
+pub mod baskets;
 pub mod catalog;
 pub mod database;
 pub mod desk;
