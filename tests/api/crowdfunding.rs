@@ -444,3 +444,49 @@ async fn an_operator_ends_it_before_its_time_and_a_refund_that_fails_is_shown() 
     assert_eq!(funded.count("SELECT count(*) AS count FROM refunds").await, 1, "it isn't tried for ever");
     funded.mall.finish().await;
 }
+
+/// A code opens a door to the drop, not a time in which nobody else may pledge.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_f_code_is_good_while_the_campaign_runs() {
+    let funded = Funded::open(units(1), TimeDelta::hours(3)).await;
+    let anna = funded.mall.shop.app.member("anna@b.test").await;
+    let bao = funded.mall.shop.app.member("bao@b.test").await;
+    let path = format!("/v1/admin/drops/{}/f-codes", funded.drop["id"].as_str().unwrap());
+    let expires_at = funded.mall.shop.app.now() + TimeDelta::days(2);
+    let body = json!({ "variant": funded.book, "quantity": 2, "expires_at": expires_at });
+    let codes = funded.mall.shop.app.post(&path).bearer(&funded.mall.owner.token).key("codes").json(&body);
+    let codes = codes.send().await.ok(201);
+    let with = |index: usize| {
+        let code = &codes["data"][index]["code"];
+        json!([{ "variant": funded.book, "drop": funded.drop["id"], "f_code": code }])
+    };
+    assert_eq!(funded.mall.buy(&anna, "code", with(0)).await["state"], "paid");
+    funded.mall.shop.advance(TimeDelta::hours(4)).await;
+    let bao = funded.again(&bao).await;
+    funded.mall.order(&bao, "late", with(1)).await.refused(409, "closed");
+    assert_eq!(funded.stands().await["state"], "reached");
+    let owner = funded.mall.shop.app.sign_in(&funded.mall.owner.email).await;
+    let drop = format!("/v1/admin/drops/{}", funded.drop["id"].as_str().unwrap());
+    let now = funded.mall.shop.app.now();
+    let change = json!({ "closes_at": now - TimeDelta::minutes(1) });
+    let request = funded.mall.shop.app.patch(&drop).bearer(&owner.token).header("If-Match", "\"v1\"");
+    request.json(&change).send().await.refused(409, "closed");
+    funded.mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_end_is_not_moved_into_the_past() {
+    let funded = Funded::open(units(1), TimeDelta::days(3)).await;
+    funded.mall.shop.advance(TimeDelta::hours(2)).await;
+    let owner = funded.mall.shop.app.sign_in(&funded.mall.owner.email).await;
+    let drop = format!("/v1/admin/drops/{}", funded.drop["id"].as_str().unwrap());
+    let now = funded.mall.shop.app.now();
+    let change = async |closes_at| {
+        let request = funded.mall.shop.app.patch(&drop).bearer(&owner.token).header("If-Match", "\"v1\"");
+        request.json(&json!({ "closes_at": closes_at })).send().await
+    };
+    let refused = change(now - TimeDelta::hours(1)).await;
+    assert_eq!(refused.refused(422, "invalid_field")["errors"][0]["field"], "closes_at");
+    change(now + TimeDelta::hours(1)).await.ok(200);
+    funded.mall.finish().await;
+}

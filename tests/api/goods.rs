@@ -606,3 +606,25 @@ async fn what_no_product_or_drop_can_be_is_refused_by_field() {
     mall.shop.app.get("/v1/products/new").send().await.refused(404, "not_found");
     mall.finish().await;
 }
+
+/// Two lines claim of one stock; the money comes when there is room for one of them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn late_money_takes_all_its_lines_or_goes_back() {
+    let mall = Mall::open().await;
+    let tea = mall.goods("TEA", 90, 2).await;
+    let anna = mall.shop.app.member("anna@b.test").await;
+    let line = json!({ "variant": tea });
+    let order = mall.order(&anna, "two", json!([line, line])).await.ok(201);
+    // It is on its way for longer than the place is kept.
+    let late = [("action", "pay_late"), ("delay", "345600"), ("method", "wechat_pay")];
+    assert_eq!(mall.shop.on_page(&order, &late).await, 303);
+    mall.shop.advance(TimeDelta::hours(74)).await;
+    assert_eq!(mall.stands(&tea).await, (2, 0, 0));
+    let bao = mall.shop.app.member("bao@b.test").await;
+    mall.buy(&bao, "one", json!([line])).await;
+    mall.shop.advance(TimeDelta::hours(24)).await;
+    assert_eq!(mall.stands(&tea).await, (2, 0, 1));
+    let book = mall.shop.simulator().book();
+    assert_eq!((book.payments.len(), book.refunded_minor), (2, 19_200));
+    mall.finish().await;
+}

@@ -182,7 +182,7 @@ async fn end(
         .await?;
     shift(&mut &*conn, &changes).await?;
     if to == "released" && !moved.is_empty() {
-        waiting_list::service::wake(conn, now).await?;
+        waiting_list::service::wake_for(conn, &pools, now).await?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::membership::memberships::rules::{self as memberships, GRACE};
 use crate::membership::plans::model::Plan;
 use crate::people::accounts::model::Buyer;
 use crate::shop::audience::{Ranks, Visitor};
+use crate::shop::crowdfunding::rules as crowdfunding;
 use crate::shop::drops::model::{Drop, FCode};
 use crate::shop::drops::rules::{self as drops, Holder};
 use crate::shop::offers::model::Offer;
@@ -300,10 +301,18 @@ fn admit_article(
         (Some(drop), Some(code)) => {
             let holder = Holder { account: facts.buyer.id, email_key: facts.buyer.email_key.as_deref() };
             drops::may_use(code, holder, now)?;
+            // A code opens the door before others, not a campaign that hasn't begun or is over.
+            if drop.goal.is_some() {
+                crowdfunding::check_running(drop, now)?;
+            }
             if left(code.pool) < 1 {
                 return Err(Code::FCodeUsed.error());
             }
-            // What a waiting list offers counts; an operator's code is beyond the cap.
+            // What a waiting list offers is for who may buy in the drop, and counts for its cap; an operator's code is beyond
+            // both.
+            if code.is_offer {
+                drops::is_meant(drop, facts.visitor, facts.ranks)?;
+            }
             let capped = match code.is_offer {
                 true => within_cap(facts, drop, quantity, ledger, admitted)?,
                 false => None,

@@ -1,6 +1,8 @@
 //! Settling: what Stripe says of a payment is applied to the order, once, and only forward. The webhook, the buyer's
 //! return, the end of the hold and the reconciler all come here.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use kindred_stripe::{Checkout, CheckoutStatus, PaymentStatus};
 use serde_json::json;
@@ -24,7 +26,7 @@ use crate::messages::mails::Recipient;
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
 use crate::shop::{drops, waiting_list};
-use crate::types::id::{AccountId, OrderId, PaymentId};
+use crate::types::id::{AccountId, OrderId, PaymentId, PoolId};
 
 /// A delayed method's money may be on its way for that long; then the hold ends.
 pub const PROCESSING_MAX: TimeDelta = TimeDelta::days(3);
@@ -256,9 +258,14 @@ async fn make_possible(
             let pools = claims::lock(conn, &ids).await?;
             // Who comes late with his money doesn't come before those who wait in line.
             let reserved = waiting_list::model::reserved(conn, &ids, now).await?;
-            let fits = had.iter().all(|claim| {
-                let kept = reserved.get(&claim.pool_id).copied().unwrap_or(0);
-                pools.iter().any(|pool| pool.id == claim.pool_id && pool.left() - kept >= claim.quantity)
+            // Two lines may have claimed of one pool: it must have room for both.
+            let mut wanted: BTreeMap<PoolId, i64> = BTreeMap::new();
+            for claim in &had {
+                *wanted.entry(claim.pool_id).or_default() += claim.quantity;
+            }
+            let fits = wanted.iter().all(|(id, quantity)| {
+                let kept = reserved.get(id).copied().unwrap_or(0);
+                pools.iter().any(|pool| pool.id == *id && pool.left() - kept >= *quantity)
             });
             if !fits {
                 return Ok(Err(Impossible::NoPlaceLeft));

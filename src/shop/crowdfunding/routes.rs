@@ -8,9 +8,12 @@ use crate::app::App;
 use crate::db;
 use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
-use crate::http::auth::{Caller, ServeMembers, Staff};
+use crate::http::auth::{Caller, MaybeCaller, ServeMembers, Staff};
 use crate::http::problem::Problem;
 use crate::shop::drops::model as drops;
+use crate::shop::live::dto::seen_by;
+use crate::shop::live::model as live;
+use crate::shop::visitors;
 use crate::types::id::OrderId;
 
 #[derive(utoipa::OpenApi)]
@@ -30,13 +33,17 @@ pub fn configure(config: &mut web::ServiceConfig) {
 #[get("/v1/drops/{id}/backers")]
 async fn backers(
     app: web::Data<App>,
+    caller: MaybeCaller,
     path: web::Path<String>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
     let page = query.page()?;
     let mut conn = db::connect(&app.pool).await?;
     let id = drops::find_id(&mut conn, &path).await?.ok_or(Code::NotFound)?;
-    let drop = drops::load(&mut conn, &[id]).await?.pop().filter(|drop| drop.archived_at.is_none());
+    let (shown, now) = (live::look(&mut conn, &[id]).await?.pop().ok_or(Code::NotFound)?, app.clock.now());
+    let account = caller.0.map(|caller| caller.account);
+    let looker = visitors::load(&mut conn, account, shown.audiences(), now).await?;
+    let drop = seen_by(&shown, looker.visitor(), &looker.ranks, now);
     drop.and_then(|drop| drop.goal).ok_or(Code::NotFound)?;
     let rows = model::named(&mut conn, id, page).await?;
     Ok(HttpResponse::Ok()

@@ -53,6 +53,18 @@ pub fn ends_at(drop: &Drop) -> DateTime<Utc> {
     drop.archived_at.map_or(drop.closes_at, |archived_at| archived_at.min(drop.closes_at))
 }
 
+/// Is this within the window in which anybody may pledge? Codes that open other doors sooner or later don't widen it: the
+/// refunds' time is counted from it.
+///
+/// # Errors
+/// `not_open`, `closed`.
+pub fn check_running(drop: &Drop, now: DateTime<Utc>) -> Result<(), Code> {
+    if now < first_opening(drop) {
+        return Err(Code::NotOpen);
+    }
+    if now >= ends_at(drop) { Err(Code::Closed) } else { Ok(()) }
+}
+
 /// Does the window leave time for the refunds? It is counted from the first order where there is one, else from the first
 /// time at which there could be.
 ///
@@ -182,6 +194,15 @@ mod tests {
         assert!(check_window(&moved, None).is_ok());
         assert!(check_window(&moved, Some(start())).is_err());
         assert!(check_window(&moved, Some(start() + tick())).is_ok());
+    }
+
+    #[test]
+    fn a_code_does_not_widen_the_window() {
+        let end = start() + TimeDelta::days(1);
+        let at = |now| check_running(&drop(end), now);
+        assert_eq!(at(start() - tick()), Err(Code::NotOpen));
+        assert_eq!((at(start()), at(end - tick())), (Ok(()), Ok(())));
+        assert_eq!(at(end), Err(Code::Closed));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct NewDrop {
     /// Makes it crowdfunded: everybody pays at once, and has everything back where the goal is missed. Goods alone, 75 days
     /// at most.
     pub goal: Option<GoalBody>,
-    /// What it sells is told to everybody who sees it; absent: only to operators.
+    /// What it sells is told to everybody who sees it; absent: it has no board.
     pub board: Option<BoardBody>,
 }
 

@@ -67,6 +67,17 @@ pub fn doors<'a>(
     }
 }
 
+/// Is this visitor in one of the drop's audiences, whatever the time?
+///
+/// # Errors
+/// Why he is in none of them.
+pub fn is_meant(drop: &Drop, visitor: Visitor, ranks: &Ranks) -> Result<(), Code> {
+    if opens_for(drop, visitor, ranks).is_some() {
+        return Ok(());
+    }
+    drop.audiences.iter().try_for_each(|of| of.buyers.admit(visitor, ranks))
+}
+
 /// From when this visitor may buy; none: he is in no audience.
 pub fn opens_for(drop: &Drop, visitor: Visitor, ranks: &Ranks) -> Option<DateTime<Utc>> {
     if drop.audiences.is_empty() {

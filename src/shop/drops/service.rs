@@ -106,6 +106,10 @@ async fn change_window(conn: &mut Conn, before: &Drop, after: &Drop, now: DateTi
     if funding::ends_at(before) <= now {
         return Err(Code::Closed.because("It is over: backers are waiting for what was promised."));
     }
+    // A goal is decided some days after the end, so that who ordered in time may pay.
+    if funding::ends_at(after) < now {
+        return Err(Code::InvalidField.at("closes_at", "a crowdfunded drop can't have ended before now"));
+    }
     check_window(after, crowdfunding::first_order_at(conn, after.id).await?)?;
     jobs::enqueue(conn, &Job::DecideGoal { drop: after.id }, after.closes_at + LAST_ORDERS, now).await?;
     Ok(())
@@ -238,8 +242,6 @@ pub async fn issue(
         let (drop, article) = for_codes(conn, id, new.variant, now).await?;
         let guests = guests::of(conn, new, now).await?;
         let units = i64::try_from(guests.len()).map_err(AppError::internal)?;
-        let cause = format!("f_codes:{batch}");
-        set_aside(conn, actor, &drop, &article, units, &cause, now).await?;
         let code = |(index, guest): (usize, &Guest)| {
             let code = FCode {
                 id: if index == 0 { batch } else { FCodeId::new() },
@@ -261,6 +263,8 @@ pub async fn issue(
         let codes: Vec<_> = guests.iter().enumerate().map(code).collect();
         model::insert_f_codes(conn, &codes).await?;
         guests::tell(conn, (&drop, &article), &codes, &guests, now).await?;
+        // Last: buyers wait for these locks.
+        set_aside(conn, actor, &drop, &article, units, &format!("f_codes:{batch}"), now).await?;
         record(conn, actor, "f_codes.issue", &drop, json!({ "quantity": units }), now).await?;
         Ok(codes)
     })

@@ -175,6 +175,18 @@ pub async fn wake(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
+/// [`wake`] where something of these pools, which are locked, is kept back for who waits: in a rush much is given back that
+/// nobody waits for.
+///
+/// # Errors
+/// The database's.
+pub async fn wake_for(conn: &mut Conn, pools: &[PoolId], now: DateTime<Utc>) -> Result<()> {
+    if model::reserved(conn, pools, now).await?.values().any(|units| *units > 0) {
+        jobs::enqueue(conn, &Job::OfferFreed {}, now, now).await?;
+    }
+    Ok(())
+}
+
 /// Offers what is free to those who wait, in order: the job `offer_freed`. Lines of drops that are over end.
 ///
 /// # Errors
