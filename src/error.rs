@@ -103,6 +103,7 @@ codes! {
     AlreadyReversed 409 "already_reversed" "This was taken back, or takes something back itself.";
     GoalNotReached 409 "goal_not_reached" "This is crowdfunded: parcels wait until the goal is reached.";
     NotArrived 409 "not_arrived" "It was sold before it was there, and hasn't come yet.";
+    NothingToPick 409 "nothing_to_pick" "No such order is waiting to be picked.";
     NothingToShip 409 "nothing_to_ship" "That is more than is still to be sent.";
     AlreadyShipped 409 "already_shipped" "Something of this order has been handed to a carrier: ask to send it back instead.";
     NotCancellable 409 "not_cancellable" "This order can't be cancelled any more, or sells what is delivered at once: a membership, a course.";

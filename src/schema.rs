@@ -674,6 +674,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    pick_lists (id) {
+        id -> Uuid,
+        orders -> BigInt,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     plans (id) {
         id -> Uuid,
         code -> Text,
@@ -947,6 +957,7 @@ diesel::table! {
         order_id -> Uuid,
         ship_by -> Timestamptz,
         done_at -> Nullable<Timestamptz>,
+        pick_list_id -> Nullable<Uuid>,
     }
 }
 
@@ -1163,6 +1174,7 @@ diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(shipment_lines -> order_lines (line_id));
 diesel::joinable!(shipment_lines -> shipments (shipment_id));
 diesel::joinable!(shipments -> orders (order_id));
+diesel::joinable!(shipping_promises -> pick_lists (pick_list_id));
 diesel::joinable!(shipping_promises -> orders (order_id));
 diesel::joinable!(stock_moves -> variants (variant_id));
 diesel::joinable!(variants -> pools (pool_id));
@@ -1224,6 +1236,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     order_tokens,
     orders,
     payments,
+    pick_lists,
     plans,
     pledges,
     pools,

@@ -8,6 +8,7 @@ pub mod cancellations;
 pub mod claims;
 pub mod orders;
 pub mod payments;
+pub mod pick_lists;
 pub mod pledges;
 pub mod pricing;
 pub mod refunds;
@@ -25,5 +26,7 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(reports::routes::configure)
         .configure(returns::routes::configure)
         .configure(returns::admin_routes::configure)
-        .configure(shipments::routes::configure);
+        .configure(shipments::routes::configure)
+        .configure(shipments::import_routes::configure)
+        .configure(pick_lists::routes::configure);
 }

@@ -78,6 +78,8 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::returns::routes::Api::openapi,
     checkout::returns::admin_routes::Api::openapi,
     checkout::shipments::routes::Api::openapi,
+    checkout::shipments::import_routes::Api::openapi,
+    checkout::pick_lists::routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,
     jobs::routes::Api::openapi,

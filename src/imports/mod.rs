@@ -17,10 +17,12 @@ pub mod command;
 pub mod dto;
 pub mod model;
 pub mod service;
+pub mod upload;
 
 use chrono::{DateTime, Utc};
 
 use crate::audit::Actor;
+use crate::checkout::shipments::import as shipments;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::shop::products::import;
@@ -31,6 +33,8 @@ stored_enum! {
     ImportKind {
         /// Products with their variants, a variant a line.
         Products = "products",
+        /// Parcels that were sent.
+        Shipments = "shipments",
     }
 }
 
@@ -46,6 +50,7 @@ impl ImportKind {
     pub fn columns(self) -> &'static [Column] {
         match self {
             Self::Products => import::COLUMNS,
+            Self::Shipments => shipments::COLUMNS,
         }
     }
 }
@@ -105,11 +110,13 @@ pub struct Applied {
 #[derive(Default)]
 pub struct Memory {
     products: import::Shelf,
+    sent: shipments::Sent,
 }
 
 async fn apply(conn: &mut Conn, kind: ImportKind, batch: Batch<'_>) -> Result<Applied> {
     match kind {
         ImportKind::Products => import::apply(conn, batch).await,
+        ImportKind::Shipments => shipments::apply(conn, batch).await,
     }
 }
 
@@ -121,6 +128,7 @@ async fn rehearse(
 ) -> Result<Applied> {
     match kind {
         ImportKind::Products => import::rehearse(conn, batch, &mut memory.products).await,
+        ImportKind::Shipments => shipments::rehearse(conn, batch, &mut memory.sent).await,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Demo data: the book box of June 2014 (8,000 sets at 499 yuan: six books, a notebook, a tin of tea), the kiwis (10,000
-//! boxes), and a course without a parcel. The box is sold in a drop to diehard members a day before all others, the kiwis
-//! in a flash sale, two boxes a person. Prices of kiwis and course, weights and the shipping fee are ours.
+//! boxes), mooncakes (40,038 boxes, 23,214 of them in the own mall), and a course without a parcel. The box is sold in a drop
+//! to diehard members a day before all others, the kiwis in a flash sale, two boxes a person. Prices of kiwis, mooncakes and
+//! course, weights and the shipping fee are ours.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kindred_stripe::Method;
 use serde_json::json;
 
 use super::audience::Audience;
+use super::channels::model::{self as channels, Channel};
 use super::drops::model::{self as drops, AudienceOf, Drop, Item};
 use super::products::model::{self as products, NewVariant, Product, ProductKind};
 use super::products::search;
@@ -14,11 +16,13 @@ use super::shipping::model::{self as shipping, ShippingMethod};
 use super::stock::model::{self as stock, Move, Reason};
 use crate::db::Conn;
 use crate::error::Result;
-use crate::types::id::{AudienceId, DropId, MoveId, PoolId, ProductId, ShippingMethodId, VariantId};
+use crate::types::id::{AudienceId, ChannelId, DropId, MoveId, PoolId, ProductId, ShippingMethodId, VariantId};
 use crate::types::locale::Names;
 
 const BOXES: i64 = 8_000;
 const KIWIS: i64 = 10_000;
+const MOONCAKES: i64 = 40_038;
+const MOONCAKES_IN_THE_MALL: i64 = 23_214;
 
 /// A product of one variant.
 pub struct Thing {
@@ -70,6 +74,7 @@ pub async fn mall(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
         parts: Vec::new(),
     };
     put(conn, &course, now).await?;
+    mooncakes(conn, now).await?;
     let later = now + TimeDelta::days(1);
     let audiences = [(Audience::Tier { at_least: "diehard".to_owned() }, now), (Audience::Members, later)];
     let sold = (book_box, BOXES);
@@ -78,6 +83,50 @@ pub async fn mall(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     drops::insert(conn, &Drop { created_at: now, ..book_box }).await?;
     let names = Names::new("柳桃闪购", "Kiwis, a flash sale");
     drops::insert(conn, &drop("kiwis-2014", names, (kiwis, KIWIS), now, Some(2), &[])).await
+}
+
+/// Mooncakes: 40,038 boxes, of which 23,214 were sold in the own mall; the others are set aside for a partner's shop.
+async fn mooncakes(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
+    let mooncakes = Thing {
+        slug: "mooncakes-2014",
+        sku: "MOONCAKES",
+        kind: ProductKind::Goods,
+        names: ("真爱特供月饼", "A box of mooncakes"),
+        price_minor: 16_800,
+        weight_grams: 900,
+        buys: Audience::Everyone,
+        stock: MOONCAKES,
+        open_sale: true,
+        parts: Vec::new(),
+    };
+    let variant = put(conn, &mooncakes, now).await?;
+    let partner = Channel {
+        id: ChannelId::new(),
+        code: "partner".to_owned(),
+        names: Names::new("合作书店", "A partner's bookshop"),
+        is_own: false,
+        created_at: now,
+        archived_at: None,
+        version: 1,
+    };
+    channels::insert(conn, &partner).await?;
+    let pool = channels::make_allocation(conn, partner.id, variant).await?;
+    let elsewhere = MOONCAKES - MOONCAKES_IN_THE_MALL;
+    for source in channels::sources(conn, partner.id, &[variant]).await? {
+        let aside = Move {
+            id: MoveId::new(),
+            variant_id: variant,
+            quantity: -elsewhere,
+            reason: Reason::SetAside,
+            note: None,
+            cause: "seed:partner".to_owned(),
+            moved_by: "system".to_owned(),
+            moved_at: now,
+        };
+        stock::enter(conn, source.stock, &aside).await?;
+        channels::resize(conn, partner.id, pool, elsewhere, aside.id).await?;
+    }
+    Ok(())
 }
 
 /// The book box of 2014 for members alone, with the parts of so many boxes in stock.

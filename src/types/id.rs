@@ -141,6 +141,7 @@ id_types! {
     WaitingId = "wait";
     ShippingMethodId = "shm";
     ShipmentId = "shp";
+    PickListId = "pick";
     RightId = "rgt";
     MailId = "mail";
     JobId = "job";

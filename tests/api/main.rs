@@ -23,6 +23,7 @@ mod demo;
 mod dependencies;
 mod drives;
 mod drop_events;
+mod fulfilment;
 mod generated;
 mod goods;
 mod guests;

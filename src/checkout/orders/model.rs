@@ -348,6 +348,18 @@ pub async fn lock(conn: &mut Conn, id: OrderId) -> Result<OrderRow> {
     row.ok_or_else(|| Code::NotFound.error())
 }
 
+/// The orders that have these numbers.
+///
+/// # Errors
+/// The database's.
+pub async fn by_numbers(conn: &mut Conn, numbers: &[String]) -> Result<Vec<(String, OrderId)>> {
+    Ok(orders::table
+        .filter(orders::number.eq_any(numbers))
+        .select((orders::number, orders::id))
+        .load(conn)
+        .await?)
+}
+
 /// Lines of these orders, in order.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! Parcels of orders, and by when they are promised.
 
 pub mod dto;
+pub mod import;
+pub mod import_routes;
 pub mod model;
 pub mod promises;
 pub mod routes;

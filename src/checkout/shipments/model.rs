@@ -87,6 +87,15 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Vec<(Shipment, 
     Ok(parcels.into_iter().map(|parcel| (parcel.clone(), in_it(&parcel))).collect())
 }
 
+/// Was a parcel of this cause entered before?
+///
+/// # Errors
+/// The database's.
+pub async fn is_known(conn: &mut Conn, cause: &str) -> Result<bool> {
+    let same = shipments::table.filter(shipments::cause.eq(cause));
+    Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn).await?)
+}
+
 /// # Errors
 /// `not_found`.
 pub async fn load(conn: &mut Conn, id: ShipmentId) -> Result<Shipment> {

@@ -1,6 +1,6 @@
 //! Parcels: what of an order has been handed over. The last one fulfils it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::json;
@@ -10,12 +10,12 @@ use super::{promises, rules};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::cancellations::model as cancellations;
-use crate::checkout::orders::model::{self as orders, LineRow, OrderState};
+use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::service::audit_order;
 use crate::checkout::payments::service::recipient_of;
 use crate::checkout::pledges;
-use crate::db;
 use crate::db::idempotency::{self, Claim, Request};
+use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::Lane;
 use crate::messages::mails::{self, Mail, ReceiptLine};
@@ -47,70 +47,117 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
         if let Claim::Repeat(_) = idempotency::claim(conn, request, 201, id.0, now).await? {
             return Ok(());
         }
-        if order.paid_at.is_none() {
-            return Err(Code::NothingToShip.because("The order isn't paid."));
-        }
-        if order.state == OrderState::Refunded || cancellations::find(conn, order.id).await?.is_some() {
-            return Err(Code::NothingToShip.because("The order was cancelled or refunded."));
-        }
-        let lines = orders::lines_of(conn, &[order.id]).await?;
-        pledges::service::check_ready_to_ship(conn, &lines).await?;
-        let ids: Vec<VariantId> = lines.iter().filter_map(|line| line.variant_id).collect();
-        let articles = products::articles(conn, &ids).await?;
-        let shipped: Vec<VariantId> =
-            articles.iter().filter(|article| article.is_shipped()).map(|article| article.id).collect();
-        let open = |line: &LineRow| match line.variant_id {
-            Some(variant) if shipped.contains(&variant) && !line.is_refunded() => {
-                line.quantity - line.shipped
-            }
-            _ => 0,
-        };
-        let parcel = contents(&lines, new.lines.as_deref(), open)?;
-        stock::refuse_announced(conn, &units_of(&lines, &parcel, &articles)).await?;
-        let row = Shipment {
-            id,
-            order_id: order.id,
-            carrier: new.carrier.clone(),
-            tracking_number: new.tracking_number.clone(),
-            cause: format!("shipment:{id}"),
-            shipped_at: now,
-            delivered_at: None,
-        };
-        if !model::insert(conn, &row, &parcel).await? {
-            return Err(AppError::internal("a new parcel has an old cause"));
-        }
-        let in_it = |line: &LineRow| {
-            parcel.iter().find(|(id, _)| *id == line.id).map_or(0, |(_, quantity)| *quantity)
-        };
-        for line in lines.iter().filter(|line| in_it(line) > 0 && open(line) == in_it(line)) {
-            orders::set_fulfilled(conn, line.id, now).await?;
-        }
-        let is_over = lines.iter().all(|line| line.fulfilled_at.is_some() || open(line) == in_it(line));
-        if is_over && order.state == OrderState::Paid {
-            orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
-        }
-        promises::review(conn, order.id, now).await?;
-        let mail = Mail::Shipped {
-            order_number: order.number.clone(),
-            carrier: new.carrier.clone(),
-            tracking_number: new.tracking_number.clone(),
-            lines: lines
-                .iter()
-                .filter(|line| in_it(line) > 0)
-                .map(|line| ReceiptLine {
-                    title: line.title.clone(),
-                    quantity: in_it(line),
-                    total_minor: line.total_minor,
-                })
-                .collect(),
-        };
-        mails::queue(conn, now, &recipient_of(&order), &format!("shipped:{id}"), &mail).await?;
-        let detail = json!({ "shipment": id.to_string() });
-        audit_order(conn, now, actor, "shipment.create", order.id, "shipped", detail).await
+        let parcel = pack(conn, &order, new.lines.as_deref(), &|_| 0).await?;
+        send(conn, actor, &order, new, Parcel { id, cause: format!("shipment:{id}"), ..parcel }, now).await
     })
     .await?;
     app.jobs.wake(Lane::Mail);
     Ok(())
+}
+
+/// A parcel that can be sent.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    pub id: ShipmentId,
+    /// What it is sent by, once.
+    pub cause: String,
+    /// Units of lines.
+    pub contents: Vec<(LineId, i64)>,
+    lines: Vec<LineRow>,
+    /// What was still to be sent of each line before it.
+    open: HashMap<LineId, i64>,
+}
+
+/// How many units of a line are still to be sent.
+pub fn open_units(line: &LineRow, article: &Article) -> i64 {
+    if article.is_shipped() && !line.is_refunded() { line.quantity - line.shipped } else { 0 }
+}
+
+/// Sees what goes into a parcel of an order, whose row is locked; all that is open where nothing is `asked` for. `before`
+/// says how much of a line is as good as sent; it is nothing but in a dry run. Nothing is written.
+///
+/// # Errors
+/// As [`ship`].
+pub async fn pack(
+    conn: &mut Conn,
+    order: &OrderRow,
+    asked: Option<&[(LineId, i64)]>,
+    before: &(dyn Fn(LineId) -> i64 + Sync),
+) -> Result<Parcel> {
+    if order.paid_at.is_none() {
+        return Err(Code::NothingToShip.because("The order isn't paid."));
+    }
+    if order.state == OrderState::Refunded || cancellations::find(conn, order.id).await?.is_some() {
+        return Err(Code::NothingToShip.because("The order was cancelled or refunded."));
+    }
+    let lines = orders::lines_of(conn, &[order.id]).await?;
+    pledges::service::check_ready_to_ship(conn, &lines).await?;
+    let ids: Vec<VariantId> = lines.iter().filter_map(|line| line.variant_id).collect();
+    let articles = products::articles(conn, &ids).await?;
+    let open_of = |line: &LineRow| {
+        let article = articles.iter().find(|article| Some(article.id) == line.variant_id);
+        article.map_or(0, |article| open_units(line, article)) - before(line.id)
+    };
+    let open: HashMap<LineId, i64> = lines.iter().map(|line| (line.id, open_of(line))).collect();
+    let contents = contents(&lines, asked, |line| open.get(&line.id).copied().unwrap_or(0))?;
+    stock::refuse_announced(conn, &units_of(&lines, &contents, &articles)).await?;
+    let id = ShipmentId::new();
+    Ok(Parcel { id, cause: format!("shipment:{id}"), contents, lines, open })
+}
+
+/// Enters a parcel that was packed under the lock of its order's row, and mails the buyer.
+///
+/// # Errors
+/// The database's.
+pub async fn send(
+    conn: &mut Conn,
+    actor: Actor,
+    order: &OrderRow,
+    new: &NewShipment,
+    parcel: Parcel,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Parcel { id, cause, contents, lines, open } = parcel;
+    let row = Shipment {
+        id,
+        order_id: order.id,
+        carrier: new.carrier.clone(),
+        tracking_number: new.tracking_number.clone(),
+        cause,
+        shipped_at: now,
+        delivered_at: None,
+    };
+    if !model::insert(conn, &row, &contents).await? {
+        return Err(AppError::internal("a new parcel has an old cause"));
+    }
+    let in_it =
+        |line: &LineRow| contents.iter().find(|(id, _)| *id == line.id).map_or(0, |(_, units)| *units);
+    let is_done = |line: &LineRow| open.get(&line.id).copied().unwrap_or(0) == in_it(line);
+    for line in lines.iter().filter(|line| in_it(line) > 0 && is_done(line)) {
+        orders::set_fulfilled(conn, line.id, now).await?;
+    }
+    let is_over = lines.iter().all(|line| line.fulfilled_at.is_some() || is_done(line));
+    if is_over && order.state == OrderState::Paid {
+        orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
+    }
+    promises::review(conn, order.id, now).await?;
+    let mail = Mail::Shipped {
+        order_number: order.number.clone(),
+        carrier: new.carrier.clone(),
+        tracking_number: new.tracking_number.clone(),
+        lines: lines
+            .iter()
+            .filter(|line| in_it(line) > 0)
+            .map(|line| ReceiptLine {
+                title: line.title.clone(),
+                quantity: in_it(line),
+                total_minor: line.total_minor,
+            })
+            .collect(),
+    };
+    mails::queue(conn, now, &recipient_of(order), &format!("shipped:{id}"), &mail).await?;
+    let detail = json!({ "shipment": id.to_string() });
+    audit_order(conn, now, actor, "shipment.create", order.id, "shipped", detail).await
 }
 
 /// An operator tells of a parcel that has arrived; told again, the later word counts. The time to send things back counts

@@ -123,6 +123,7 @@ async fn build(settings: Settings, cluster: &Cluster, extras: Extras) -> Result<
             .map_err(AppError::internal)?;
     }
     seed::grant(&application.app).await?;
+    seed::issue_codes(&application.app).await?;
     Ok(application)
 }
 

@@ -15,7 +15,9 @@ use crate::membership::seed::luoji;
 use crate::people::accounts::model::find_by_email;
 use crate::people::accounts::service::{NewSeed, seed_all};
 use crate::people::operators::rules::Role;
-use crate::schema::{drives, member_numbers, plans, tiers};
+use crate::schema::{drives, f_codes, member_numbers, plans, tiers};
+use crate::shop::drops::dto::NewFCodes;
+use crate::shop::drops::{self, model as drop_rows};
 use crate::shop::seed::mall;
 use crate::types::email::Email;
 use crate::types::id::{AccountId, PlanId};
@@ -102,6 +104,39 @@ pub async fn grant(app: &App) -> Result<()> {
         };
         operators::act(app, &asked).await?;
     }
+    Ok(())
+}
+
+/// Sets ten boxes of kiwis aside behind F-codes, once.
+///
+/// # Errors
+/// The database's.
+pub async fn issue_codes(app: &App) -> Result<()> {
+    let mut conn = db::connect(&app.pool).await?;
+    let owner = account(&mut conn, OWNER).await?;
+    let drop = drop_rows::find_id(&mut conn, "kiwis-2014").await?;
+    let Some(drop) = drop_rows::load(&mut conn, drop.as_slice()).await?.pop() else { return Ok(()) };
+    let known = f_codes::table.filter(f_codes::drop_id.eq(drop.id));
+    if diesel::select(diesel::dsl::exists(known)).get_result(&mut conn).await? {
+        return Ok(());
+    }
+    std::mem::drop(conn);
+    let Some(item) = drop.items.first() else { return Ok(()) };
+    let expires_at = app.clock.now() + OPEN_FOR;
+    let new = NewFCodes {
+        variant: item.variant,
+        quantity: Some(10),
+        emails: None,
+        segment: None,
+        expires_at: Some(expires_at),
+    };
+    let request = Request {
+        account: owner,
+        route: "demo",
+        key: "f-codes".to_owned(),
+        body_hash: idempotency::hash(&new)?,
+    };
+    drops::service::issue(app, Actor::Operator(owner), drop.id, &new, &request).await?;
     Ok(())
 }
 

@@ -1,8 +1,5 @@
 //! `/v1/admin/product-imports`.
 
-use std::time::Duration;
-
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
 use crate::app::App;
@@ -10,16 +7,11 @@ use crate::db;
 use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
 use crate::http::auth::{ManageShop, ReadShop, Staff};
-use crate::http::body::read_within;
 use crate::http::problem::Problem;
 use crate::imports::dto::{ErrorsQuery, ImportQuery, ImportView};
-use crate::imports::service::{self, NewImport};
-use crate::imports::{ImportKind, cells, model};
-use crate::jobs::Lane;
+use crate::imports::upload::{self, Upload};
+use crate::imports::{ImportKind, model, service};
 use crate::types::id::ImportId;
-
-/// A file of the largest size over a slow line.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(create, list, show))]
@@ -54,26 +46,13 @@ async fn create(
     query: web::Query<ImportQuery>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = media_type.unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("text/csv") {
-        return Err(Code::UnsupportedMediaType.because("Send the file as text/csv."));
-    }
-    let charset = cells::charset_of(media_type).map(str::to_owned);
-    let bytes = read_within(payload, cells::BYTES_MAX, TIME_LIMIT).await?;
-    let sheet = service::read(ImportKind::Products, bytes, charset).await?;
-    let new = NewImport {
+    let upload = Upload {
         kind: ImportKind::Products,
-        sheet: &sheet,
         is_dry_run: query.dry_run,
         actor: staff.actor,
+        path: "/v1/admin/product-imports",
     };
-    let (row, job) = service::accept(&app.pool, new, app.clock.now()).await?;
-    app.jobs.wake(Lane::Local);
-    let location = format!("/v1/admin/product-imports/{}", row.id);
-    let view = ImportView::new(row, Vec::new(), Some(job));
-    Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(view))
+    upload::take(&app, &request, payload, upload).await
 }
 
 /// Files of products that were handed in, newest first, without their errors
