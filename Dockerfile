@@ -6,9 +6,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --release --locked && cp target/release/kindred /kindred
 
 FROM debian:trixie-slim
-# psql, pg_dump and pg_restore of the database's version, for `kindred backup` and `kindred restore`.
+# psql, pg_dump and pg_restore of the database's version, for `kindred backup` and `kindred restore`; the font of invoices.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends postgresql-client-17 tzdata \
+    && apt-get install -y --no-install-recommends postgresql-client-17 tzdata fonts-wqy-microhei \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --home-dir /data kindred
 COPY --from=build /kindred /usr/local/bin/kindred

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes sure that all is there to build and run kindred: Rust, a C compiler, PostgreSQL's server programs. What Debian has
-# is installed by apt where we may; else this prints what to type and fails.
+# Makes sure that all is there to build and run kindred: Rust, a C compiler, PostgreSQL's server programs, and a font with
+# Chinese characters for invoices as PDF. What Debian has is installed by apt where we may; else this prints what to type
+# and fails.
 set -eu
 
 # The folders that the program looks into: src/db/private/programs.rs.
@@ -14,6 +15,14 @@ have_postgres() {
     return 1
 }
 
+# The names that the program looks for: src/checkout/invoices/font.rs.
+have_font() {
+    found=$(find /usr/share/fonts /usr/local/share/fonts /Library/Fonts \( -name wqy-microhei.ttc \
+        -o -name wqy-zenhei.ttc -o -name NotoSansSC-Regular.otf \
+        -o -name NotoSansCJKsc-Regular.otf -o -name NotoSansCJK-Regular.ttc \) -print 2>/dev/null) || true
+    [ -n "$found" ]
+}
+
 if ! command -v cargo >/dev/null; then
     echo "Rust is missing: install it from https://rustup.rs/, then run this again." >&2
     exit 1
@@ -22,6 +31,10 @@ fi
 packages=""
 have_postgres || packages="$packages postgresql"
 command -v cc >/dev/null || packages="$packages gcc libc6-dev"
+# Without a font the shop works, and answers invoices as pages alone: elsewhere than on Debian it isn't asked for.
+if command -v apt-get >/dev/null; then
+    have_font || packages="$packages fonts-wqy-microhei"
+fi
 [ -n "$packages" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

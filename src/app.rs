@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
+use crate::checkout::invoices::paper::Paper;
 use crate::checkout::orders::placer::{self, Placer};
 use crate::checkout::orders::waiting::{self, WaitingRoom};
 use crate::config::{Settings, StripeSettings};
@@ -46,6 +47,7 @@ pub struct App {
     pub passwords: Hasher,
     pub tokens: Tokens,
     pub postbox: Postbox,
+    pub paper: Paper,
     pub placer: Placer,
     pub waiting: WaitingRoom,
     stripe: Option<Stripe>,
@@ -159,6 +161,7 @@ impl Application {
             .to_owned();
         let direct = settings.database_url_direct.as_ref().map_or(url.as_str(), |url| url.expose_secret());
         let postbox = Postbox::new(&settings)?;
+        let paper = Paper::new(&settings)?;
         db::migrate(direct).await?;
         let listener = extras.listener.map_or_else(|| listen(settings.listen), Ok)?;
         let address = listener.local_addr().map_err(AppError::internal)?;
@@ -181,6 +184,7 @@ impl Application {
             jobs: Wakers::default(),
             metrics: Metrics::new(),
             postbox,
+            paper,
             catalog: Catalog::default(),
             limiters: Limiters::new(&settings.limits),
             live: Hub::default(),

@@ -1,6 +1,8 @@
 //! Settings, from the environment or from a TOML file of the same names. All of them are checked at start; what is wrong
 //! is one clear line. Secrets are wrapped and never printed.
 
+mod seller;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::ports::mail::Mailer;
+
+pub use seller::SellerSettings;
 
 /// Everything that can be set. `Settings::from_lookup` documents each by its name and default.
 #[derive(Clone, Debug)]
@@ -30,6 +34,9 @@ pub struct Settings {
     pub stripe: Option<StripeSettings>,
     pub smtp_url: Option<SecretString>,
     pub mail_from: String,
+    pub seller: SellerSettings,
+    /// A font with Chinese glyphs, or a folder of fonts; none: where the system keeps them.
+    pub pdf_font: Option<PathBuf>,
     pub limits: Limits,
     pub sign_in: SignInSettings,
     pub goods: GoodsSettings,
@@ -203,7 +210,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 33] = [
+pub const KNOWN_NAMES: [&str; 37] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -222,6 +229,10 @@ pub const KNOWN_NAMES: [&str; 33] = [
     "STRIPE_WEBHOOK_SECRET",
     "KINDRED_SMTP_URL",
     "KINDRED_MAIL_FROM",
+    "KINDRED_SELLER_NAME",
+    "KINDRED_SELLER_ADDRESS",
+    "KINDRED_SELLER_TAX_ID",
+    "KINDRED_PDF_FONT",
     "KINDRED_LIMIT_REQUESTS_PER_MINUTE",
     "KINDRED_LIMIT_CREDENTIALS_PER_MINUTE",
     "KINDRED_LIMIT_FAILURES_PER_ACCOUNT",
@@ -329,6 +340,7 @@ impl Settings {
         };
         let storefront_url = read.url("KINDRED_STOREFRONT_URL")?.unwrap_or_else(|| public_url.clone());
         let stripe = stripe_settings(&read)?;
+        let mail_from = mail_from(&read)?;
         if let Some(stripe) = stripe.as_ref().filter(|stripe| stripe.is_live()) {
             if public_url.scheme() != "https" {
                 return Err(wrong("KINDRED_PUBLIC_URL", "a live Stripe key needs an https URL"));
@@ -356,7 +368,9 @@ impl Settings {
             metrics_listen: read.parse("KINDRED_METRICS_LISTEN", "an address and port")?,
             stripe,
             smtp_url: smtp_url(&read)?,
-            mail_from: mail_from(&read)?,
+            seller: SellerSettings::read(&read, &mail_from)?,
+            mail_from,
+            pdf_font: read.text("KINDRED_PDF_FONT").map(PathBuf::from),
             limits: limits(&read)?,
             sign_in: sign_in(&read)?,
             goods: goods(&read)?,
@@ -512,6 +526,18 @@ mod tests {
         assert_eq!(settings.timezone, chrono_tz::Asia::Shanghai);
         assert_eq!(settings.currency, "CNY");
         assert!(settings.stripe.is_none());
+        assert_eq!((settings.seller.name.as_str(), settings.seller.address.len()), ("kindred", 0));
+    }
+
+    #[test]
+    fn the_seller_has_an_address_of_lines() {
+        let seller = read(&[
+            ("KINDRED_MAIL_FROM", "罗辑思维 <shop@shop.example>"),
+            ("KINDRED_SELLER_ADDRESS", "朝阳门外大街 1 号 | 北京 100020|中国|"),
+        ]);
+        let seller = seller.unwrap().seller;
+        assert_eq!(seller.name, "罗辑思维");
+        assert_eq!(seller.address, ["朝阳门外大街 1 号", "北京 100020", "中国"]);
     }
 
     #[test]
@@ -526,6 +552,7 @@ mod tests {
             ("KINDRED_SMTP_URL", "mail.example"),
             ("KINDRED_SMTP_URL", "smtp://user@mail.example"),
             ("KINDRED_MAIL_FROM", "the shop"),
+            ("KINDRED_SELLER_NAME", "a\tb"),
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("KINDRED_LIMIT_BODY_BYTES", "0"),
             ("KINDRED_WAITING_OFFER_HOURS", "721"),

@@ -59,7 +59,7 @@ codes! {
     InvalidCursor 400 "invalid_cursor" "The cursor is not one that this list gave out.";
     IdempotencyKeyMissing 400 "idempotency_key_missing" "This call needs an Idempotency-Key of 1 to 255 visible characters.";
     SignatureInvalid 400 "signature_invalid" "The webhook's signature is missing, wrong or too old.";
-    // 401, 403, 404, 405: who and what
+    // 401, 403, 404, 405, 406: who and what
     Unauthenticated 401 "unauthenticated" "Sign in first: the access token is missing, expired or ended.";
     InvalidCredentials 401 "invalid_credentials" "The address or the password is wrong.";
     InvalidRefreshToken 401 "invalid_refresh_token" "The refresh token is unknown, used or expired.";
@@ -74,8 +74,11 @@ codes! {
     TierRequired 403 "tier_required" "This is for members of a higher tier.";
     FCodeNotYours 403 "f_code_not_yours" "This code belongs to somebody else.";
     NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
+    NoInvoice 404 "no_invoice" "This order has no invoice: it isn't paid, or cost nothing.";
     NoMembership 404 "no_membership" "This account has no membership.";
     MethodNotAllowed 405 "method_not_allowed" "This path doesn't take this method.";
+    NotAcceptable 406 "not_acceptable" "It can be had as text/html or application/pdf.";
+    PdfFontMissing 406 "pdf_font_missing" "The shop can't make PDF files now: ask for text/html.";
     // 409: what the state of the shop or the buyer's past forbids now
     EmailTaken 409 "email_taken" "An account with this address exists.";
     CodeTaken 409 "code_taken" "This code is in use.";
@@ -122,6 +125,7 @@ codes! {
     PaymentInProgress 409 "payment_in_progress" "An attempt to pay this order is still open.";
     RequestInProgress 409 "request_in_progress" "A request with this Idempotency-Key is still running.";
     RefundExceedsCaptured 409 "refund_exceeds_captured" "That is more than can still be refunded.";
+    InvoiceNotIssued 409 "invoice_not_issued" "The invoice is about to be issued: ask again in a moment.";
     NothingToRefund 409 "nothing_to_refund" "Nothing was captured for this order, or all of it is refunded.";
     MembershipNotFrozen 409 "membership_not_frozen" "The membership isn't frozen by an operator.";
     MembershipNotOpen 409 "membership_not_open" "The membership is over.";

@@ -448,6 +448,44 @@ diesel::table! {
 }
 
 diesel::table! {
+    invoice_counters (kind) {
+        kind -> Text,
+        year -> Integer,
+        last -> BigInt,
+    }
+}
+
+diesel::table! {
+    invoices (id) {
+        id -> Uuid,
+        kind -> Text,
+        number -> Text,
+        year -> Integer,
+        sequence -> BigInt,
+        order_id -> Uuid,
+        refund_id -> Nullable<Uuid>,
+        about_id -> Nullable<Uuid>,
+        currency -> Text,
+        locale -> Text,
+        total_minor -> BigInt,
+        tax_minor -> BigInt,
+        buyer -> Nullable<Jsonb>,
+        content -> Jsonb,
+        issued_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    invoices_due (seq) {
+        seq -> BigInt,
+        kind -> Text,
+        order_id -> Uuid,
+        refund_id -> Nullable<Uuid>,
+        due_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     jobs (id) {
         id -> Uuid,
         lane -> Text,
@@ -596,6 +634,7 @@ diesel::table! {
         f_code_id -> Nullable<Uuid>,
         tax_included_minor -> BigInt,
         shipped -> BigInt,
+        tax_rate_bp -> Integer,
         returned -> BigInt,
         restocked_at -> Nullable<Timestamptz>,
         ships_from -> Nullable<Timestamptz>,
@@ -1122,6 +1161,10 @@ diesel::joinable!(import_parts -> imports (import_id));
 diesel::joinable!(line_offers -> offers (offer_id));
 diesel::joinable!(line_offers -> order_lines (line_id));
 diesel::joinable!(list_prices -> variants (variant_id));
+diesel::joinable!(invoices -> orders (order_id));
+diesel::joinable!(invoices -> refunds (refund_id));
+diesel::joinable!(invoices_due -> orders (order_id));
+diesel::joinable!(invoices_due -> refunds (refund_id));
 diesel::joinable!(mails -> accounts (account_id));
 diesel::joinable!(member_numbers -> accounts (account_id));
 diesel::joinable!(member_numbers -> chapters (chapter_id));
@@ -1223,6 +1266,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_parts,
     imports,
     instances,
+    invoice_counters,
+    invoices,
+    invoices_due,
     jobs,
     line_offers,
     list_prices,

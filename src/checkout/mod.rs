@@ -1,4 +1,5 @@
-//! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns.
+//! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns,
+//! invoices.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
@@ -6,6 +7,7 @@
 pub mod baskets;
 pub mod cancellations;
 pub mod claims;
+pub mod invoices;
 pub mod orders;
 pub mod payments;
 pub mod pick_lists;
@@ -20,6 +22,7 @@ pub mod shipments;
 pub fn configure(config: &mut actix_web::web::ServiceConfig) {
     config
         .configure(baskets::routes::configure)
+        .configure(invoices::routes::configure)
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)
         .configure(refunds::routes::configure)

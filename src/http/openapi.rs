@@ -80,6 +80,7 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::shipments::routes::Api::openapi,
     checkout::shipments::import_routes::Api::openapi,
     checkout::pick_lists::routes::Api::openapi,
+    checkout::invoices::routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,
     jobs::routes::Api::openapi,

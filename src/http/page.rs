@@ -35,6 +35,7 @@ impl Page {
     }
 }
 
-fn hash(text: &str) -> String {
+/// How a policy (CSP 3) names a style or a script.
+pub fn hash(text: &str) -> String {
     STANDARD.encode(Sha256::digest(text.as_bytes()))
 }

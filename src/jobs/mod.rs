@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::checkout::{payments, pledges, refunds};
+use crate::checkout::{invoices, payments, pledges, refunds};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::imports;
@@ -77,6 +77,8 @@ pub enum Job {
     WatchStock {},
     /// Does the lines of a file.
     RunImport { import: ImportId },
+    /// Issues the invoices and credit notes that are due, all of them.
+    IssueInvoices {},
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -124,7 +126,9 @@ impl Job {
             Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
             Self::EndFCodes {} | Self::OfferFreed {} => Lane::Local,
             Self::DecideGoal { .. } | Self::ConcludeGoal { .. } => Lane::Local,
-            Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => Lane::Local,
+            Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } | Self::IssueInvoices {} => {
+                Lane::Local
+            }
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
         }
     }
@@ -148,6 +152,8 @@ impl Job {
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
+            // Another one comes with the next order, and every few minutes.
+            Self::IssueInvoices {} => 12,
         }
     }
 }
@@ -182,6 +188,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::ApplyEvent { event } => payments::webhooks::apply_event(app, &event).await,
         Job::SendRefund { refund } => refunds::jobs::send(app, refund).await,
         Job::SettleFree { order } => payments::jobs::settle_free(app, order).await,
+        Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,
         Job::ConcludeGoal { drop } => pledges::jobs::conclude(app, drop).await,

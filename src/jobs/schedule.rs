@@ -27,6 +27,7 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
     vec![
         ("purge", Job::Purge {}, TimeDelta::hours(1)),
         ("reconcile", Job::Reconcile {}, TimeDelta::minutes(5)),
+        ("issue_invoices", Job::IssueInvoices {}, TimeDelta::minutes(10)),
         ("end_f_codes", Job::EndFCodes {}, TimeDelta::minutes(1)),
         ("offer_freed", Job::OfferFreed {}, TimeDelta::minutes(1)),
         ("watch_stock", Job::WatchStock {}, TimeDelta::minutes(5)),

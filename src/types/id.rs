@@ -121,6 +121,8 @@ id_types! {
     RefundId = "ref";
     DisputeId = "dsp";
     ReturnId = "ret";
+    /// An invoice, a credit note, or the correction of one.
+    InvoiceId = "ivc";
     ProductId = "prod";
     /// What a line sells of a product.
     VariantId = "var";

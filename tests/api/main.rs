@@ -29,6 +29,7 @@ mod goods;
 mod guests;
 mod imports;
 mod invitations;
+mod invoices;
 mod jobs;
 mod mails;
 mod memberships;

@@ -10,6 +10,7 @@ mod channels;
 mod claims;
 mod crowdfunding;
 mod goods;
+mod invoices;
 mod jobs;
 mod mails;
 mod memberships;
@@ -39,6 +40,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         payments::ALL,
         refunds::ALL,
         returns::ALL,
+        invoices::ALL,
         memberships::ALL,
         mails::ALL,
         jobs::ALL,

@@ -90,6 +90,8 @@ pub struct LineRow {
     pub discount_minor: i64,
     pub total_minor: i64,
     pub tax_included_minor: i64,
+    /// In hundredths of a percent, as it was when the line was sold.
+    pub tax_rate_bp: i32,
     pub refunded_minor: i64,
     /// Units that were handed over to a carrier.
     pub shipped: i64,
@@ -159,6 +161,7 @@ batch_insert! {
         total_minor: i64 => BigInt,
         tax_included_minor: i64 => BigInt,
         ships_from: Option<DateTime<Utc>> => Nullable<Timestamptz>,
+        tax_rate_bp: i32 => Integer,
     }
 }
 

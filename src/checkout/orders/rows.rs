@@ -156,6 +156,7 @@ impl Rows {
             total_minor: priced.total_minor,
             tax_included_minor: priced.tax_included_minor,
             ships_from: None,
+            tax_rate_bp: priced.tax_rate_bp,
         };
         let person = || facts.buyer.person_key.clone().ok_or_else(|| Code::Unauthenticated.error());
         self.lines.push(match line {

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::service::recipient_of;
+use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::pledges;
 use crate::checkout::shipments::promises;
@@ -48,6 +49,9 @@ pub async fn deliver(
     lines: &[LineRow],
 ) -> Result<()> {
     orders::set_state(conn, order.id, OrderState::Paid, now).await?;
+    if order.total_minor > 0 {
+        invoices::owe(conn, order.id, invoices::Cause::Paid, now).await?;
+    }
     let recipient = recipient_of(order);
     let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
     let articles = articles_of(conn, lines).await?;

@@ -32,6 +32,8 @@ pub struct PricedLine {
     pub total_minor: i64,
     /// Included in the total.
     pub tax_included_minor: i64,
+    /// In hundredths of a percent.
+    pub tax_rate_bp: i32,
 }
 
 /// One rule that was looked at, in order, with its outcome; stored with the order.
@@ -121,6 +123,7 @@ pub fn price(
             discount_minor,
             total_minor,
             tax_included_minor,
+            tax_rate_bp: item.tax_rate_bp,
         });
     }
     explanation.extend(of_offers);

@@ -11,6 +11,7 @@ use super::rules::{self, Asked, Parts, Refundable};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::service as ordering;
 use crate::checkout::payments::delivery::articles_of;
@@ -327,7 +328,22 @@ pub async fn apply(conn: &mut Conn, now: DateTime<Utc>, payment: &PaymentRow, re
     if state == RefundState::Failed {
         return fail(conn, now, &row, Some(&refund.id), refund.failure_reason.as_deref()).await;
     }
-    model::store(conn, row.id, Some(&refund.id), state, None, now).await
+    model::store(conn, row.id, Some(&refund.id), state, None, now).await?;
+    owe_note(conn, now, payment, row.id, state).await
+}
+
+/// Money of a sale that went back for good is a credit note's. What was sent back at once was never invoiced.
+async fn owe_note(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    payment: &PaymentRow,
+    refund: RefundId,
+    state: RefundState,
+) -> Result<()> {
+    if state != RefundState::Succeeded || payment.sent_back {
+        return Ok(());
+    }
+    invoices::owe(conn, payment.order_id, invoices::Cause::Refunded(refund), now).await
 }
 
 fn state_of(status: RefundStatus) -> RefundState {
@@ -368,6 +384,9 @@ pub async fn fail(
         orders::add_refunded(conn, row.order_id, -row.amount_minor, &parts, state).await?;
         pledges::service::follow(conn, row.order_id, &lines, now).await?;
         promises::review(conn, row.order_id, now).await?;
+        if row.state == RefundState::Succeeded {
+            invoices::owe(conn, row.order_id, invoices::Cause::TakenBack(row.id), now).await?;
+        }
     }
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
     ordering::audit_order(
@@ -433,6 +452,7 @@ async fn adopt(
         book(conn, now, order, &lines, &parts, None).await?;
         pledges::service::follow(conn, order.id, &lines, now).await?;
     }
+    owe_note(conn, now, payment, row.id, row.state).await?;
     queue_mail(conn, now, order, &row, Tells::Refund).await?;
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
     ordering::audit_order(conn, now, Actor::System, "refund.adopted", order.id, "stripe_dashboard", detail)

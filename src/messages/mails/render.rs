@@ -196,7 +196,8 @@ fn show_time(at: DateTime<Utc>, zone: Tz, locale: Locale) -> String {
     }
 }
 
-fn show_date(at: DateTime<Utc>, zone: Tz, locale: Locale) -> String {
+/// A day of the shop's zone: `2013年8月9日`, `9 August 2013`.
+pub fn show_date(at: DateTime<Utc>, zone: Tz, locale: Locale) -> String {
     let local = at.with_timezone(&zone);
     local.format(locale.pick("%Y年%-m月%-d日", "%-d %B %Y")).to_string()
 }

@@ -154,6 +154,15 @@ pub async fn lock_buyers(conn: &mut Conn, ids: &[AccountId]) -> Result<Vec<Buyer
     Ok(rows.into_iter().map(Buyer::from).collect())
 }
 
+/// What these accounts are called, where they said.
+///
+/// # Errors
+/// The database's.
+pub async fn names_of(conn: &mut Conn, ids: &[AccountId]) -> Result<Vec<(AccountId, Option<String>)>> {
+    let rows = accounts::table.filter(accounts::id.eq_any(ids)).select((accounts::id, accounts::name));
+    Ok(rows.load(conn).await?)
+}
+
 /// Reads a buyer without a lock: for quotes, and to tell who is asking.
 ///
 /// # Errors

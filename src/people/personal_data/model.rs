@@ -8,6 +8,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::checkout::baskets::model as baskets;
+use crate::checkout::invoices;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
@@ -76,6 +77,8 @@ SELECT jsonb_build_object(
     FROM payments t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'refunds', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
     FROM refunds t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'invoices', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
+    FROM invoices t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'disputes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
     FROM disputes t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'f_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
@@ -166,6 +169,7 @@ pub async fn anonymise(
         .await?;
     forget_addresses(conn, account).await?;
     forget_returns(conn, account).await?;
+    invoices::model::forget_buyer(conn, account).await?;
     diesel::update(mails::table.filter(mails::account_id.eq(account)))
         .set(mails::to_address.eq(""))
         .execute(conn)

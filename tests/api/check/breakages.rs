@@ -553,6 +553,66 @@ pub const BREAKAGES: &[Breakage] = &[
         Id("line", "mia line"),
         "UPDATE order_lines SET refunded_minor = 4999 WHERE id = u('mia line')",
     ),
+    // Invoices.
+    breaks(
+        &["invoice_numbers"],
+        Word("invoice 2026"),
+        "UPDATE invoices SET sequence = 4, number = '2026-000004' WHERE id = u('lea invoice');
+         UPDATE invoice_counters SET last = 4 WHERE kind = 'invoice'",
+    ),
+    breaks(
+        &["invoice_numbers"],
+        Word("correction 2026"),
+        "UPDATE invoices SET number = 'CI-2026-000002' WHERE id = u('lea correction')",
+    ),
+    breaks(
+        &["invoice_numbers"],
+        Word("credit_note 2026"),
+        "UPDATE invoice_counters SET last = 3 WHERE kind = 'credit_note'",
+    ),
+    breaks(
+        &["invoice_numbers"],
+        Word("the counter says 5, there is none"),
+        "UPDATE invoice_counters SET year = 2027, last = 5 WHERE kind = 'invoice'",
+    ),
+    breaks(
+        &["orders_invoiced"],
+        Id("ord", "mia order"),
+        "DELETE FROM invoices_due WHERE order_id = u('mia order')",
+    ),
+    breaks(&["orders_invoiced"], Id("ord", "ada order"), "SELECT owe_invoice('ada')"),
+    breaks(&["orders_invoiced"], Id("ord", "eve order"), "SELECT owe_invoice('eve')"),
+    breaks(
+        &["invoices_as_sold"],
+        Id("ivc", "ada invoice"),
+        "UPDATE invoices SET tax_minor = 1 WHERE id = u('ada invoice')",
+    ),
+    breaks(
+        &["invoices_as_sold"],
+        Id("ivc", "oda credit_note"),
+        "UPDATE invoices SET content = jsonb_set(content, '{shipping_minor}', '1') WHERE id = u('oda credit_note')",
+    ),
+    breaks(
+        &["refunds_credited"],
+        Id("ref", "nat refund"),
+        "DELETE FROM invoices_due WHERE refund_id = u('nat refund')",
+    ),
+    breaks(
+        &["refunds_credited"],
+        Id("ref", "lea refund"),
+        "DELETE FROM invoices WHERE kind = 'correction'; UPDATE invoice_counters SET last = 0 WHERE kind = 'correction'",
+    ),
+    breaks(
+        &["refunds_credited"],
+        Id("ref", "mia refund"),
+        "INSERT INTO invoices_due (kind, order_id, refund_id, due_at) VALUES
+             ('credit_note', u('mia order'), u('mia refund'), t(6))",
+    ),
+    breaks(
+        &["credit_within_invoices"],
+        Id("ivc", "ada invoice"),
+        "UPDATE invoices SET about_id = u('ada invoice') WHERE id = u('oda credit_note')",
+    ),
     // Memberships.
     breaks(
         &["one_open_membership"],

@@ -83,6 +83,12 @@ BEGIN
     UPDATE jobs SET state = 'done', finished_at = t(2) WHERE payload = jsonb_build_object('order', ext('ord', name || ' order'));
 END $$;
 
+-- What is paid is to be invoiced.
+CREATE FUNCTION owe_invoice(name text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO invoices_due (kind, order_id, due_at)
+        SELECT 'invoice', id, t(4) FROM orders WHERE id = u(name || ' order') AND total_minor > 0
+$$;
+
 CREATE FUNCTION capture(payment text) RETURNS void LANGUAGE sql AS $$
     UPDATE payments SET state = 'succeeded', captured_minor = amount_minor, captured_at = t(4), ended_at = t(4)
         WHERE id = u(payment)
@@ -96,6 +102,7 @@ DECLARE
 BEGIN
     PERFORM move_claims(name, 'held', 'taken');
     UPDATE orders SET state = 'fulfilled', paid_at = t(4), closed_at = NULL WHERE id = u(name || ' order');
+    PERFORM owe_invoice(name);
     UPDATE order_lines SET fulfilled_at = t(4) WHERE order_id = u(name || ' order');
     UPDATE jobs SET state = 'done', finished_at = t(4) WHERE payload = jsonb_build_object('order', ext('ord', name || ' order'));
     INSERT INTO memberships (id, account_id, tier_id, plan_id, chapter_id, state, starts_at, ends_at)
@@ -130,6 +137,8 @@ CREATE FUNCTION refund_line(name text, amount bigint, in_state text, restock boo
 BEGIN
     PERFORM refund(name, name || ' payment 1', amount, in_state);
     INSERT INTO refund_lines VALUES (u(name || ' refund'), u(name || ' line'), amount, restock);
+    INSERT INTO invoices_due (kind, order_id, refund_id, due_at)
+        SELECT 'credit_note', order_id, id, t(6) FROM refunds WHERE id = u(name || ' refund') AND state = 'succeeded';
     UPDATE order_lines SET refunded_minor = amount WHERE id = u(name || ' line');
     UPDATE orders SET refunded_minor = amount, state = CASE WHEN amount = due_minor THEN 'refunded' ELSE 'partly_refunded' END
         WHERE id = u(name || ' order');
@@ -269,7 +278,7 @@ BEGIN
                 CASE ends WHEN 'fulfilled' THEN t(6) END);
     INSERT INTO payments (id, order_id, attempt, state, amount_minor, currency, methods, created_at)
         VALUES (u(name || ' payment 1'), u(name || ' order'), 1, 'ready', many * price, 'CNY', '{card}', t(1));
-    PERFORM capture(name || ' payment 1');
+    PERFORM capture(name || ' payment 1'), owe_invoice(name);
     INSERT INTO idempotency_keys (account_id, route, key, body_hash, status, resource, created_at)
         VALUES (u(name), 'POST /v1/orders', name, '\x', 201, u(name || ' order'), t(1));
     PERFORM mail('receipt', 'receipt:' || ext('ord', name || ' order'), name, '{}');
@@ -441,3 +450,25 @@ UPDATE accounts SET is_guest = true, email_key = NULL WHERE id = u('luo');
 INSERT INTO order_tokens VALUES (u('luo order'), '\x02');
 INSERT INTO baskets (id, secret_hash, created_at, touched_at, ended_at, order_id)
     VALUES (u('luo'), '\x03', t(0), t(0), t(1), u('luo order'));
+
+-- Issued: two invoices; one with its credit note; one with a note whose refund was taken back, and the correction. The
+-- others are still to be issued.
+CREATE FUNCTION issue(name text, as_kind text, about text, amount bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    next bigint;
+    of_refund uuid := CASE WHEN as_kind <> 'invoice' THEN u(name || ' refund') END;
+BEGIN
+    UPDATE invoice_counters SET year = 2026, last = last + 1 WHERE kind = as_kind RETURNING last INTO next;
+    INSERT INTO invoices (id, kind, number, year, sequence, order_id, refund_id, about_id, currency, locale, total_minor,
+                          tax_minor, content, issued_at)
+        VALUES (u(name || ' ' || as_kind), as_kind,
+                CASE as_kind WHEN 'invoice' THEN '' WHEN 'credit_note' THEN 'CN-' ELSE 'CI-' END || '2026-' || lpad(next::text, 6, '0'),
+                2026, next, u(name || ' order'), of_refund, u(name || ' ' || about), 'CNY', 'en', amount, 0,
+                jsonb_build_object('shipping_minor', 0, 'lines', jsonb_build_array(jsonb_build_object('total_minor', amount))), t(7));
+    DELETE FROM invoices_due WHERE kind = as_kind AND order_id = u(name || ' order') AND refund_id IS NOT DISTINCT FROM of_refund;
+END $$;
+
+SELECT issue('ada', 'invoice', NULL, 20000), issue('oda', 'invoice', NULL, 20000), issue('lea', 'invoice', NULL, 20000);
+SELECT issue('oda', 'credit_note', 'invoice', 20000);
+SELECT refund('lea', 'lea payment 1', 500, 'failed');
+SELECT issue('lea', 'credit_note', 'invoice', 500), issue('lea', 'correction', 'credit_note', 500);
