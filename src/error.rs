@@ -126,6 +126,7 @@ codes! {
     RequestInProgress 409 "request_in_progress" "A request with this Idempotency-Key is still running.";
     RefundExceedsCaptured 409 "refund_exceeds_captured" "That is more than can still be refunded.";
     InvoiceNotIssued 409 "invoice_not_issued" "The invoice is about to be issued: ask again in a moment.";
+    WithdrawalEnded 409 "withdrawal_ended" "This withdrawal was decided or stopped already.";
     NothingToRefund 409 "nothing_to_refund" "Nothing was captured for this order, or all of it is refunded.";
     MembershipNotFrozen 409 "membership_not_frozen" "The membership isn't frozen by an operator.";
     MembershipNotOpen 409 "membership_not_open" "The membership is over.";

@@ -1110,6 +1110,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    withdrawals (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        state -> Text,
+        name -> Nullable<Text>,
+        declared_at -> Timestamptz,
+        counted_from -> Nullable<Timestamptz>,
+        deadline_at -> Nullable<Timestamptz>,
+        token_hash -> Bytea,
+        ended_at -> Nullable<Timestamptz>,
+        reason -> Nullable<Text>,
+        refund_id -> Nullable<Uuid>,
+    }
+}
+
 diesel::joinable!(account_tags -> accounts (account_id));
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
@@ -1226,6 +1242,8 @@ diesel::joinable!(waiting_entries -> accounts (account_id));
 diesel::joinable!(waiting_entries -> drops (drop_id));
 diesel::joinable!(waiting_entries -> f_codes (f_code_id));
 diesel::joinable!(waiting_entries -> variants (variant_id));
+diesel::joinable!(withdrawals -> orders (order_id));
+diesel::joinable!(withdrawals -> refunds (refund_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     account_tags,
@@ -1314,4 +1332,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     variants,
     waiting_entries,
     waiting_lines,
+    withdrawals,
 );

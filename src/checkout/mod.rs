@@ -1,5 +1,5 @@
 //! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns,
-//! invoices.
+//! invoices, withdrawals.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
@@ -17,6 +17,7 @@ pub mod refunds;
 pub mod reports;
 pub mod returns;
 pub mod shipments;
+pub mod withdrawals;
 
 /// Mounts the wing's rooms.
 pub fn configure(config: &mut actix_web::web::ServiceConfig) {
@@ -31,5 +32,6 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(returns::admin_routes::configure)
         .configure(shipments::routes::configure)
         .configure(shipments::import_routes::configure)
-        .configure(pick_lists::routes::configure);
+        .configure(pick_lists::routes::configure)
+        .configure(withdrawals::routes::configure);
 }

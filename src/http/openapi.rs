@@ -81,6 +81,7 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::shipments::import_routes::Api::openapi,
     checkout::pick_lists::routes::Api::openapi,
     checkout::invoices::routes::Api::openapi,
+    checkout::withdrawals::routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,
     jobs::routes::Api::openapi,

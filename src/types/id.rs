@@ -144,6 +144,7 @@ id_types! {
     ShippingMethodId = "shm";
     ShipmentId = "shp";
     PickListId = "pick";
+    WithdrawalId = "wdr";
     RightId = "rgt";
     MailId = "mail";
     JobId = "job";

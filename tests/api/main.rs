@@ -49,3 +49,4 @@ mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;
 mod waiting_list;
+mod withdrawals;

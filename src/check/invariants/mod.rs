@@ -20,6 +20,7 @@ mod places;
 mod refunds;
 mod returns;
 mod waiting;
+mod withdrawals;
 
 use super::Invariant;
 
@@ -41,6 +42,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         refunds::ALL,
         returns::ALL,
         invoices::ALL,
+        withdrawals::ALL,
         memberships::ALL,
         mails::ALL,
         jobs::ALL,

@@ -15,6 +15,8 @@ static VERIFY: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("verify.html"), STYLE, include_str!("verify.js")));
 static RESET: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("reset.html"), STYLE, include_str!("reset.js")));
+static WITHDRAWAL: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("withdrawal.html"), STYLE, include_str!("withdrawal.js")));
 
 static HOME: LazyLock<Page> = LazyLock::new(|| {
     let page = include_str!("home.html").replace("{version}", env!("CARGO_PKG_VERSION"));
@@ -22,11 +24,11 @@ static HOME: LazyLock<Page> = LazyLock::new(|| {
 });
 
 #[derive(OpenApi)]
-#[openapi(paths(verify_email, reset_password))]
+#[openapi(paths(verify_email, reset_password, stop_withdrawal))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(verify_email).service(reset_password);
+    config.service(verify_email).service(reset_password).service(stop_withdrawal);
 }
 
 /// The first page, for people who open the shop's address: no part of the API. The demo has one of its own.
@@ -62,4 +64,17 @@ async fn verify_email() -> HttpResponse {
 #[get("/reset-password")]
 async fn reset_password() -> HttpResponse {
     RESET.answer()
+}
+
+/// The page behind the link that stops a withdrawal
+///
+/// It acts by `POST /v1/withdrawals/stop` when its button is pressed.
+#[utoipa::path(
+    tag = "pages",
+    params(("token" = Option<String>, Query, description = "the one-time token of the mail")),
+    responses((status = 200, content_type = "text/html", body = String))
+)]
+#[get("/stop-withdrawal")]
+async fn stop_withdrawal() -> HttpResponse {
+    WITHDRAWAL.answer()
 }

@@ -137,6 +137,23 @@ pub enum Mail {
         currency: String,
         reason: String,
     },
+    /// A buyer withdraws from an order: what was declared and when, and the link that stops it.
+    WithdrawalReceived {
+        token: String,
+        #[serde(default)]
+        order_number: String,
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        declared_at: DateTime<Utc>,
+    },
+    WithdrawalAccepted {
+        order_number: String,
+    },
+    WithdrawalRejected {
+        order_number: String,
+        reason: String,
+    },
 }
 
 /// A line of a receipt, as it was sold.
@@ -161,7 +178,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 21] = [
+    pub const KINDS: [&str; 24] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -183,10 +200,14 @@ impl Mail {
         "now_available",
         "low_stock",
         "dispute_opened",
+        "withdrawal_received",
+        "withdrawal_accepted",
+        "withdrawal_rejected",
     ];
 
     /// Those with a one-time token, as `{"token"}`.
-    pub const SECRET_KINDS: [&str; 3] = ["verify_email", "reset_password", "change_email"];
+    pub const SECRET_KINDS: [&str; 4] =
+        ["verify_email", "reset_password", "change_email", "withdrawal_received"];
 
     /// The columns `kind` and `data` of the outbox.
     ///
@@ -212,6 +233,13 @@ impl Mail {
             Self::VerifyEmail { .. } => Some(Self::VerifyEmail { token }),
             Self::ResetPassword { .. } => Some(Self::ResetPassword { token }),
             Self::ChangeEmail { .. } => Some(Self::ChangeEmail { token }),
+            // Who declared stands in the case, for as long as that may be kept.
+            Self::WithdrawalReceived { .. } => Some(Self::WithdrawalReceived {
+                token,
+                order_number: String::new(),
+                name: String::new(),
+                declared_at: DateTime::default(),
+            }),
             Self::Welcome { .. }
             | Self::Receipt { .. }
             | Self::Shipped { .. }
@@ -229,7 +257,9 @@ impl Mail {
             | Self::WaitingListOffer { .. }
             | Self::NowAvailable { .. }
             | Self::LowStock { .. }
-            | Self::DisputeOpened { .. } => None,
+            | Self::DisputeOpened { .. }
+            | Self::WithdrawalAccepted { .. }
+            | Self::WithdrawalRejected { .. } => None,
         }
     }
 

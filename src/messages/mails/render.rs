@@ -56,11 +56,11 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 126] = embedded!(
+const TEMPLATES: [(&str, &str); 144] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "receipt" "refunded" "goal_reached" "order_cancelled"
     "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
     "application_refused" "hold_ending" "f_code" "waiting_list_offer" "now_available" "low_stock" "shipped"
-    "dispute_opened"
+    "dispute_opened" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );
 
 const SHARED: [(&str, &str); 3] = [
@@ -136,6 +136,7 @@ impl Renderer {
         let (page, token) = match mail {
             Mail::VerifyEmail { token } | Mail::ChangeEmail { token } => ("verify-email", token),
             Mail::ResetPassword { token } => ("reset-password", token),
+            Mail::WithdrawalReceived { token, .. } => ("stop-withdrawal", token),
             _ => return None,
         };
         let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();

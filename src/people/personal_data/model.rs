@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::checkout::baskets::model as baskets;
-use crate::checkout::invoices;
+use crate::checkout::{invoices, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
@@ -79,6 +79,8 @@ SELECT jsonb_build_object(
     FROM refunds t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'invoices', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
     FROM invoices t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
+  'withdrawals', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'token_hash' ORDER BY t.id), '[]')
+    FROM withdrawals t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'disputes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
     FROM disputes t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'f_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
@@ -170,6 +172,7 @@ pub async fn anonymise(
     forget_addresses(conn, account).await?;
     forget_returns(conn, account).await?;
     invoices::model::forget_buyer(conn, account).await?;
+    withdrawals::model::forget_names(conn, account).await?;
     diesel::update(mails::table.filter(mails::account_id.eq(account)))
         .set(mails::to_address.eq(""))
         .execute(conn)

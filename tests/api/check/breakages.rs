@@ -613,6 +613,22 @@ pub const BREAKAGES: &[Breakage] = &[
         Id("ivc", "ada invoice"),
         "UPDATE invoices SET about_id = u('ada invoice') WHERE id = u('oda credit_note')",
     ),
+    // Withdrawals.
+    breaks(
+        &["withdrawals_of_paid_orders"],
+        Id("wdr", "hua withdrawal"),
+        "UPDATE withdrawals SET order_id = u('eve order') WHERE id = u('hua withdrawal')",
+    ),
+    breaks(
+        &["withdrawals_of_paid_orders"],
+        Id("wdr", "oda withdrawal"),
+        "UPDATE withdrawals SET refund_id = u('nat refund') WHERE id = u('oda withdrawal')",
+    ),
+    breaks(
+        &["withdrawal_mails"],
+        Id("wdr", "hua withdrawal"),
+        "DELETE FROM mails WHERE cause = 'withdrawal:' || ext('wdr', 'hua withdrawal') || ':received'",
+    ),
     // Memberships.
     breaks(
         &["one_open_membership"],

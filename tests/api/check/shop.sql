@@ -472,3 +472,10 @@ SELECT issue('ada', 'invoice', NULL, 20000), issue('oda', 'invoice', NULL, 20000
 SELECT issue('oda', 'credit_note', 'invoice', 20000);
 SELECT refund('lea', 'lea payment 1', 500, 'failed');
 SELECT issue('lea', 'credit_note', 'invoice', 500), issue('lea', 'correction', 'credit_note', 500);
+
+-- A buyer withdraws; another one was refunded for it.
+INSERT INTO withdrawals (id, order_id, state, name, declared_at, token_hash, ended_at, reason, refund_id) VALUES
+    (u('hua withdrawal'), u('hua order'), 'open', 'Hua', t(8), '\x01', NULL, NULL, NULL),
+    (u('oda withdrawal'), u('oda order'), 'accepted', NULL, t(5), '\x02', t(6), 'in time', u('oda refund'));
+SELECT mail('withdrawal_received', 'withdrawal:' || ext('wdr', name || ' withdrawal') || ':received', name, '{"token": "scrubbed"}')
+FROM (VALUES ('hua'), ('oda')) AS x (name);

@@ -116,6 +116,14 @@ fn samples() -> Vec<Mail> {
             currency: "JPY".to_owned(),
             reason: "fraudulent".to_owned(),
         },
+        Mail::WithdrawalReceived {
+            token: token(),
+            order_number: number(),
+            name: "罗 <小姐>".to_owned(),
+            declared_at: utc("2013-08-09T06:00:00Z"),
+        },
+        Mail::WithdrawalAccepted { order_number: number() },
+        Mail::WithdrawalRejected { order_number: number(), reason: "已过期限 & 已拆封".to_owned() },
     ]
 }
 
