@@ -16,7 +16,9 @@ use super::shipping::model::{self as shipping, ShippingMethod};
 use super::stock::model::{self as stock, Move, Reason};
 use crate::db::Conn;
 use crate::error::Result;
-use crate::types::id::{AudienceId, ChannelId, DropId, MoveId, PoolId, ProductId, ShippingMethodId, VariantId};
+use crate::types::id::{
+    AudienceId, ChannelId, DropId, MoveId, PoolId, ProductId, ShippingMethodId, VariantId,
+};
 use crate::types::locale::Names;
 
 const BOXES: i64 = 8_000;

@@ -77,7 +77,11 @@ async fn what_is_picked_by_several_is_sent_once() {
     for list in &made {
         let lines = sheet(&mall, list).await;
         assert_eq!((lines.len(), lines[0].split(',').next()), (5, Some("order")));
-        assert!(lines[1].contains(",KIWI,") && lines[1].contains("罗小姐") && lines[1].ends_with(",,"), "{}", lines[1]);
+        assert!(
+            lines[1].contains(",KIWI,") && lines[1].contains("罗小姐") && lines[1].ends_with(",,"),
+            "{}",
+            lines[1]
+        );
         numbers.extend(lines[1..].iter().map(|line| line.split(',').next().unwrap().to_owned()));
     }
     numbers.sort_unstable();

@@ -111,10 +111,7 @@ pub async fn release(conn: &mut Conn, list: PickListId, now: DateTime<Utc>) -> R
         .set(shipping_promises::pick_list_id.eq(None::<PickListId>))
         .execute(conn)
         .await?;
-    diesel::update(pick_lists::table.find(list))
-        .set(pick_lists::released_at.eq(now))
-        .execute(conn)
-        .await?;
+    diesel::update(pick_lists::table.find(list)).set(pick_lists::released_at.eq(now)).execute(conn).await?;
     Ok(released)
 }
 

@@ -24,8 +24,8 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// What of a list is still to be sent, promised soonest first.
 pub fn lines(app: actix_web::web::Data<App>, list: PickListId) -> impl Stream<Item = Result<Bytes>> {
-    stream::try_unfold(Some((app, None::<After>)), async move |state| {
-        let Some((app, after)) = state else { return Ok::<_, AppError>(None) };
+    stream::try_unfold(Some((app, list, None::<After>)), async |state| {
+        let Some((app, list, after)) = state else { return Ok::<_, AppError>(None) };
         let mut text = if after.is_none() { header()? } else { Vec::new() };
         let mut conn = db::connect(&app.pool).await?;
         let page = model::open_orders(&mut conn, list, after, ORDERS).await?;
@@ -39,7 +39,7 @@ pub fn lines(app: actix_web::web::Data<App>, list: PickListId) -> impl Stream<It
                 text.extend(order_line(order, *ship_by, row, &articles)?);
             }
         }
-        let next = page.last().map(|(ship_by, order)| (app, Some((*ship_by, order.id))));
+        let next = page.last().map(|(ship_by, order)| (app, list, Some((*ship_by, order.id))));
         if text.is_empty() && next.is_none() { Ok(None) } else { Ok(Some((Bytes::from(text), next))) }
     })
 }
@@ -60,9 +60,8 @@ fn order_line(
     let Some(article) = article.filter(|article| open_units(row, article) > 0) else { return Ok(Vec::new()) };
     let address: Option<Address> =
         order.ship_to.clone().map(serde_json::from_value).transpose().map_err(AppError::internal)?;
-    let to = |field: fn(&Address) -> Option<&str>| {
-        address.as_ref().and_then(field).unwrap_or_default().to_owned()
-    };
+    let to =
+        |field: fn(&Address) -> Option<&str>| address.as_ref().and_then(field).unwrap_or_default().to_owned();
     let value = |column: &str| match column {
         "order" => order.number.clone(),
         "line" => row.id.to_string(),

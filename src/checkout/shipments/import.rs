@@ -8,12 +8,12 @@ use std::collections::HashMap;
 
 use crate::checkout::orders::model as orders;
 use crate::checkout::shipments::model;
-use crate::checkout::shipments::service::{self, NewShipment, Parcel};
+use crate::checkout::shipments::service::{self, NewShipment};
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::imports::{Applied, Batch, Column, LineError, Row, line_error};
-use crate::types::id::{LineId, OrderId, ShipmentId};
+use crate::types::id::{LineId, OrderId};
 
 const fn column(name: &'static str, is_required: bool) -> Column {
     Column { name, is_required }
@@ -99,10 +99,11 @@ async fn send(conn: &mut Conn, batch: &Batch<'_>, told: &Told<'_>) -> Result<boo
         return Ok(false);
     }
     let new = told.shipment();
-    let parcel = service::pack(conn, &order, new.lines.as_deref(), &|_| 0).await?;
-    let id = ShipmentId::new();
-    let cause = told.cause().unwrap_or_else(|| format!("shipment:{id}"));
-    service::send(conn, batch.actor, &order, &new, Parcel { id, cause, ..parcel }, batch.now).await?;
+    let mut parcel = service::pack(conn, &order, new.lines.as_deref(), &|_| 0).await?;
+    if let Some(cause) = told.cause() {
+        parcel.cause = cause;
+    }
+    service::send(conn, batch.actor, &order, &new, parcel, batch.now).await?;
     Ok(true)
 }
 
@@ -135,11 +136,7 @@ pub async fn rehearse(conn: &mut Conn, batch: Batch<'_>, sent: &mut Sent) -> Res
 }
 
 /// The parcels of a part, in the order of their orders' ids: so are orders locked.
-async fn read<'a>(
-    conn: &mut Conn,
-    batch: &Batch<'a>,
-    errors: &mut Vec<LineError>,
-) -> Result<Vec<Told<'a>>> {
+async fn read<'a>(conn: &mut Conn, batch: &Batch<'a>, errors: &mut Vec<LineError>) -> Result<Vec<Told<'a>>> {
     let numbers: Vec<String> =
         batch.rows.iter().filter_map(|row| row.cell("order")).map(str::to_owned).collect();
     let known: HashMap<String, OrderId> = orders::by_numbers(conn, &numbers).await?.into_iter().collect();
@@ -180,10 +177,10 @@ fn read_row<'a>(
     }
     let wrong = |column: &str, message: &str| row.error(column, Code::InvalidField, message);
     let number = filled("order").ok_or_else(|| wrong("order", "missing"))?;
-    let order = known.get(number).ok_or_else(|| row.error("order", Code::NotFound, "there is no such order"))?;
+    let order =
+        known.get(number).ok_or_else(|| row.error("order", Code::NotFound, "there is no such order"))?;
     let carrier = filled("carrier").ok_or_else(|| wrong("carrier", "missing"))?;
-    let carrier =
-        fields::line("carrier", carrier, 100).map_err(|error| line_error(row, "carrier", error))?;
+    let carrier = fields::line("carrier", carrier, 100).map_err(|error| line_error(row, "carrier", error))?;
     let tracking_number = filled("tracking_number")
         .map(|typed| fields::line("tracking_number", typed, 100))
         .transpose()
@@ -194,8 +191,7 @@ fn read_row<'a>(
         (Some(line), quantity) => {
             let line: LineId = line.parse().map_err(|_| wrong("line", "expected the id of a line"))?;
             let quantity = quantity.ok_or_else(|| wrong("quantity", "missing"))?;
-            let quantity: i64 =
-                quantity.parse().map_err(|_| wrong("quantity", "expected a whole number"))?;
+            let quantity: i64 = quantity.parse().map_err(|_| wrong("quantity", "expected a whole number"))?;
             Some(vec![(line, quantity)])
         }
     };

@@ -107,7 +107,9 @@ async fn counted(conn: &mut Conn, order: OrderId, paid_at: DateTime<Utc>) -> Res
     let is_refunded = |line: &LineRow| line.total_minor > 0 && line.refunded_minor == line.total_minor;
     let is_open = lines.iter().filter(is_sent).any(|line| line.shipped < line.quantity && !is_refunded(line));
     let parcels = shipments::of_order(conn, order).await?;
-    let last = parcels.iter().map(|(parcel, _)| parcel.shipped_at).max();
+    // From delivery, as the law has it, where the shop knows of it.
+    let arrived = parcels.iter().map(|(parcel, _)| parcel.delivered_at.unwrap_or(parcel.shipped_at));
+    let last = arrived.max();
     Ok(rules::counted(paid_at, last, is_open))
 }
 

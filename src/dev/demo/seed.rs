@@ -121,7 +121,7 @@ pub async fn issue_codes(app: &App) -> Result<()> {
         return Ok(());
     }
     std::mem::drop(conn);
-    let Some(item) = drop.items.first() else { return Ok(()) };
+    let Some(item) = drop.items.into_iter().next() else { return Ok(()) };
     let expires_at = app.clock.now() + OPEN_FOR;
     let new = NewFCodes {
         variant: item.variant,

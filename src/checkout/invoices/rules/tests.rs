@@ -60,7 +60,10 @@ fn line(total_minor: i64, tax_rate_bp: i32, tax_included_minor: i64) -> LineRow 
         tax_rate_bp,
         refunded_minor: 0,
         shipped: 0,
+        returned: 0,
+        restocked_at: None,
         fulfilled_at: None,
+        ships_from: None,
     }
 }
 
