@@ -1,6 +1,6 @@
 //! What is sold before it is there, and what is about to run out.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use kindred::people::operators::rules::Role;
 use serde_json::{Value, json};
@@ -65,6 +65,12 @@ async fn what_is_announced_is_sold_and_sent_when_it_has_come() {
     let (first, rest) = people.split_first().unwrap();
     let bundle = mall.buy(first, "set", json!([{ "bundle": set["variants"][0]["bundle"] }])).await;
     assert_eq!(bundle["lines"][0]["ships_from"], told);
+    let time = |value: &Value| value.as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    assert_eq!(
+        time(&bundle["ship_by"]),
+        time(&told) + TimeDelta::hours(72),
+        "promised from when it is there"
+    );
     let answers = join_all(rest.iter().map(|person| mall.order(person, "k", line.clone()))).await;
     let mut orders = Vec::new();
     for (person, answer) in rest.iter().zip(answers) {

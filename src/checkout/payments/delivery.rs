@@ -85,7 +85,8 @@ pub async fn deliver(
     if is_fulfilled {
         orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
     } else {
-        let ready_at = pledges::service::ready_at(conn, lines).await?;
+        let funded_at = pledges::service::ready_at(conn, lines).await?;
+        let ready_at = lines.iter().filter_map(|line| line.ships_from).chain(funded_at).max();
         promises::make(conn, order.id, ship_by(now, ready_at, terms.ship_within)).await?;
     }
     let in_drops = lines.iter().filter_map(|line| Some((line.drop_id?, line.quantity, line.total_minor)));

@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::error::{Code, Result};
 
 /// When the goods of an order are to be with a carrier, all of them: the promise that is stored at payment, shown to the
-/// buyer, and that an order is late against. `ready_at` is when the last of them can be sent at all, if that is later than
-/// the payment.
+/// buyer, and that an order is late against. `ready_at` is when the last of them can be sent at all, where that is known:
+/// goods that are sold before they are there, or whose goal has to be reached first.
 pub fn ship_by(
     paid_at: DateTime<Utc>,
     ready_at: Option<DateTime<Utc>>,
