@@ -584,14 +584,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    order_cancellations (order_id) {
-        order_id -> Uuid,
-        refund_id -> Nullable<Uuid>,
-        cancelled_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     offers (id) {
         id -> Uuid,
         code -> Text,
@@ -610,6 +602,14 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+    }
+}
+
+diesel::table! {
+    order_cancellations (order_id) {
+        order_id -> Uuid,
+        refund_id -> Nullable<Uuid>,
+        cancelled_at -> Timestamptz,
     }
 }
 
@@ -634,9 +634,9 @@ diesel::table! {
         f_code_id -> Nullable<Uuid>,
         tax_included_minor -> BigInt,
         shipped -> BigInt,
-        tax_rate_bp -> Integer,
         returned -> BigInt,
         restocked_at -> Nullable<Timestamptz>,
+        tax_rate_bp -> Integer,
         ships_from -> Nullable<Timestamptz>,
     }
 }
@@ -855,6 +855,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    related_products (product_id, related_id) {
+        product_id -> Uuid,
+        related_id -> Uuid,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
     return_lines (return_id, line_id) {
         return_id -> Uuid,
         line_id -> Uuid,
@@ -879,14 +887,6 @@ diesel::table! {
         decided_at -> Nullable<Timestamptz>,
         received_at -> Nullable<Timestamptz>,
         ended_at -> Nullable<Timestamptz>,
-    }
-}
-
-diesel::table! {
-    related_products (product_id, related_id) {
-        product_id -> Uuid,
-        related_id -> Uuid,
-        position -> Integer,
     }
 }
 
@@ -1174,13 +1174,13 @@ diesel::joinable!(f_codes -> variants (variant_id));
 diesel::joinable!(idempotency_keys -> accounts (account_id));
 diesel::joinable!(import_errors -> imports (import_id));
 diesel::joinable!(import_parts -> imports (import_id));
-diesel::joinable!(line_offers -> offers (offer_id));
-diesel::joinable!(line_offers -> order_lines (line_id));
-diesel::joinable!(list_prices -> variants (variant_id));
 diesel::joinable!(invoices -> orders (order_id));
 diesel::joinable!(invoices -> refunds (refund_id));
 diesel::joinable!(invoices_due -> orders (order_id));
 diesel::joinable!(invoices_due -> refunds (refund_id));
+diesel::joinable!(line_offers -> offers (offer_id));
+diesel::joinable!(line_offers -> order_lines (line_id));
+diesel::joinable!(list_prices -> variants (variant_id));
 diesel::joinable!(mails -> accounts (account_id));
 diesel::joinable!(member_numbers -> accounts (account_id));
 diesel::joinable!(member_numbers -> chapters (chapter_id));
@@ -1233,8 +1233,8 @@ diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(shipment_lines -> order_lines (line_id));
 diesel::joinable!(shipment_lines -> shipments (shipment_id));
 diesel::joinable!(shipments -> orders (order_id));
-diesel::joinable!(shipping_promises -> pick_lists (pick_list_id));
 diesel::joinable!(shipping_promises -> orders (order_id));
+diesel::joinable!(shipping_promises -> pick_lists (pick_list_id));
 diesel::joinable!(stock_moves -> variants (variant_id));
 diesel::joinable!(variants -> pools (pool_id));
 diesel::joinable!(variants -> products (product_id));
@@ -1294,8 +1294,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     member_numbers,
     membership_terms,
     memberships,
-    order_cancellations,
     offers,
+    order_cancellations,
     order_lines,
     order_tokens,
     orders,
@@ -1310,9 +1310,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     refund_lines,
     refunds,
+    related_products,
     return_lines,
     returns,
-    related_products,
     rights,
     schedules,
     segment_accounts,

@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(visitors, 2_000);
         let crowd = at("mi-fan-festival", "1").crowd(None).unwrap();
         let codes: std::collections::BTreeSet<_> = crowd.f_codes().map(|held| &held.code).collect();
-        assert_eq!((codes.len(), crowd.holders.len()), (424, 424));
+        assert_eq!((codes.len(), crowd.holders.len()), (423, 423));
         assert!(!crowd.holders.keys().any(|index| crowd.is_stranger(*index)));
         assert!(at("mi-fan-festival", "1").crowd(Some(100)).is_err());
     }
