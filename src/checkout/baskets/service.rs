@@ -176,9 +176,6 @@ fn normal(line: &LineRequest) -> LineRequest {
 
 /// Lines with how they stand now.
 fn keep(asked: &[LineRequest], appraisal: Appraisal) -> Result<Vec<Kept>> {
-    if let Some(refusal) = appraisal.refusal {
-        return Err(refusal);
-    }
     let kept = asked.iter().zip(appraisal.lines).map(|(line, now)| match (now.found, now.refusal) {
         // 422: no order could have such a line.
         (_, Some(refusal)) if refusal.code.status() == 422 => Err(refusal),
@@ -189,7 +186,9 @@ fn keep(asked: &[LineRequest], appraisal: Appraisal) -> Result<Vec<Kept>> {
             refusal: refusal.map(|refusal| refusal.code.as_str().to_owned()),
         }),
     });
-    kept.collect()
+    // What is wrong with a line is said before what is wrong with all of them together.
+    let kept = kept.collect::<Result<_>>()?;
+    appraisal.refusal.map_or(Ok(kept), Err)
 }
 
 /// Puts a guest's basket to the account's own and ends it. Again does nothing more.
