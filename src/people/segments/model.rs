@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
-use super::rules::{Matches, Rule};
+use super::condition::Matches;
+use super::rules::Rule;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
