@@ -118,10 +118,13 @@ pub async fn claim(
     now: DateTime<Utc>,
     instance: Uuid,
 ) -> Result<Vec<Claimed>> {
-    let sql = "UPDATE jobs SET state = 'running', lease = $1, leased_until = $2, attempts = attempts + 1 \
-               WHERE id IN (SELECT id FROM jobs WHERE lane = $3 AND state = 'queued' AND run_at <= $4 \
-                            ORDER BY run_at LIMIT $5 FOR UPDATE SKIP LOCKED) \
-               RETURNING id, kind, payload, attempts";
+    // Chosen once: as a plain subquery it may be run again for each row, and would choose others.
+    let sql = "WITH due AS MATERIALIZED \
+                 (SELECT id FROM jobs WHERE lane = $3 AND state = 'queued' AND run_at <= $4 \
+                  ORDER BY run_at LIMIT $5 FOR UPDATE SKIP LOCKED) \
+               UPDATE jobs SET state = 'running', lease = $1, leased_until = $2, attempts = attempts + 1 \
+               FROM due WHERE jobs.id = due.id \
+               RETURNING jobs.id, kind, payload, attempts";
     let rows = diesel::sql_query(sql)
         .bind::<SqlUuid, _>(instance)
         .bind::<Timestamptz, _>(machine_now() + LEASE)

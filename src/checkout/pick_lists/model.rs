@@ -67,10 +67,10 @@ pub async fn list(conn: &mut Conn, page: Page) -> Result<Vec<PickList>> {
         .await?)
 }
 
-// A drop that waits for its goal isn't sent before that is reached.
+// A drop that waits for its goal isn't sent before that is reached. Chosen once: a subquery that skips what is locked may
+// be run again for each row, and would choose others.
 statement! {
-    struct Take = "UPDATE shipping_promises SET pick_list_id = " [list: PickListId => SqlUuid]
-        " WHERE order_id IN (SELECT p.order_id FROM shipping_promises p \
+    struct Take = "WITH chosen AS MATERIALIZED (SELECT p.order_id FROM shipping_promises p \
           WHERE p.done_at IS NULL AND p.pick_list_id IS NULL \
             AND NOT EXISTS (SELECT FROM order_lines l JOIN drop_goals g ON g.drop_id = l.drop_id \
                             WHERE l.order_id = p.order_id AND g.outcome IS DISTINCT FROM 'reached') \
@@ -80,7 +80,9 @@ statement! {
         " IS NULL OR EXISTS (SELECT FROM order_lines l JOIN variants v ON v.id = l.variant_id \
                              WHERE l.order_id = p.order_id AND v.sku = "
         [same_sku: Option<String> => Nullable<Text>] ")) ORDER BY p.ship_by, p.order_id LIMIT "
-        [most: i64 => BigInt] " FOR UPDATE OF p SKIP LOCKED)"
+        [most: i64 => BigInt] " FOR UPDATE OF p SKIP LOCKED) \
+          UPDATE shipping_promises SET pick_list_id = " [list: PickListId => SqlUuid]
+        " FROM chosen WHERE chosen.order_id = shipping_promises.order_id"
 }
 
 /// Puts orders on a list that is there: of those that are on none, the ones that were promised soonest. Orders that
