@@ -811,6 +811,7 @@ diesel::table! {
         search_terms -> Array<Text>,
         available_from -> Nullable<Timestamptz>,
         hides_price -> Bool,
+        opens_for -> Nullable<Jsonb>,
     }
 }
 

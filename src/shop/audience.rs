@@ -79,21 +79,26 @@ pub struct Visitor<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranks {
     by_code: HashMap<String, i32>,
-    by_id: HashMap<TierId, i32>,
+    by_id: HashMap<TierId, (String, i32)>,
 }
 
 impl Ranks {
     pub fn new(tiers: impl IntoIterator<Item = (TierId, String, i32)>) -> Self {
         let mut ranks = Self::default();
         for (id, code, rank) in tiers {
-            ranks.by_code.insert(code, rank);
-            ranks.by_id.insert(id, rank);
+            ranks.by_code.insert(code.clone(), rank);
+            ranks.by_id.insert(id, (code, rank));
         }
         ranks
     }
 
     pub fn of(&self, tier: TierId) -> Option<i32> {
-        self.by_id.get(&tier).copied()
+        self.by_id.get(&tier).map(|(_, rank)| *rank)
+    }
+
+    /// The code of a tier.
+    pub fn code_of(&self, tier: TierId) -> Option<&str> {
+        self.by_id.get(&tier).map(|(code, _)| code.as_str())
     }
 
     pub fn of_code(&self, code: &str) -> Option<i32> {

@@ -209,6 +209,7 @@ pub async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<V
         payment_methods: vec![Method::Card, Method::WechatPay, Method::Alipay],
         hold_minutes: 15,
         right_days: None,
+        opens_for: None,
         shown_from: None,
         shown_until: None,
         available_from: None,

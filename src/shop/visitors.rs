@@ -20,8 +20,13 @@ pub fn visitor_of<'a>(
     ranks: &Ranks,
     now: DateTime<Utc>,
 ) -> Visitor<'a> {
-    let open = membership.filter(|row| gives_access(life(row, now, GRACE)));
+    let open = opening(membership, now);
     Visitor { is_signed_in: true, tier_rank: open.and_then(|row| ranks.of(row.tier_id)), segments }
+}
+
+/// The membership, where it gives access now.
+fn opening(membership: Option<&MembershipRow>, now: DateTime<Utc>) -> Option<&MembershipRow> {
+    membership.filter(|row| gives_access(life(row, now, GRACE)))
 }
 
 /// Who looks, with what it takes to judge him.
@@ -35,6 +40,11 @@ pub struct Looker {
 }
 
 impl Looker {
+    /// The membership that gives him access now.
+    pub fn membership(&self) -> Option<&MembershipRow> {
+        opening(self.membership.as_ref(), self.now)
+    }
+
     pub fn visitor(&self) -> Visitor<'_> {
         if self.is_signed_in {
             visitor_of(self.membership.as_ref(), &self.segments, &self.ranks, self.now)

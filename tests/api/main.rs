@@ -14,6 +14,7 @@ mod addresses;
 mod admission;
 mod applications;
 mod baskets;
+mod belonging;
 mod catalog_admin;
 mod channels;
 mod check;

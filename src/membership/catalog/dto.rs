@@ -7,9 +7,13 @@ use crate::membership::drives::model::{Admission, Drive};
 use crate::membership::drives::rules::{self, State};
 use crate::membership::plans::model::{Plan, Renews};
 use crate::membership::tiers::model::Tier;
-use crate::types::id::{DriveId, PlanId, TierId};
+use crate::shop::products::model::Product;
+use crate::types::id::{DriveId, PlanId, ProductId, TierId};
 use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
+
+/// The kind of the benefits that are digital goods.
+const OPENS_PRODUCT: &str = "opens_product";
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Tier)]
@@ -21,6 +25,7 @@ pub struct TierView {
     pub names: Names,
     /// The higher the better.
     pub rank: i32,
+    /// Those that its operators wrote, then the digital goods that it opens.
     pub benefits: Vec<TierBenefitView>,
     /// What it is sold as, the cheapest first.
     pub plans: Vec<PlanView>,
@@ -35,6 +40,17 @@ pub struct TierBenefitView {
     pub names: Names,
     /// How often in a term; null: as often as one likes.
     pub allowed: Option<i64>,
+    /// Of the kind `opens_product`: what every member of the tier may open (`GET /v1/me/access`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<OpenedProductView>,
+}
+
+/// A digital good that a tier opens.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = OpenedProduct)]
+pub struct OpenedProductView {
+    pub id: ProductId,
+    pub slug: String,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -89,8 +105,15 @@ pub struct DrivePlanView {
 }
 
 impl TierView {
-    /// `plans` of all tiers; its own are taken.
-    pub fn new(tier: &Tier, plans: &[Plan], locale: Locale) -> Self {
+    /// `plans` of all tiers; its own are taken. `opens`: the digital goods that it opens.
+    pub fn new(tier: &Tier, plans: &[Plan], opens: &[&Product], locale: Locale) -> Self {
+        let opened = opens.iter().map(|product| TierBenefitView {
+            kind: OPENS_PRODUCT.to_owned(),
+            name: product.names.pick(locale).to_owned(),
+            names: product.names.clone(),
+            allowed: None,
+            product: Some(OpenedProductView { id: product.id, slug: product.slug.clone() }),
+        });
         Self {
             id: tier.id,
             code: tier.code.clone(),
@@ -105,7 +128,9 @@ impl TierView {
                     name: benefit.names.pick(locale).to_owned(),
                     names: benefit.names.clone(),
                     allowed: benefit.allowed,
+                    product: None,
                 })
+                .chain(opened)
                 .collect(),
             plans: plans.iter().filter(|plan| plan.tier == tier.id).map(PlanView::from).collect(),
         }

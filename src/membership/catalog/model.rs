@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::schema::{catalog_version, pools};
 use crate::types::id::PoolId;
 
-/// Says that tiers, plans or drives change, in the transaction that changes them. Its row is locked until that commits,
+/// Says that tiers, what they open, plans or drives change, in the transaction that changes them. Its row is locked until that commits,
 /// after everything else but the audit log's head.
 ///
 /// # Errors

@@ -22,7 +22,10 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Result};
 use crate::membership::drives::model::Drive;
 use crate::membership::drives::rules;
+use crate::membership::tiers::model::Tier;
 use crate::membership::{drives, plans, tiers};
+use crate::shop::products::model::Product;
+use crate::shop::{products, rights};
 use crate::types::locale::Locale;
 
 /// `remaining` is at most a second old when it reaches the reader; the rest is for the way.
@@ -69,7 +72,7 @@ impl<T> Spoken<T> {
 #[derive(Debug)]
 pub struct Snapshot {
     version: i64,
-    tiers: Spoken<Ready>,
+    tiers: Tiers,
     /// Newest first, as they are listed.
     drives: Arc<Vec<Drive>>,
     rendered: Vec<Spoken<Ready>>,
@@ -80,9 +83,23 @@ pub struct Snapshot {
     valid_until: Option<DateTime<Utc>>,
 }
 
+/// The tiers' page.
+#[derive(Clone, Debug)]
+struct Tiers {
+    ready: Spoken<Ready>,
+    /// The shop's time at which something that a tier opens comes onto the shelf, or leaves it.
+    valid_until: Option<DateTime<Utc>>,
+}
+
+impl Tiers {
+    fn is_in_time(&self, now: DateTime<Utc>) -> bool {
+        self.valid_until.is_none_or(|until| now < until)
+    }
+}
+
 impl Snapshot {
     pub fn tiers(&self, locale: Locale) -> &Ready {
-        self.tiers.pick(locale)
+        self.tiers.ready.pick(locale)
     }
 
     /// The drive of this id or code.
@@ -140,7 +157,7 @@ impl Catalog {
 
     fn fresh(&self, now: DateTime<Utc>) -> Option<Arc<Snapshot>> {
         let (snapshot, seen_at) = self.current()?;
-        let in_time = snapshot.valid_until.is_none_or(|until| now < until);
+        let in_time = snapshot.valid_until.is_none_or(|until| now < until) && snapshot.tiers.is_in_time(now);
         (in_time && seen_at.elapsed() <= MAX_AGE).then_some(snapshot)
     }
 
@@ -176,7 +193,9 @@ impl Catalog {
         let seen_at = Instant::now();
         let version = model::version(conn).await?;
         let snapshot = match self.current() {
-            Some((snapshot, _)) if snapshot.version == version => recount(conn, snapshot, now).await?,
+            Some((snapshot, _)) if snapshot.version == version && snapshot.tiers.is_in_time(now) => {
+                recount(conn, snapshot, now).await?
+            }
             _ => Arc::new(load(conn, version, now).await?),
         };
         let entry = Some((Arc::clone(&snapshot), seen_at));
@@ -190,19 +209,22 @@ async fn load(conn: &mut Conn, version: i64, now: DateTime<Utc>) -> Result<Snaps
     let tiers = tiers::model::on_offer(conn).await?;
     let plans = plans::model::on_offer(conn).await?;
     let drives = drives::model::on_show(conn).await?;
-    let tiers = Spoken::build(|locale| {
-        let views = tiers.iter().map(|tier| TierView::new(tier, &plans, locale)).collect();
-        Ready::json(&List::<TierView>::whole(views))
+    let opened = rights::model::opened_by_belonging(conn, None).await?;
+    let ranks = products::model::ranks(conn).await?;
+    let valid_until = opened.iter().filter_map(|product| rights::rules::next_change_at(product, now)).min();
+    let ready = Spoken::build(|locale| {
+        let view = |tier: &Tier| {
+            let is_told_of = |product: &&Product| rights::rules::is_told_of(product, tier.rank, &ranks, now);
+            let opens: Vec<_> = opened.iter().filter(is_told_of).collect();
+            TierView::new(tier, &plans, &opens, locale)
+        };
+        Ready::json(&List::<TierView>::whole(tiers.iter().map(view).collect()))
     })?;
+    let tiers = Tiers { ready, valid_until };
     build(version, tiers, Arc::new(drives), now)
 }
 
-fn build(
-    version: i64,
-    tiers: Spoken<Ready>,
-    drives: Arc<Vec<Drive>>,
-    now: DateTime<Utc>,
-) -> Result<Snapshot> {
+fn build(version: i64, tiers: Tiers, drives: Arc<Vec<Drive>>, now: DateTime<Utc>) -> Result<Snapshot> {
     let render = |drive: &Drive| Spoken::build(|locale| Ready::json(&DriveView::new(drive, locale, now)));
     let rendered: Vec<_> = drives.iter().map(render).collect::<Result<_>>()?;
     let mut places = HashMap::with_capacity(drives.len() * 2);

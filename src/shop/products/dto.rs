@@ -45,6 +45,8 @@ pub struct NewProduct {
     pub hold_minutes: Option<i32>,
     /// Of a digital good: its right ends so many days after it was bought; absent: never.
     pub right_days: Option<i32>,
+    /// Of a digital good: who may open it without buying it: `members`, a `tier` or a `segment`.
+    pub opens_for: Option<Audience>,
     pub shown_from: Option<DateTime<Utc>>,
     /// Exclusive.
     pub shown_until: Option<DateTime<Utc>>,
@@ -90,6 +92,9 @@ pub struct ProductChange {
     pub right_days: Patch<i32>,
     #[serde(default)]
     #[schema(value_type = Option<Audience>)]
+    pub opens_for: Patch<Audience>,
+    #[serde(default)]
+    #[schema(value_type = Option<Audience>)]
     pub sees: Patch<Audience>,
     #[serde(default)]
     #[schema(value_type = Option<Audience>)]
@@ -132,6 +137,7 @@ pub struct AdminProductView {
     pub payment_methods: Vec<&'static str>,
     pub hold_minutes: i32,
     pub right_days: Option<i32>,
+    pub opens_for: Option<Audience>,
     pub shown_from: Option<DateTime<Utc>>,
     pub shown_until: Option<DateTime<Utc>>,
     pub available_from: Option<DateTime<Utc>>,
@@ -197,6 +203,7 @@ impl From<Whole> for AdminProductView {
             payment_methods: product.payment_methods.iter().map(|method| method.as_str()).collect(),
             hold_minutes: product.hold_minutes,
             right_days: product.right_days,
+            opens_for: product.opens_for,
             shown_from: product.shown_from,
             shown_until: product.shown_until,
             available_from: product.available_from,

@@ -52,6 +52,8 @@ pub struct Product {
     pub hold_minutes: i32,
     /// A digital good's right ends so many days after it was bought.
     pub right_days: Option<i32>,
+    /// Who may open a digital good without having bought it.
+    pub opens_for: Option<Audience>,
     pub shown_from: Option<DateTime<Utc>>,
     /// Exclusive.
     pub shown_until: Option<DateTime<Utc>>,
@@ -96,6 +98,7 @@ pub struct ProductRow {
     payment_methods: Vec<String>,
     hold_minutes: i32,
     right_days: Option<i32>,
+    opens_for: Option<Value>,
     shown_from: Option<DateTime<Utc>>,
     shown_until: Option<DateTime<Utc>>,
     available_from: Option<DateTime<Utc>>,
@@ -135,6 +138,7 @@ impl TryFrom<ProductRow> for Product {
                 .ok_or_else(|| AppError::internal("a stored payment method is unknown"))?,
             hold_minutes: row.hold_minutes,
             right_days: row.right_days,
+            opens_for: row.opens_for.map(audience).transpose()?,
             shown_from: row.shown_from,
             shown_until: row.shown_until,
             available_from: row.available_from,
@@ -324,6 +328,7 @@ struct Changeable<'a> {
     payment_methods: Vec<&'static str>,
     hold_minutes: i32,
     right_days: Option<i32>,
+    opens_for: Option<Value>,
     shown_from: Option<DateTime<Utc>>,
     shown_until: Option<DateTime<Utc>>,
     available_from: Option<DateTime<Utc>>,
@@ -347,6 +352,7 @@ fn changeable(product: &Product) -> Result<Changeable<'_>> {
         payment_methods: method_names(product),
         hold_minutes: product.hold_minutes,
         right_days: product.right_days,
+        opens_for: product.opens_for.as_ref().map(stored).transpose()?,
         shown_from: product.shown_from,
         shown_until: product.shown_until,
         available_from: product.available_from,

@@ -217,6 +217,7 @@ mod tests {
                 payment_methods: Vec::new(),
                 hold_minutes: 15,
                 right_days: None,
+                opens_for: None,
                 shown_from: Some(now()),
                 shown_until: Some(now() + TimeDelta::hours(1)),
                 available_from: None,

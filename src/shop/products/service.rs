@@ -16,6 +16,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
+use crate::membership::catalog;
 use crate::people::segments::model as segments;
 use crate::shop::audience::{Audience, Ranks};
 use crate::shop::variants::service::{self as variants, Place};
@@ -201,6 +202,11 @@ fn checked(new: &NewProduct, groups: &Groups, now: DateTime<Utc>) -> Result<Prod
             LONGEST_HOLD_MINUTES,
         )?,
         right_days: new.right_days.map(|days| fields::within("right_days", days, 1, 36_500)).transpose()?,
+        opens_for: new
+            .opens_for
+            .as_ref()
+            .map(|typed| known_audience("opens_for", typed, groups))
+            .transpose()?,
         shown_from: dated("shown_from", new.shown_from)?,
         shown_until: dated("shown_until", new.shown_until)?,
         available_from: dated("available_from", new.available_from)?,
@@ -221,6 +227,16 @@ pub fn in_order(product: &Product) -> Result<()> {
     if product.right_days.is_some() && product.kind != ProductKind::Digital {
         return Err(Code::InvalidField.at("right_days", "goes with digital goods"));
     }
+    match &product.opens_for {
+        Some(_) if product.kind != ProductKind::Digital => {
+            return Err(Code::InvalidField.at("opens_for", "goes with digital goods"));
+        }
+        // What whoever signs up may open needs no right: it is free content.
+        Some(Audience::Everyone | Audience::SignedIn) => {
+            return Err(Code::InvalidField.at("opens_for", "expected members, a tier or a segment"));
+        }
+        _ => {}
+    }
     match (product.shown_from.max(product.available_from), product.shown_until) {
         (Some(from), Some(until)) if until <= from => {
             Err(Code::InvalidField.at("shown_until", "expected a time after shown_from and available_from"))
@@ -239,7 +255,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewProduct) -> Result<Whole> 
     if !(1..=most).contains(&new.variants.len()) {
         return Err(Code::InvalidField.at("variants", format!("expected 1 to {most}")));
     }
-    db::transaction(&app.pool, async |conn| {
+    let whole = db::transaction(&app.pool, async |conn| {
         let groups = groups(conn).await?;
         let product = checked(new, &groups, now)?;
         model::insert(conn, &product).await?;
@@ -251,10 +267,24 @@ pub async fn create(app: &App, actor: Actor, new: &NewProduct) -> Result<Whole> 
             };
             variants::add(conn, &app.settings.currency, &product, &place, body, now).await?;
         }
+        told_of_tiers(conn, &product).await?;
         record(conn, actor, "product.create", &product, now).await?;
         found(conn, product).await
     })
-    .await
+    .await?;
+    after_write(app, &whole).await;
+    Ok(whole)
+}
+
+/// The tiers' page tells of what belonging opens.
+async fn told_of_tiers(conn: &mut Conn, product: &Product) -> Result<()> {
+    if product.kind == ProductKind::Digital { catalog::model::raise_version(conn).await } else { Ok(()) }
+}
+
+async fn after_write(app: &App, whole: &Whole) {
+    if whole.product.kind == ProductKind::Digital {
+        catalog::service::after_write(app).await;
+    }
 }
 
 async fn the_whole(conn: &mut Conn, product: Product) -> Result<Whole> {
@@ -287,6 +317,7 @@ struct Checked {
     methods: Option<Vec<Method>>,
     hold_minutes: Option<i32>,
     right_days: Patch<i32>,
+    opens_for: Patch<Audience>,
     shown_from: Patch<DateTime<Utc>>,
     shown_until: Patch<DateTime<Utc>>,
     available_from: Patch<DateTime<Utc>>,
@@ -313,6 +344,7 @@ impl Checked {
                 fields::within("hold_minutes", minutes, 1, LONGEST_HOLD_MINUTES)
             })?,
             right_days: emptiable(change.right_days, |days| fields::within("right_days", days, 1, 36_500))?,
+            opens_for: change.opens_for,
             shown_from: dated("shown_from", change.shown_from)?,
             shown_until: dated("shown_until", change.shown_until)?,
             available_from: dated("available_from", change.available_from)?,
@@ -326,6 +358,10 @@ impl Checked {
             Some(typed) => known_audience(field, typed, groups),
             None => Ok(before),
         };
+        let opens_for = match &self.opens_for {
+            Patch::Value(typed) => Some(known_audience("opens_for", typed, groups)?),
+            kept_or_emptied => emptied(kept_or_emptied, before.opens_for),
+        };
         let product = Product {
             names: self.names.clone().unwrap_or(before.names),
             about: self.about.clone().unwrap_or(before.about),
@@ -338,6 +374,7 @@ impl Checked {
             payment_methods: self.methods.clone().unwrap_or(before.payment_methods),
             hold_minutes: self.hold_minutes.unwrap_or(before.hold_minutes),
             right_days: emptied(&self.right_days, before.right_days),
+            opens_for,
             shown_from: emptied(&self.shown_from, before.shown_from),
             shown_until: emptied(&self.shown_until, before.shown_until),
             available_from: emptied(&self.available_from, before.available_from),
@@ -383,7 +420,7 @@ pub async fn change(
 ) -> Result<Whole> {
     let now = app.clock.now();
     let checked = Checked::new(change, now)?;
-    db::transaction(&app.pool, async |conn| {
+    let whole = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
         let product = checked.onto(before, &groups(conn).await?)?;
@@ -391,10 +428,13 @@ pub async fn change(
             relate(conn, id, related).await?;
         }
         model::store(conn, &product).await?;
+        told_of_tiers(conn, &product).await?;
         record(conn, actor, "product.change", &product, now).await?;
         found(conn, product).await
     })
-    .await
+    .await?;
+    after_write(app, &whole).await;
+    Ok(whole)
 }
 
 /// Takes a product off the shelf. Twice does no more than once; what is ordered stays ordered.
@@ -403,7 +443,7 @@ pub async fn change(
 /// `not_found`.
 pub async fn archive(app: &App, actor: Actor, id: ProductId) -> Result<Whole> {
     let now = app.clock.now();
-    db::transaction(&app.pool, async |conn| {
+    let whole = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         if before.archived_at.is_some() {
             return the_whole(conn, before).await;
@@ -414,10 +454,13 @@ pub async fn archive(app: &App, actor: Actor, id: ProductId) -> Result<Whole> {
         for article in model::articles_of(conn, &[id]).await? {
             model::store_variant(conn, article.id, &change).await?;
         }
+        told_of_tiers(conn, &product).await?;
         record(conn, actor, "product.archive", &product, now).await?;
         the_whole(conn, product).await
     })
-    .await
+    .await?;
+    after_write(app, &whole).await;
+    Ok(whole)
 }
 
 async fn record(

@@ -5,11 +5,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
+use super::rules::{Right, Source};
 use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{order_lines, products, rights};
+use crate::shop::products::model::{Product, ProductRow};
 use crate::types::id::{AccountId, LineId, OrderId, ProductId, RightId};
+use crate::types::locale::Names;
 
 batch_insert! {
     /// A right that a line gives.
@@ -23,25 +26,12 @@ batch_insert! {
     }
 }
 
-/// A right that holds now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Right {
-    pub product: ProductId,
-    pub slug: String,
-    pub name_zh: String,
-    pub name_en: String,
-    pub order: OrderId,
-    pub starts_at: DateTime<Utc>,
-    /// Exclusive; none: it has no end.
-    pub ends_at: Option<DateTime<Utc>>,
-}
-
 /// When a right of so many days ends.
 pub fn end_of(starts_at: DateTime<Utc>, days: Option<i32>) -> Option<DateTime<Utc>> {
     days.map(|days| starts_at + TimeDelta::days(i64::from(days)))
 }
 
-/// What an account holds now, of one product where one is named (by id or slug), newest first.
+/// What an account holds now because it bought it, of one product where one is named (by id or slug), newest first.
 ///
 /// # Errors
 /// The database's.
@@ -79,13 +69,34 @@ pub async fn held(
     let right = |(product, slug, name_zh, name_en, order, starts_at, ends_at): Row| Right {
         product,
         slug,
-        name_zh,
-        name_en,
-        order,
-        starts_at,
+        names: Names { zh: name_zh, en: name_en },
+        source: Source::Order { order },
+        starts_at: Some(starts_at),
         ends_at,
     };
     Ok(rows.into_iter().map(right).collect())
+}
+
+/// Products that some may open by belonging, newest first: all of them, or the one that is named (by id or slug), where it is
+/// such a one.
+///
+/// # Errors
+/// The database's.
+pub async fn opened_by_belonging(conn: &mut Conn, product: Option<&str>) -> Result<Vec<Product>> {
+    let mut query = products::table
+        .filter(products::opens_for.is_not_null())
+        .filter(products::archived_at.is_null())
+        .order(products::id.desc())
+        .select(ProductRow::as_select())
+        .into_boxed();
+    if let Some(product) = product {
+        query = match product.parse::<ProductId>() {
+            Ok(id) => query.filter(products::id.eq(id)),
+            Err(_) => query.filter(products::slug.eq(product.to_owned())),
+        };
+    }
+    let rows: Vec<ProductRow> = query.load(conn).await?;
+    rows.into_iter().map(Product::try_from).collect()
 }
 
 /// The rights of a line end: it was refunded.

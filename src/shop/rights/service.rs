@@ -1,11 +1,14 @@
-//! Rights come with a paid line and end with its refund or by their date.
+//! Rights come with a paid line and end with its refund or by their date; others are there for as long as somebody belongs.
 
 use chrono::{DateTime, Utc};
 
-use super::model::{NewRight, end_of};
+use super::model::{self, NewRight, end_of};
+use super::rules::{self, Belonging, Right};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::membership::memberships::rules::GRACE;
 use crate::shop::products::model::{Article, ProductKind};
+use crate::shop::visitors;
 use crate::types::id::{AccountId, LineId, RightId};
 
 /// Gives what a line holds of digital goods: its own, or those in a bundle.
@@ -40,4 +43,33 @@ pub async fn grant(
     });
     NewRight::insert(&mut &*conn, rights.collect()).await?;
     Ok(())
+}
+
+/// What an account may open now, bought or by belonging, what lasts longest first; of one product where one is named (by id
+/// or slug).
+///
+/// # Errors
+/// The database's.
+pub async fn of_account(
+    conn: &mut Conn,
+    account: AccountId,
+    product: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Right>> {
+    let mut found = model::held(conn, account, product, now).await?;
+    let products = model::opened_by_belonging(conn, product).await?;
+    if !products.is_empty() {
+        let audiences = products.iter().filter_map(|product| product.opens_for.as_ref());
+        let looker = visitors::load(conn, Some(account), audiences, now).await?;
+        let member = looker.membership().and_then(|row| {
+            let tier = looker.ranks.code_of(row.tier_id)?.to_owned();
+            Some(Belonging { membership: row.id, tier, starts_at: row.starts_at, ends_at: row.ends_at })
+        });
+        let of = |product| {
+            rules::by_belonging(product, looker.visitor(), member.as_ref(), &looker.ranks, now, GRACE)
+        };
+        found.extend(products.iter().filter_map(of));
+    }
+    rules::longest_first(&mut found);
+    Ok(found)
 }

@@ -121,6 +121,7 @@ pub fn product(row: &Row<'_>, before: &Product, groups: &Groups, now: DateTime<U
     put(row, "right_days", &mut after.right_days, |cell| {
         optional(cell, |cell| fields::within("", number(cell)?, 1, 36_500))
     })?;
+    put(row, "opens_for", &mut after.opens_for, |cell| optional(cell, |cell| audience(cell, groups)))?;
     put(row, "shown_from", &mut after.shown_from, dated)?;
     put(row, "shown_until", &mut after.shown_until, dated)?;
     put(row, "available_from", &mut after.available_from, dated)?;

@@ -76,6 +76,7 @@ fn value(column: &str, whole: &Whole, article: &Article) -> Result<String> {
         "payment_methods" => join(product.payment_methods.iter().map(|method| method.as_str()), cells::LIST),
         "hold_minutes" => product.hold_minutes.to_string(),
         "right_days" => product.right_days.map(|days| days.to_string()).unwrap_or_default(),
+        "opens_for" => product.opens_for.as_ref().map(json).transpose()?.unwrap_or_default(),
         "shown_from" => cells::write_time(product.shown_from),
         "shown_until" => cells::write_time(product.shown_until),
         "available_from" => cells::write_time(product.available_from),

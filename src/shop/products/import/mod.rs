@@ -40,6 +40,7 @@ pub const COLUMNS: &[Column] = &[
     column("payment_methods"),
     column("hold_minutes"),
     column("right_days"),
+    column("opens_for"),
     column("shown_from"),
     column("shown_until"),
     column("available_from"),

@@ -261,6 +261,7 @@ impl Shelved {
             payment_methods: vec![Method::Card, Method::WechatPay, Method::Alipay],
             hold_minutes: 15,
             right_days: None,
+            opens_for: None,
             shown_from: None,
             shown_until: None,
             available_from: None,

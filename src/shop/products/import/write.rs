@@ -10,6 +10,7 @@ use super::shelf::{Placed, Reading, Shelf, Shelved, Sku};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::imports::Batch;
+use crate::membership::catalog::model as catalog;
 use crate::schema::{products, variants};
 use crate::shop::products::model::{self, NewVariant, Product, ProductKind, ProductRow, VariantChange};
 use crate::shop::products::search;
@@ -89,7 +90,11 @@ pub async fn all(conn: &mut Conn, shelf: &Shelf, batch: &Batch<'_>) -> Result<()
             || shelved.variants.iter().any(|variant| variant.stored.is_none())
     };
     let terms: Vec<_> = shelf.products().filter(is_worded_anew).map(terms_of).collect();
-    model::store_all_terms(conn, &terms).await
+    model::store_all_terms(conn, &terms).await?;
+    // The tiers' page tells of what belonging opens.
+    let is_told =
+        |shelved: &Shelved| shelved.product.kind == ProductKind::Digital && is_worded_anew(&shelved);
+    if shelf.products().any(is_told) { catalog::raise_version(conn).await } else { Ok(()) }
 }
 
 fn terms_of(shelved: &Shelved) -> (ProductId, Vec<String>) {
