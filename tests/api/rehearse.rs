@@ -66,6 +66,31 @@ impl Rehearsed {
         }
     }
 
+    /// All but what was cancelled went out once and was told of once; what came back is on sale again, and paid back.
+    #[track_caller]
+    fn came_to_the_door(
+        &self,
+        sold: i64,
+        cancelled: i64,
+        returned: i64,
+        refunded_minor: std::ops::RangeInclusive<i64>,
+    ) {
+        let of = |name: &str| self.report["fulfilment"][name].as_i64().unwrap();
+        let sent = sold - cancelled;
+        assert_eq!(
+            (of("to_send"), of("parcels"), of("shipped_mails")),
+            (sent, sent, sent),
+            "{}",
+            self.report
+        );
+        let back = (of("cancelled"), of("returned"), of("restocked"));
+        assert_eq!(back, (cancelled, returned, returned), "{}", self.report);
+        assert!(of("pick_lists") > 1, "{}", self.report);
+        let refunded = &self.report["fulfilment"]["refunded"];
+        assert!(refunded_minor.contains(&refunded["amount"].as_i64().unwrap()), "{}", self.report);
+        assert_eq!(refunded["currency"], "CNY");
+    }
+
     #[track_caller]
     fn failed_by(&self, figure: &str) {
         assert!(!self.is_success && self.report["passed"] == false, "{}\n{}", self.report, self.log);
@@ -120,6 +145,8 @@ async fn the_book_box_goes_to_members_once_each_with_two_instances_and_chaos() {
         ["--scale", "0.01", "--buyers", "140", "--concurrency", "24", "--instances", "2", "--chaos"];
     let rehearsed = rehearse("book-box-2014", &options, None).await;
     rehearsed.passed(json!({ "BOX-2014": 80 }), 3_992_000);
+    rehearsed.came_to_the_door(80, 1, 2, 149_700..=149_700);
+    assert!(rehearsed.log.contains("killed an instance while parcels went out"), "{}", rehearsed.log);
     assert!(
         rehearsed.log.contains("members_only") && rehearsed.log.contains("not_open"),
         "{}",
@@ -134,6 +161,7 @@ async fn the_festival_keeps_what_its_codes_promise() {
         rehearse("mi-fan-festival", &["--scale", "0.02", "--buyers", "150", "--concurrency", "24"], None)
             .await;
     rehearsed.passed(json!({ "PHONE": 52, "PHONE-PRO": 32 }), 8_240_000);
+    rehearsed.came_to_the_door(84, 1, 2, 180_000..=480_000);
 }
 
 /// As without the pool's lock: of two that hold at once, one overwrites what the other wrote.
@@ -158,6 +186,22 @@ async fn without_the_lock_the_rehearsal_sees_goods_sold_beyond_the_drop() {
     let rehearsed = rehearse("mi-fan-festival", &["--scale", "0.01", "--buyers", "100"], Some(NO_LOCK)).await;
     rehearsed.failed_by("oversold");
     rehearsed.failed_by("checks_failed");
+}
+
+/// As where the mail of a parcel is forgotten.
+const NO_MAIL: &str = "
+    CREATE FUNCTION forget_mail() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER lose_mails BEFORE INSERT ON mails FOR EACH ROW WHEN (NEW.kind = 'shipped') EXECUTE FUNCTION forget_mail();";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parcels_of_which_nobody_is_told_do_not_pass() {
+    let rehearsed = rehearse("mi-fan-festival", &["--scale", "0.01", "--buyers", "100"], Some(NO_MAIL)).await;
+    assert!(!rehearsed.is_success && rehearsed.report["passed"] == false, "{}", rehearsed.log);
+    assert_eq!(rehearsed.report["fulfilment"]["shipped_mails"], 0, "{}", rehearsed.report);
+    assert!(rehearsed.log.contains("mails of parcels: 0, expected"), "{}", rehearsed.log);
 }
 
 /// As without the unique key, nor the rules that would stop a second order of one person for another reason.

@@ -8,11 +8,13 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::SHOP;
+use super::board::{self, Offer};
 use super::mood::Mood;
+use super::person::Person;
 use super::sale::Sale;
 use super::scenario::{Crowd, FCodeHeld, Kind, Scenario, email};
 use super::visit::{Answer, Call, PageAnswer, Trouble, Visit, trouble};
-use super::{PASSWORD, SHOP};
 
 /// In hundredths: of those who want the dearest ware, who takes a cheaper one when it is sold out.
 const FALLS_BACK: u32 = 70;
@@ -42,7 +44,7 @@ pub struct Buyer {
     tardiness: TimeDelta,
     visits: u32,
     orders: u32,
-    token: String,
+    person: Person,
 }
 
 /// How a visit ended.
@@ -59,15 +61,6 @@ enum Said {
     /// All is sold, or the doors aren't open yet.
     NotNow,
     NotForYou,
-}
-
-/// A ware on the shop's board.
-struct Offer {
-    /// As an order asks for it.
-    line: Value,
-    /// The tier that it makes one a member of; none for goods.
-    tier: Option<String>,
-    remaining: i64,
 }
 
 /// A payment page.
@@ -107,7 +100,7 @@ impl Buyer {
             tardiness: TimeDelta::milliseconds(dice.random_range(-300..2_000)),
             visits: 0,
             orders: 0,
-            token: String::new(),
+            person: Person::new(email(index)),
         }
     }
 
@@ -121,9 +114,9 @@ impl Buyer {
     async fn try_to_attend(&mut self, sale: &Sale) -> Result<(), Trouble> {
         let mut visit = self.enter(sale).await?;
         if self.is_stranger {
-            self.sign_up(&visit).await?;
+            self.person.sign_up(&visit).await?;
         }
-        self.sign_in(&visit).await?;
+        self.person.sign_in(&visit).await?;
         loop {
             self.visits += 1;
             match self.look_around(sale, visit).await? {
@@ -138,45 +131,12 @@ impl Buyer {
         sale.enter(self.index).await.map_err(|error| trouble(error.to_string()))
     }
 
-    async fn sign_up(&self, visit: &Visit<'_>) -> Result<(), Trouble> {
-        let body = json!({ "email": email(self.index), "password": PASSWORD });
-        let answer = visit.call(&Call::post("/v1/accounts", &body)).await?;
-        // Where the answer to the first try was lost, the address is taken: by us.
-        match (answer.status, answer.code()) {
-            (201, _) | (409, "email_taken") => Ok(()),
-            (status, code) => Err(trouble(format!("signing up: {status} {code}"))),
-        }
-    }
-
-    async fn sign_in(&mut self, visit: &Visit<'_>) -> Result<(), Trouble> {
-        let body = json!({ "email": email(self.index), "password": PASSWORD });
-        let answer = visit.call(&Call::post("/v1/sessions", &body)).await?;
-        if answer.status != 201 {
-            return Err(trouble(format!("signing in: {} {}", answer.status, answer.code())));
-        }
-        answer.text("/access_token").clone_into(&mut self.token);
-        Ok(())
-    }
-
-    /// A call as who is signed in; signs in again when the token is over.
-    async fn ask(&mut self, visit: &Visit<'_>, call: Call<'_>) -> Result<Answer, Trouble> {
-        let token = self.token.clone();
-        let answer = visit.call(&Call { token: Some(&token), ..call_again(&call) }).await?;
-        if answer.status != 401 {
-            return Ok(answer);
-        }
-        self.sign_in(visit).await?;
-        let token = self.token.clone();
-        visit.call(&Call { token: Some(&token), ..call }).await
-    }
-
     /// Tries what is wanted, best first. Who comes for the first time tries whatever the board says.
     async fn look_around(&mut self, sale: &Sale, visit: Visit<'_>) -> Result<Ending, Trouble> {
-        let path = if self.kind == Kind::Drives { "/v1/drives" } else { "/v1/drops" };
-        let board = visit.call(&Call::get(path)).await?;
+        let board = visit.call(&Call::get(board::path(self.kind))).await?;
         for wish in self.wishes.clone() {
-            let offer =
-                self.offer_of(&board, &wish).ok_or_else(|| trouble(format!("{wish} isn't on the board")))?;
+            let offer = board::offer_of(&board, self.kind, &wish, self.f_code.as_ref());
+            let offer = offer.ok_or_else(|| trouble(format!("{wish} isn't on the board")))?;
             if offer.remaining <= 0 && self.visits > 1 && self.f_code.is_none() {
                 continue;
             }
@@ -202,7 +162,7 @@ impl Buyer {
         let body = sale.scenario.body(&offer.line, SHOP);
         let mut answers = self.clicks(sale, visit, &key, &body).await?;
         if answers.iter().any(|answer| answer.status == 401) {
-            self.sign_in(visit).await?;
+            self.person.sign_in(visit).await?;
             answers = self.clicks(sale, visit, &key, &body).await?;
         }
         let (mut placed, mut for_others) = (None, false);
@@ -272,7 +232,7 @@ impl Buyer {
         body: &Value,
     ) -> Result<Answer, Trouble> {
         let asked_at = Instant::now();
-        let call = Call { token: Some(&self.token), ..Call::post("/v1/orders", body).key(key) };
+        let call = Call { token: Some(self.person.token()), ..Call::post("/v1/orders", body).key(key) };
         let answer = visit.call(&call).await?;
         sale.seen.answered(asked_at);
         Ok(answer)
@@ -338,7 +298,7 @@ impl Buyer {
         let begun = Instant::now();
         let path = format!("/v1/orders/{order}?wait=payment");
         while begun.elapsed() < ORDER_MAX {
-            let answer = self.ask(visit, Call::get(&path)).await?;
+            let answer = self.person.ask(visit, Call::get(&path)).await?;
             match (answer.status, answer.text("/payment/state")) {
                 (200, "preparing") => {}
                 (200, "ready") => {
@@ -360,7 +320,7 @@ impl Buyer {
     async fn pay_again(&mut self, visit: &Visit<'_>, order: &str) -> Result<PageAnswer, Trouble> {
         let (path, key) = (format!("/v1/orders/{order}/payments"), format!("{order}-again"));
         let body = json!({ "method": "wechat_pay" });
-        let answer = self.ask(visit, Call::post(&path, &body).key(&key)).await?;
+        let answer = self.person.ask(visit, Call::post(&path, &body).key(&key)).await?;
         match (answer.status, answer.code()) {
             (201, _) => {}
             (409, "order_not_pending") => return Ok(PageAnswer::Over),
@@ -379,7 +339,7 @@ impl Buyer {
         while begun.elapsed() < ORDER_MAX {
             // Waiting makes the shop ask Stripe itself: for events that are lost.
             let path = if begun.elapsed() < Duration::from_secs(6) { &look } else { &wait };
-            let answer = self.ask(visit, Call::get(path)).await?;
+            let answer = self.person.ask(visit, Call::get(path)).await?;
             if matches!(answer.text("/payment/state"), "failed" | "expired") {
                 return Ok(());
             }
@@ -390,7 +350,7 @@ impl Buyer {
 
     async fn cancel(&mut self, visit: &Visit<'_>, order: &str) -> Result<(), Trouble> {
         let (path, key, body) = (format!("/v1/orders/{order}/cancel"), format!("{order}-cancel"), json!({}));
-        let answer = self.ask(visit, Call::post(&path, &body).key(&key)).await?;
+        let answer = self.person.ask(visit, Call::post(&path, &body).key(&key)).await?;
         match (answer.status, answer.text("/state"), answer.code()) {
             (200, "cancelled", _) | (409, _, "order_not_pending" | "not_cancellable") => Ok(()),
             (status, state, code) => Err(trouble(format!("{order}: cancelling: {status} {state} {code}"))),
@@ -443,7 +403,7 @@ impl Buyer {
         let begun = Instant::now();
         let path = format!("/v1/orders/{order}?wait=settled");
         while begun.elapsed() < ORDER_MAX {
-            let answer = self.ask(visit, Call::get(&path)).await?;
+            let answer = self.person.ask(visit, Call::get(&path)).await?;
             match (answer.status, answer.text("/state")) {
                 (200, "pending_payment") => {}
                 (200, "paid") if self.kind == Kind::Drives => {}
@@ -454,28 +414,6 @@ impl Buyer {
         Err(trouble(format!("{order}: paid and never settled")))
     }
 
-    fn offer_of(&self, board: &Answer, code: &str) -> Option<Offer> {
-        let sales = board.body.pointer("/data")?.as_array()?;
-        let found = sales.iter().find(|sale| sale.get("code").and_then(Value::as_str) == Some(code))?;
-        let text = |pointer: &str| found.pointer(pointer).and_then(Value::as_str);
-        if self.kind == Kind::Drives {
-            let line = json!({ "plan": text("/plan/id")?, "drive": text("/id")? });
-            let remaining = found.get("remaining")?.as_i64()?;
-            return Some(Offer { line, tier: Some(text("/plan/tier")?.to_owned()), remaining });
-        }
-        let remaining = found.pointer("/items/0/remaining")?.as_i64()?;
-        let mut line = json!({ "drop": text("/id")? });
-        let fields = line.as_object_mut()?;
-        match text("/items/0/bundle") {
-            Some(bundle) => fields.insert("bundle".to_owned(), json!(bundle)),
-            None => fields.insert("variant".to_owned(), json!(text("/items/0/variant")?)),
-        };
-        if let Some(held) = &self.f_code {
-            fields.insert("f_code".to_owned(), json!(held.code));
-        }
-        Some(Offer { line, tier: None, remaining })
-    }
-
     async fn check_delivery(
         &mut self,
         sale: &Sale,
@@ -484,10 +422,10 @@ impl Buyer {
         offer: &Offer,
     ) -> Result<(), Trouble> {
         let Some(wanted) = &offer.tier else {
-            sale.seen.has_goods_coming(order);
+            sale.seen.has_goods_coming(order, self.index);
             return Ok(());
         };
-        let answer = self.ask(visit, Call::get("/v1/me/membership")).await?;
+        let answer = self.person.ask(visit, Call::get("/v1/me/membership")).await?;
         let (state, tier, number) = (answer.text("/state"), answer.text("/tier"), answer.text("/number"));
         if answer.status != 200 || state != "active" || tier != wanted || number.is_empty() {
             let (status, code) = (answer.status, answer.code());
@@ -496,9 +434,4 @@ impl Buyer {
         sale.seen.became_member(order, number);
         Ok(())
     }
-}
-
-/// The same call, to be sent once more.
-fn call_again<'a>(call: &Call<'a>) -> Call<'a> {
-    Call { method: call.method.clone(), path: call.path, token: call.token, key: call.key, body: call.body }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
-use super::RehearsalError;
 use super::report::{Latency, Report, tenths};
-use super::sale::Sightings;
+use super::sale::{Seen, Sightings};
 use super::scenario::{Kind, Scenario, connect, sql_time};
+use super::{RehearsalError, parcels};
 use crate::dev::stripe::{Book, BookedPayment, Simulator};
 use crate::ports::clock::Clock;
 use crate::types::money::Money;
@@ -24,7 +24,7 @@ const OPEN_WORK: &str = "SELECT 'job ' || kind, count(*) FROM jobs WHERE state =
     UNION ALL SELECT 'order', count(*) FROM orders WHERE state = 'pending_payment'";
 
 /// Rows that say one thing twice. A unique index stands behind each; here the rows are counted.
-const DOUBLES: [(&str, &str); 10] = [
+const DOUBLES: [(&str, &str); 14] = [
     ("keys", "SELECT count(*) FROM idempotency_keys GROUP BY account_id, route, key"),
     (
         "settlements",
@@ -49,6 +49,15 @@ const DOUBLES: [(&str, &str); 10] = [
     ),
     ("refunds", "SELECT count(*) FROM refunds GROUP BY cause"),
     ("mails", "SELECT count(*) FROM mails GROUP BY cause"),
+    // Each order is of one unit: it goes out once, is told of once, and comes back once.
+    ("parcels", "SELECT sum(quantity) FROM shipment_lines GROUP BY line_id"),
+    (
+        "mails of parcels",
+        "SELECT count(*) FROM mails m JOIN shipments s ON m.cause = 'shipped:shp_' || replace(s.id::text, '-', '')
+         GROUP BY s.order_id",
+    ),
+    ("returns", "SELECT sum(restocked + written_off) FROM return_lines GROUP BY line_id"),
+    ("moves of stock", "SELECT count(*) FROM stock_moves GROUP BY cause"),
 ];
 
 /// Orders of members in a drop before its door for members was open; diehard ones have another.
@@ -56,10 +65,41 @@ const EARLY: &str = "SELECT count(*) FROM orders o JOIN order_lines l ON l.order
     JOIN drop_audiences a ON a.drop_id = l.drop_id AND a.buyers ->> 'who' = 'members' AND o.created_at < a.opens_at
     JOIN memberships m ON m.account_id = o.account_id JOIN tiers t ON t.id = m.tier_id AND t.code = 'regular'";
 
+/// What the sale itself brought, before anything was sent or came back.
+pub struct Brought {
+    /// Memberships by tier, or units by SKU.
+    pub sold: BTreeMap<String, i64>,
+    pub captured_minor: i64,
+    pub refunded_minor: i64,
+}
+
+impl Brought {
+    /// By our tables; the simulator's book has to agree.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(
+        url: &str,
+        scenario: &Scenario,
+        book: &Book,
+        seen: &Seen,
+    ) -> Result<Self, RehearsalError> {
+        let client = connect(url).await?;
+        let mut against = Vec::new();
+        compare_books(book, &captures(&client).await?, &mut against);
+        against.iter().for_each(|reason| seen.complain(&format!("at the end of the sale: {reason}")));
+        let (captured_minor, refunded_minor) = (book.captured_minor, book.refunded_minor);
+        Ok(Self { sold: sold(&client, scenario.kind).await?, captured_minor, refunded_minor })
+    }
+}
+
 /// What is judged.
 pub struct Evidence<'a> {
     pub url: &'a str,
     pub scenario: &'a Scenario,
+    pub brought: Brought,
+    /// How long it took to send all of it and to take some of it back; none where nothing is sent.
+    pub fulfilled_in: Option<Duration>,
     pub book: Book,
     pub seen: Sightings,
     pub oversold: i64,
@@ -100,7 +140,11 @@ pub async fn drain(
     }
 }
 
-async fn count(client: &Client, sql: &str) -> Result<i64, tokio_postgres::Error> {
+/// One number.
+///
+/// # Errors
+/// The database's.
+pub async fn count(client: &Client, sql: &str) -> Result<i64, tokio_postgres::Error> {
     client.query_one(sql, &[]).await?.try_get(0)
 }
 
@@ -112,7 +156,7 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
     let client = connect(evidence.url).await?;
     let mut against = Vec::new();
     let scenario = evidence.scenario;
-    let sold = sold(&client, scenario.kind).await?;
+    let sold = evidence.brought.sold.clone();
     let quotas: BTreeMap<_, _> =
         scenario.wares.iter().map(|ware| (ware.key.to_owned(), ware.quota)).collect();
     if sold != quotas {
@@ -121,7 +165,8 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
     let beyond = |(key, count): (&String, &i64)| (count - quotas.get(key).unwrap_or(&0)).max(0);
     let oversold = evidence.oversold.max(sold.iter().map(beyond).sum());
     let captures = captures(&client).await?;
-    let revenue_minor = compare_books(&evidence.book, &captures, &mut against);
+    compare_books(&evidence.book, &captures, &mut against);
+    let revenue_minor = evidence.brought.captured_minor - evidence.brought.refunded_minor;
     if revenue_minor != scenario.revenue_minor() {
         against.push(format!("revenue {revenue_minor}, expected {}", scenario.revenue_minor()));
     }
@@ -134,6 +179,13 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
     if early > 0 {
         against.push(format!("{early} orders came in before their buyers' door was open"));
     }
+    let fulfilment = match evidence.fulfilled_in {
+        None => None,
+        Some(took) => {
+            let sources = (scenario, &evidence.seen, &evidence.book);
+            Some(parcels::judge(&client, sources, &evidence.brought, took, &mut against).await?)
+        }
+    };
     let failed = failed_checks(&evidence).await?;
     for (what, found) in
         [("oversold", oversold), ("number gaps", number_gaps), ("lost", lost), ("doubled", doubled)]
@@ -164,6 +216,7 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
         doubled,
         throughput_per_s: throughput(orders, &evidence.seen),
         latency_ms: Latency::of(evidence.seen.latencies),
+        fulfilment,
         checks_failed: i64::try_from(failed.len()).unwrap_or(i64::MAX),
         passed: against.is_empty(),
     })
@@ -225,8 +278,8 @@ async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_pos
     Ok(captures)
 }
 
-/// What was earned by our tables, after both books were laid side by side, payment by payment.
-fn compare_books(book: &Book, ours: &HashMap<String, Capture>, against: &mut Vec<String>) -> i64 {
+/// Lays both books side by side, payment by payment.
+fn compare_books(book: &Book, ours: &HashMap<String, Capture>, against: &mut Vec<String>) {
     let captured: i64 = ours.values().map(|capture| capture.amount_minor).sum();
     let refunded: i64 = ours.values().map(|capture| capture.refunded_minor).sum();
     if (captured, refunded) != (book.captured_minor, book.refunded_minor) {
@@ -247,7 +300,6 @@ fn compare_books(book: &Book, ours: &HashMap<String, Capture>, against: &mut Vec
             against.push(format!("the books disagree about {:?}", paid.payment_id));
         }
     }
-    captured - refunded
 }
 
 /// Every number's sequence, by the number.
@@ -265,8 +317,8 @@ fn gaps(numbers: &HashMap<String, i64>) -> i64 {
     missing + i64::try_from(all - distinct).unwrap_or(0)
 }
 
-/// Promises without a trace: a 201 whose order is gone, money without a membership or its way back, a number that a
-/// buyer saw and no row has.
+/// Promises without a trace: a 201 whose order is gone, money without a membership, goods or its way back, a number that a
+/// buyer saw and no row has, goods that never went out.
 async fn lost(
     client: &Client,
     evidence: &Evidence<'_>,
@@ -288,8 +340,13 @@ async fn lost(
     let is_gone = |(order, number): &(&String, &String)| {
         !fulfilled.contains(order.as_str()) || !numbers.contains_key(*number)
     };
-    let gone = members.iter().filter(is_gone).count()
-        + evidence.seen.goods.iter().filter(|order| !fulfilled.contains(order.as_str())).count();
+    let is_kept = |order: &&String| !evidence.seen.cancelled.contains_key(*order);
+    let goods = evidence.seen.goods.keys().filter(is_kept);
+    let mut gone = members.iter().filter(is_gone).count();
+    gone += goods.filter(|order| !fulfilled.contains(order.as_str())).count();
+    if evidence.fulfilled_in.is_some() {
+        gone += parcels::lost(client, &evidence.seen, &evidence.book).await?;
+    }
     Ok(i64::try_from(orders + payments + gone).unwrap_or(i64::MAX))
 }
 
@@ -368,7 +425,7 @@ mod tests {
             HashMap::from([("pay_1".to_owned(), capture)])
         };
         let mut against = Vec::new();
-        assert_eq!(compare_books(&book, &with(20_000), &mut against), 20_000);
+        compare_books(&book, &with(20_000), &mut against);
         assert!(against.is_empty(), "{against:?}");
         compare_books(&book, &with(19_999), &mut against);
         assert_eq!(against.len(), 2, "{against:?}");

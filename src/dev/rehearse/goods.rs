@@ -5,18 +5,20 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::RehearsalError;
 use super::scenario::{Crowd, HOLD_MINUTES, Scenario, Ware, connect, sql_time};
+use super::{RehearsalError, desk, impossible};
 use crate::db;
 use crate::db::Conn;
 use crate::error::{AppError, Result};
+use crate::people::accounts::service::{NewSeed, seed_all};
+use crate::people::operators::rules::Role;
 use crate::shop::audience::Audience;
 use crate::shop::drops::model as drops;
 use crate::shop::products::model::ProductKind;
 use crate::shop::seed::{Thing, book_box, drop, express, put};
 use crate::shop::shipping::model::{self as shipping, ShippingMethod};
 use crate::types::id::{ShippingMethodId, VariantId};
-use crate::types::locale::Names;
+use crate::types::locale::{Locale, Names};
 
 const BOX: &str = "BOX-2014";
 const CAP: i32 = 1;
@@ -51,7 +53,7 @@ pub fn mi_fan_festival() -> Vec<Ware> {
     ]
 }
 
-/// Writes products, stock, drops and codes, open since an hour.
+/// Writes products, stock, drops, codes and operators, open since an hour.
 ///
 /// # Errors
 /// The database's.
@@ -59,10 +61,11 @@ pub async fn seed(
     scenario: &Scenario,
     method: ShippingMethodId,
     crowd: &Crowd,
-    url: &str,
+    (url, hash): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<(), RehearsalError> {
     let mut conn = db::establish(url).await.map_err(AppError::internal)?;
+    put_operators(&mut conn, hash, now).await?;
     let free =
         ShippingMethod { id: method, fee_minor: 0, fee_per_kg_minor: 0, free_for: None, ..express(now) };
     shipping::insert(&mut conn, &free).await?;
@@ -78,6 +81,25 @@ pub async fn seed(
             "INSERT INTO terms_versions VALUES ('2014', 'http://shop.test/terms', {terms}) ON CONFLICT DO NOTHING;{sql}"
         ))
         .await?;
+    Ok(())
+}
+
+/// Who sends what is sold, and pays back what comes back.
+async fn put_operators(conn: &mut Conn, hash: &str, now: DateTime<Utc>) -> Result<(), RehearsalError> {
+    let mut seeds = Vec::new();
+    for operator in 0..desk::OPERATORS {
+        let email =
+            desk::email(operator).parse().map_err(|_| impossible("an operator's address is wrong"))?;
+        seeds.push(NewSeed {
+            email,
+            password_hash: hash.to_owned(),
+            name: None,
+            locale: Locale::ZhCn,
+            is_verified: true,
+            roles: vec![Role::Manager],
+        });
+    }
+    seed_all(conn, &seeds, now).await?;
     Ok(())
 }
 

@@ -4,19 +4,26 @@
 //! judges the end by what three parties say who know nothing of one another: the tables, the simulator's book, and what
 //! the buyers saw. No counter of the code under test is asked.
 //!
-//! Reading order: `scenario` (what is sold, and who comes), `drives`, `goods` and `members` (its rows), `place` (the database), `instances` (the program under test), `sale` (what
-//! all buyers share), `visit` (one buyer's way to the shop, with its retries), `mood` and `buyer` (what people do), `watch`
-//! (the eye on the pools), `chaos` (what is killed), `figures` and `report` (the judgement).
+//! Reading order: `scenario` (what is sold, and who comes), `drives`, `goods` and `members` (its rows), `place` (the
+//! database), `instances` (the program under test), `sale` (what all buyers share), `visit` (one buyer's way to the shop,
+//! with its retries), `person`, `board`, `mood` and `buyer` (what people do), `fulfilment` and `desk` (what buyers and
+//! operators do after a sale of goods), `watch` (the eye on the pools), `chaos` (what is killed), `figures`, `parcels` and
+//! `report` (the judgement).
 
+mod board;
 mod buyer;
 mod chaos;
+mod desk;
 mod drives;
 mod figures;
+mod fulfilment;
 mod goods;
 pub mod instance;
 mod instances;
 mod members;
 mod mood;
+mod parcels;
+mod person;
 mod place;
 mod report;
 mod sale;
@@ -41,11 +48,11 @@ use crate::ports::clock::Clock;
 pub use report::{Latency, Report};
 
 use buyer::Buyer;
-use figures::Evidence;
+use figures::{Brought, Evidence};
 use instances::Fleet;
 use place::Place;
 use sale::Sale;
-use scenario::Scenario;
+use scenario::{Kind, Scenario};
 use watch::Watch;
 
 /// The key of the rehearsals' simulator: an instance with a cheap password hash runs with no other.
@@ -176,18 +183,28 @@ async fn hold(
     };
     let striking = chaos::strike_if(options.chaos, place, &fleet, watch.progress());
     let (finished, killed) = tokio::join!(shopping, striking);
+    let mut killed = killed?;
     if finished.is_err() {
         sale.seen.complain("the sale did not end in time");
     }
-    chaos::account_for(options.chaos, &killed?, &sale.seen);
-    let left = figures::drain(place.url(), &running.simulator, &clock, DRAIN_MAX).await?;
-    if !left.is_empty() {
-        sale.seen.complain(&format!("work was left when the rehearsal ended: {}", left.join(", ")));
+    let shop = (place.url(), &running.simulator, &clock);
+    drain(shop, &sale).await?;
+    let brought = Brought::read(place.url(), scenario, &running.simulator.book(), &sale.seen).await?;
+    let (mut fulfilled_in, mut strikes) = (None, 2);
+    if scenario.kind != Kind::Drives {
+        tracing::info!(seconds = begun.elapsed().as_secs(), "all is sold: parcels go out");
+        let (took, at_desk) = fulfilment::fulfil(options, crowd.buyers, &sale, &fleet).await?;
+        drain(shop, &sale).await?;
+        killed.extend(at_desk);
+        (fulfilled_in, strikes) = (Some(took), 3);
     }
+    chaos::account_for(options.chaos, &killed, strikes, &sale.seen);
     let oversold = watch.stop();
     let evidence = Evidence {
         url: place.url(),
         scenario,
+        brought,
+        fulfilled_in,
         book: running.simulator.book(),
         seen: sale.seen.take(),
         oversold,
@@ -199,6 +216,18 @@ async fn hold(
         fleet.tell();
     }
     Ok(report)
+}
+
+/// Waits until nothing is left to be done; if it takes too long, that is a complaint.
+async fn drain(
+    (url, simulator, clock): (&str, &Simulator, &Clock),
+    sale: &Sale,
+) -> Result<(), RehearsalError> {
+    let left = figures::drain(url, simulator, clock, DRAIN_MAX).await?;
+    if !left.is_empty() {
+        sale.seen.complain(&format!("work was left: {}", left.join(", ")));
+    }
+    Ok(())
 }
 
 /// The buyers come, all at once. Each comes in at least once, also where all is sold before his turn; who is refused comes

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::parcels::Fulfilment;
 use crate::types::money::Money;
 
 /// The contract of `kindred rehearse --json`; see api.md for what each field means.
@@ -17,9 +18,9 @@ pub struct Report {
     pub buyers: i64,
     /// Orders that were placed, paid or not.
     pub orders: i64,
-    /// Memberships that stand, by the tier's code.
+    /// Memberships that stand, by the tier's code; or units that were paid for, by their SKU.
     pub sold: BTreeMap<String, i64>,
-    /// What was captured less what was sent back.
+    /// What the sale brought: captured less what was sent back, before goods were cancelled or came back.
     pub revenue: Money,
     pub oversold: i64,
     pub number_gaps: i64,
@@ -29,6 +30,9 @@ pub struct Report {
     pub latency_ms: Latency,
     /// Orders placed, from the first to the last.
     pub throughput_per_s: f64,
+    /// What became of goods after the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fulfilment: Option<Fulfilment>,
     pub checks_failed: i64,
     pub passed: bool,
 }
@@ -77,6 +81,21 @@ impl fmt::Display for Report {
             "oversold {}, number gaps {}, lost {}, doubled {}, checks failed {}",
             self.oversold, self.number_gaps, self.lost, self.doubled, self.checks_failed
         )?;
+        if let Some(after) = &self.fulfilment {
+            writeln!(
+                f,
+                "sent {} parcels of {} from {} lists in {} s, {} mails; cancelled {}, returned {}, restocked {}, refunded {}",
+                after.parcels,
+                after.to_send,
+                after.pick_lists,
+                after.seconds,
+                after.shipped_mails,
+                after.cancelled,
+                after.returned,
+                after.restocked,
+                after.refunded.amount
+            )?;
+        }
         let Latency { p50, p90, p99, max } = self.latency_ms;
         write!(f, "order latency in ms: p50 {p50}, p90 {p90}, p99 {p99}, max {max}")
     }

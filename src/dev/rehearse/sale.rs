@@ -101,8 +101,11 @@ pub struct Sightings {
     pub orders_of_key: HashMap<String, BTreeSet<String>>,
     /// Orders that became a membership before the buyer's eyes, with the number on the card.
     pub members: HashMap<String, String>,
-    /// Orders of goods that were paid before the buyer's eyes.
-    pub goods: BTreeSet<String>,
+    /// Orders of goods that were paid before the buyer's eyes, with who bought.
+    pub goods: BTreeMap<String, u32>,
+    /// Of those: which he cancelled before they were sent, and which he sent back, with what he had paid.
+    pub cancelled: BTreeMap<String, i64>,
+    pub returned: BTreeMap<String, i64>,
     pub latencies: Vec<Duration>,
     pub refusals: BTreeMap<String, u64>,
     pub retries: u64,
@@ -149,8 +152,21 @@ impl Seen {
         self.with(|seen| seen.members.insert(order.to_owned(), number.to_owned()));
     }
 
-    pub fn has_goods_coming(&self, order: &str) {
-        self.with(|seen| seen.goods.insert(order.to_owned()));
+    pub fn has_goods_coming(&self, order: &str, buyer: u32) {
+        self.with(|seen| seen.goods.insert(order.to_owned(), buyer));
+    }
+
+    /// Orders of goods that were paid so far, with who bought.
+    pub fn goods(&self) -> Vec<(String, u32)> {
+        self.with(|seen| seen.goods.iter().map(|(order, buyer)| (order.clone(), *buyer)).collect())
+    }
+
+    pub fn cancelled(&self, order: &str, paid_minor: i64) {
+        self.with(|seen| seen.cancelled.insert(order.to_owned(), paid_minor));
+    }
+
+    pub fn sent_back(&self, order: &str, paid_minor: i64) {
+        self.with(|seen| seen.returned.insert(order.to_owned(), paid_minor));
     }
 
     /// Something that no buyer should meet: the rehearsal can't pass any more.

@@ -179,7 +179,7 @@ impl Scenario {
                 if visitor_every.is_some() {
                     members::seed(url, crowd, now).await?;
                 }
-                goods::seed(self, shipping, crowd, url, now).await
+                goods::seed(self, shipping, crowd, (url, hash), now).await
             }
         }
     }

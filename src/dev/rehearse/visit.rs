@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep};
@@ -40,21 +40,40 @@ pub struct Visit<'s> {
 }
 
 /// A request, to be sent as often as it takes.
+#[derive(Clone)]
 pub struct Call<'a> {
     pub method: Method,
     pub path: &'a str,
     pub token: Option<&'a str>,
     pub key: Option<&'a str>,
-    pub body: Option<&'a Value>,
+    pub body: Body<'a>,
+    /// What the answer should be, where the shop has several.
+    pub accept: Option<&'static str>,
+}
+
+/// What is sent along.
+#[derive(Clone, Copy)]
+pub enum Body<'a> {
+    Nothing,
+    Json(&'a Value),
+    Csv(&'a str),
 }
 
 impl<'a> Call<'a> {
     pub fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, token: None, key: None, body: None }
+        Self { method: Method::GET, path, token: None, key: None, body: Body::Nothing, accept: None }
+    }
+
+    pub fn get_csv(path: &'a str) -> Self {
+        Self { accept: Some("text/csv"), ..Self::get(path) }
     }
 
     pub fn post(path: &'a str, body: &'a Value) -> Self {
-        Self { method: Method::POST, path, token: None, key: None, body: Some(body) }
+        Self { method: Method::POST, body: Body::Json(body), ..Self::get(path) }
+    }
+
+    pub fn post_csv(path: &'a str, file: &'a str) -> Self {
+        Self { method: Method::POST, body: Body::Csv(file), ..Self::get(path) }
     }
 
     pub fn key(self, key: &'a str) -> Self {
@@ -66,6 +85,7 @@ impl<'a> Call<'a> {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    /// One string where it isn't JSON.
     pub body: Value,
 }
 
@@ -148,13 +168,19 @@ impl<'s> Visit<'s> {
         if let Some(key) = call.key {
             request = request.header("Idempotency-Key", key);
         }
-        if let Some(body) = call.body {
-            request = request.json(body);
+        if let Some(accept) = call.accept {
+            request = request.header(ACCEPT, accept);
         }
+        request = match call.body {
+            Body::Nothing => request,
+            Body::Json(body) => request.json(body),
+            Body::Csv(file) => request.header(CONTENT_TYPE, "text/csv; charset=utf-8").body(file.to_owned()),
+        };
         let answer = request.send().await?;
         let status = answer.status().as_u16();
         let bytes = answer.bytes().await?;
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        let text = |_| Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_else(text) })
     }
 
     /// Posts the form of a payment page.
