@@ -105,25 +105,45 @@ impl AuditRow {
 /// # Errors
 /// The database's.
 pub async fn record(conn: &mut Conn, now: DateTime<Utc>, entry: Entry<'_>) -> Result<()> {
-    let (last, prev_hash): (i64, Vec<u8>) =
+    record_all(conn, now, vec![entry]).await
+}
+
+/// Writes many rows, one after another in the chain, with one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn record_all(conn: &mut Conn, now: DateTime<Utc>, entries: Vec<Entry<'_>>) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let (mut seq, mut hash): (i64, Vec<u8>) =
         audit_head::table.select((audit_head::seq, audit_head::hash)).for_update().first(conn).await?;
-    let mut row = AuditRow {
-        seq: last + 1,
-        at: now,
-        actor_kind: entry.actor.kind().to_owned(),
-        actor_id: entry.actor.id(),
-        action: entry.action.to_owned(),
-        subject_kind: entry.subject_kind.to_owned(),
-        subject_id: entry.subject_id,
-        reason: entry.reason.map(str::to_owned),
-        detail: entry.detail,
-        prev_hash,
-        hash: Vec::new(),
-    };
-    row.hash = row.computed_hash();
-    diesel::insert_into(audit_log::table).values(&row).execute(conn).await?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        seq += 1;
+        let mut row = AuditRow {
+            seq,
+            at: now,
+            actor_kind: entry.actor.kind().to_owned(),
+            actor_id: entry.actor.id(),
+            action: entry.action.to_owned(),
+            subject_kind: entry.subject_kind.to_owned(),
+            subject_id: entry.subject_id,
+            reason: entry.reason.map(str::to_owned),
+            detail: entry.detail,
+            prev_hash: hash,
+            hash: Vec::new(),
+        };
+        row.hash = row.computed_hash();
+        hash = row.hash.clone();
+        rows.push(row);
+    }
+    // A statement takes 65,535 parameters.
+    for chunk in rows.chunks(5_000) {
+        diesel::insert_into(audit_log::table).values(chunk).execute(conn).await?;
+    }
     diesel::update(audit_head::table)
-        .set((audit_head::seq.eq(row.seq), audit_head::hash.eq(&row.hash)))
+        .set((audit_head::seq.eq(seq), audit_head::hash.eq(hash)))
         .execute(conn)
         .await?;
     Ok(())

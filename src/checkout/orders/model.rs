@@ -351,6 +351,23 @@ pub async fn lock(conn: &mut Conn, id: OrderId) -> Result<OrderRow> {
     row.ok_or_else(|| Code::NotFound.error())
 }
 
+/// [`lock`] for many, in the order of their ids. Those that aren't there are left out.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_all(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<OrderRow>> {
+    let rows = orders::table.filter(orders::id.eq_any(ids)).order(orders::id);
+    Ok(rows.select(OrderRow::as_select()).for_no_key_update().load(conn).await?)
+}
+
+/// [`load`] for many.
+///
+/// # Errors
+/// The database's.
+pub async fn load_all(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<OrderRow>> {
+    Ok(orders::table.filter(orders::id.eq_any(ids)).select(OrderRow::as_select()).load(conn).await?)
+}
+
 /// The orders that have these numbers.
 ///
 /// # Errors
@@ -406,12 +423,22 @@ pub async fn set_state(conn: &mut Conn, id: OrderId, state: OrderState, now: Dat
     Ok(())
 }
 
-/// Marks a line as delivered.
+/// All that was to be delivered of these paid orders is.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_fulfilled(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
-    diesel::update(order_lines::table.find(line))
+pub async fn end_fulfilled(conn: &mut Conn, ids: &[OrderId]) -> Result<()> {
+    let rows = orders::table.filter(orders::id.eq_any(ids));
+    diesel::update(rows).set(orders::state.eq(OrderState::Fulfilled)).execute(conn).await?;
+    Ok(())
+}
+
+/// Marks lines as delivered.
+///
+/// # Errors
+/// The database's.
+pub async fn set_fulfilled(conn: &mut Conn, lines: &[LineId], now: DateTime<Utc>) -> Result<()> {
+    diesel::update(order_lines::table.filter(order_lines::id.eq_any(lines)))
         .set(order_lines::fulfilled_at.eq(now))
         .execute(conn)
         .await?;

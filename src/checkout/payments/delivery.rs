@@ -80,7 +80,7 @@ pub async fn deliver(
             }
             (None, None) => return Err(AppError::internal("a line that sells nothing")),
         }
-        orders::set_fulfilled(conn, line.id, now).await?;
+        orders::set_fulfilled(conn, &[line.id], now).await?;
     }
     if is_fulfilled {
         orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;

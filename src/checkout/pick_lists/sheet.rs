@@ -9,7 +9,7 @@ use super::model::{self, After};
 use crate::app::App;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
 use crate::checkout::shipments::import::COLUMNS;
-use crate::checkout::shipments::service::open_units;
+use crate::checkout::shipments::packing::open_units;
 use crate::db;
 use crate::error::{AppError, Result};
 use crate::imports::cells::line;

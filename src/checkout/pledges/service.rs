@@ -3,6 +3,8 @@
 //! A goal's row is locked by whoever moves its sums and by whoever decides it, after pools and accounts. So each settlement
 //! is either before the decision, and counted, or after it, and treated by it; there is nothing in between.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -76,17 +78,19 @@ pub async fn ready_at(conn: &mut Conn, lines: &[LineRow]) -> Result<Option<DateT
     Ok(drops.iter().filter(|drop| drop.goal.is_some()).map(rules::ends_at).max())
 }
 
-/// Parcels of crowdfunded goods wait until the goal is reached.
+/// The drops of these lines whose goods aren't sent yet, because their goal isn't reached.
 ///
 /// # Errors
-/// `goal_not_reached`.
-pub async fn check_ready_to_ship(conn: &mut Conn, lines: &[LineRow]) -> Result<()> {
-    let drops = drops_of(lines);
+/// The database's.
+pub async fn unreached(conn: &mut Conn, lines: &[LineRow]) -> Result<HashSet<DropId>> {
+    let mut drops = drops_of(lines);
+    drops.sort_unstable();
+    drops.dedup();
     if drops.is_empty() {
-        return Ok(());
+        return Ok(HashSet::new());
     }
     let goals = model::of_drops(conn, &drops).await?;
-    if goals.iter().all(|(_, goal)| goal.is_reached()) { Ok(()) } else { Err(Code::GoalNotReached.error()) }
+    Ok(goals.into_iter().filter(|(_, goal)| !goal.is_reached()).map(|(drop, _)| drop).collect())
 }
 
 /// Decides a drop's goal if it is time, once. None: it is decided; else when to look again.

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 
-use crate::checkout::orders::model as orders;
-use crate::checkout::shipments::model;
-use crate::checkout::shipments::service::{self, NewShipment};
+use super::model;
+use super::packing::Facts;
+use super::service::{self as shipping, Packed};
+use crate::checkout::orders::model::{self as orders, OrderRow};
 use crate::db::Conn;
-use crate::error::{Code, Result};
+use crate::error::{AppError, Code, Result};
 use crate::fields;
 use crate::imports::{Applied, Batch, Column, LineError, Row, line_error};
 use crate::types::id::{LineId, OrderId};
@@ -60,51 +61,90 @@ impl Told<'_> {
         let line = first.map_or_else(|| "all".to_owned(), |(line, _)| line.to_string());
         Some(format!("import:{}:{}:{tracking_number}:{line}", self.order, self.carrier))
     }
-
-    fn shipment(&self) -> NewShipment {
-        NewShipment {
-            order: self.order,
-            carrier: self.carrier.clone(),
-            tracking_number: self.tracking_number.clone(),
-            lines: self.lines.clone(),
-        }
-    }
 }
 
 /// What a dry run remembers: units that earlier parts of the file would have sent.
 #[derive(Default)]
 pub struct Sent(HashMap<LineId, i64>);
 
-/// Sends the parcels of a part.
+/// Sends the parcels of a part, in rounds: of an order that has several, one a round.
 ///
 /// # Errors
 /// The database's.
 pub async fn apply(conn: &mut Conn, batch: Batch<'_>) -> Result<Applied> {
     let mut applied = Applied::default();
-    for told in read(conn, &batch, &mut applied.errors).await? {
-        match send(conn, &batch, &told).await {
-            Ok(is_new) => applied.created += i32::from(is_new),
-            Err(error) if error.code == Code::Internal => return Err(error),
-            Err(error) => applied.errors.push(line_error(&told.row, "order", error)),
+    let mut told = read(conn, &batch, &mut applied.errors).await?;
+    while !told.is_empty() {
+        let mut later = Vec::new();
+        let mut round: Vec<Told<'_>> = Vec::with_capacity(told.len());
+        for one in told {
+            let is_next = round.last().is_none_or(|last| last.order != one.order);
+            if is_next { round.push(one) } else { later.push(one) }
         }
+        send(conn, &batch, &round, &mut applied).await?;
+        told = later;
     }
     Ok(applied)
 }
 
-async fn send(conn: &mut Conn, batch: &Batch<'_>, told: &Told<'_>) -> Result<bool> {
-    let order = orders::lock(conn, told.order).await?;
-    if let Some(cause) = told.cause()
-        && model::is_known(conn, &cause).await?
-    {
-        return Ok(false);
+/// Sends parcels of which each is of another order, together; but for those of what was announced: of these each is sent
+/// before it is seen whether enough has come for the next.
+async fn send(conn: &mut Conn, batch: &Batch<'_>, round: &[Told<'_>], applied: &mut Applied) -> Result<()> {
+    let ids: Vec<_> = round.iter().map(|told| told.order).collect();
+    let orders = by_id(orders::lock_all(conn, &ids).await?);
+    let facts = Facts::read(conn, &ids).await?;
+    let mut together = Vec::with_capacity(round.len());
+    for told in unknown(conn, round).await? {
+        let packed = match pack(&orders, &facts, told, &|_| 0) {
+            Ok(packed) if facts.is_of_announced(&packed.parcel) => {
+                let arrived = facts.check_arrived(conn, &packed.parcel).await;
+                arrived.map(|()| (packed, true))
+            }
+            other => other.map(|packed| (packed, false)),
+        };
+        match packed {
+            Ok((packed, true)) => {
+                shipping::send(conn, batch.actor, &[packed], batch.now).await?;
+                applied.created += 1;
+            }
+            Ok((packed, false)) => together.push(packed),
+            Err(error) => applied.errors.push(refused(told, error)?),
+        }
     }
-    let new = told.shipment();
-    let mut parcel = service::pack(conn, &order, new.lines.as_deref(), &|_| 0).await?;
+    shipping::send(conn, batch.actor, &together, batch.now).await?;
+    applied.created += i32::try_from(together.len()).map_err(AppError::internal)?;
+    Ok(())
+}
+
+/// A line that is told why not; what isn't its fault ends the part.
+fn refused(told: &Told<'_>, error: AppError) -> Result<LineError> {
+    if error.code == Code::Internal { Err(error) } else { Ok(line_error(&told.row, "order", error)) }
+}
+
+fn by_id(rows: Vec<OrderRow>) -> HashMap<OrderId, OrderRow> {
+    rows.into_iter().map(|row| (row.id, row)).collect()
+}
+
+/// Those that weren't entered before.
+async fn unknown<'t, 'a>(conn: &mut Conn, told: &'t [Told<'a>]) -> Result<Vec<&'t Told<'a>>> {
+    let causes: Vec<_> = told.iter().filter_map(Told::cause).collect();
+    let known = model::known(conn, &causes).await?;
+    Ok(told.iter().filter(|told| told.cause().is_none_or(|cause| !known.contains(&cause))).collect())
+}
+
+fn pack(
+    orders: &HashMap<OrderId, OrderRow>,
+    facts: &Facts,
+    told: &Told<'_>,
+    before: &(dyn Fn(LineId) -> i64 + Sync),
+) -> Result<Packed> {
+    let order = orders.get(&told.order).ok_or(Code::NotFound)?;
+    let mut parcel = facts.pack(order, told.lines.as_deref(), before)?;
     if let Some(cause) = told.cause() {
         parcel.cause = cause;
     }
-    service::send(conn, batch.actor, &order, &new, parcel, batch.now).await?;
-    Ok(true)
+    let (carrier, tracking_number) = (told.carrier.clone(), told.tracking_number.clone());
+    Ok(Packed { order: order.clone(), parcel, carrier, tracking_number })
 }
 
 /// Tells what [`apply`] would, and writes nothing.
@@ -113,23 +153,24 @@ async fn send(conn: &mut Conn, batch: &Batch<'_>, told: &Told<'_>) -> Result<boo
 /// The database's.
 pub async fn rehearse(conn: &mut Conn, batch: Batch<'_>, sent: &mut Sent) -> Result<Applied> {
     let mut applied = Applied::default();
-    for told in read(conn, &batch, &mut applied.errors).await? {
-        let order = orders::load(conn, told.order).await?;
-        if let Some(cause) = told.cause()
-            && model::is_known(conn, &cause).await?
-        {
-            continue;
-        }
+    let told = read(conn, &batch, &mut applied.errors).await?;
+    let ids: Vec<_> = told.iter().map(|told| told.order).collect();
+    let orders = by_id(orders::load_all(conn, &ids).await?);
+    let facts = Facts::read(conn, &ids).await?;
+    for told in unknown(conn, &told).await? {
         let before = |line: LineId| sent.0.get(&line).copied().unwrap_or(0);
-        match service::pack(conn, &order, told.lines.as_deref(), &before).await {
-            Ok(parcel) => {
+        let packed = match pack(&orders, &facts, told, &before) {
+            Ok(packed) => facts.check_arrived(conn, &packed.parcel).await.map(|()| packed),
+            Err(error) => Err(error),
+        };
+        match packed {
+            Ok(packed) => {
                 applied.created += 1;
-                for (line, quantity) in parcel.contents {
+                for (line, quantity) in packed.parcel.contents {
                     *sent.0.entry(line).or_default() += quantity;
                 }
             }
-            Err(error) if error.code == Code::Internal => return Err(error),
-            Err(error) => applied.errors.push(line_error(&told.row, "order", error)),
+            Err(error) => applied.errors.push(refused(told, error)?),
         }
     }
     Ok(applied)

@@ -4,6 +4,7 @@ pub mod dto;
 pub mod import;
 pub mod import_routes;
 pub mod model;
+pub mod packing;
 pub mod promises;
 pub mod routes;
 pub mod rules;

@@ -1,5 +1,7 @@
 //! Rows of parcels.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
@@ -32,30 +34,35 @@ statement! {
         [quantities: Vec<i64> => Array<BigInt>] ") AS add (id, quantity) WHERE order_lines.id = add.id"
 }
 
-/// Writes a parcel and what of each line is in it. The order's row is locked; false where the cause is known already.
+/// Writes parcels and what of each line is in them. The orders' rows are locked and no line is in two of the parcels; false
+/// where a cause is known already, and then nothing may stay.
 ///
 /// # Errors
 /// The database's.
-pub async fn insert(conn: &mut Conn, shipment: &Shipment, lines: &[(LineId, i64)]) -> Result<bool> {
+pub async fn insert(
+    conn: &mut Conn,
+    parcels: &[Shipment],
+    contents: &[(ShipmentId, LineId, i64)],
+) -> Result<bool> {
     let written = diesel::insert_into(shipments::table)
-        .values(shipment)
+        .values(parcels)
         .on_conflict(shipments::cause)
         .do_nothing()
         .execute(conn)
         .await?;
-    if written == 0 {
+    if written < parcels.len() {
         return Ok(false);
     }
-    let row = |(line, quantity): &(LineId, i64)| {
+    let row = |(parcel, line, quantity): &(ShipmentId, LineId, i64)| {
         (
-            shipment_lines::shipment_id.eq(shipment.id),
+            shipment_lines::shipment_id.eq(*parcel),
             shipment_lines::line_id.eq(*line),
             shipment_lines::quantity.eq(*quantity),
         )
     };
-    let rows: Vec<_> = lines.iter().map(row).collect();
+    let rows: Vec<_> = contents.iter().map(row).collect();
     diesel::insert_into(shipment_lines::table).values(rows).execute(conn).await?;
-    let (lines, quantities) = lines.iter().copied().unzip();
+    let (lines, quantities) = contents.iter().map(|(_, line, quantity)| (*line, *quantity)).unzip();
     AddShipped { lines, quantities }.execute(conn).await?;
     Ok(true)
 }
@@ -87,13 +94,13 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Vec<(Shipment, 
     Ok(parcels.into_iter().map(|parcel| (parcel.clone(), in_it(&parcel))).collect())
 }
 
-/// Was a parcel of this cause entered before?
+/// Of which of these causes was a parcel entered before?
 ///
 /// # Errors
 /// The database's.
-pub async fn is_known(conn: &mut Conn, cause: &str) -> Result<bool> {
-    let same = shipments::table.filter(shipments::cause.eq(cause));
-    Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn).await?)
+pub async fn known(conn: &mut Conn, causes: &[String]) -> Result<HashSet<String>> {
+    let known = shipments::table.filter(shipments::cause.eq_any(causes)).select(shipments::cause);
+    Ok(known.load(conn).await?.into_iter().collect())
 }
 
 /// # Errors

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -33,8 +33,8 @@ statement! {
          AND EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.id AND l.fulfilled_at IS NULL \
                      AND NOT (l.total_minor > 0 AND l.refunded_minor = l.total_minor)) \
          THEN NULL ELSE coalesce(p.done_at, "
-        [now: DateTime<Utc> => Timestamptz] ") END FROM orders o WHERE o.id = p.order_id AND p.order_id = "
-        [order: OrderId => SqlUuid] ""
+        [now: DateTime<Utc> => Timestamptz] ") END FROM orders o WHERE o.id = p.order_id AND p.order_id = ANY("
+        [orders: Vec<OrderId> => Array<SqlUuid>] ")"
 }
 
 /// Looks whether anything is left to send, after a parcel, a refund or a cancellation; a refund that failed makes its
@@ -43,7 +43,15 @@ statement! {
 /// # Errors
 /// The database's.
 pub async fn review(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
-    Review { now, order }.execute(conn).await?;
+    review_all(conn, vec![order], now).await
+}
+
+/// [`review`] for many.
+///
+/// # Errors
+/// The database's.
+pub async fn review_all(conn: &mut Conn, orders: Vec<OrderId>, now: DateTime<Utc>) -> Result<()> {
+    Review { now, orders }.execute(conn).await?;
     Ok(())
 }
 

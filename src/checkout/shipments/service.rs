@@ -1,27 +1,22 @@
 //! Parcels: what of an order has been handed over. The last one fulfils it.
 
-use std::collections::{BTreeMap, HashMap};
-
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::json;
 
 use super::model::{self, Shipment};
+use super::packing::{Facts, Parcel};
 use super::{promises, rules};
 use crate::app::App;
-use crate::audit::Actor;
-use crate::checkout::cancellations::model as cancellations;
-use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
+use crate::audit::{self, Actor, Entry};
+use crate::checkout::orders::model::{self as orders, OrderRow, OrderState};
 use crate::checkout::orders::service::audit_order;
 use crate::checkout::payments::service::recipient_of;
-use crate::checkout::pledges;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
-use crate::error::{AppError, Code, Result};
+use crate::error::{AppError, Result};
 use crate::jobs::Lane;
 use crate::messages::mails::{self, Mail, ReceiptLine};
-use crate::shop::products::model::{self as products, Article, ProductKind};
-use crate::shop::stock::service as stock;
-use crate::types::id::{LineId, OrderId, PoolId, ShipmentId, VariantId};
+use crate::types::id::{LineId, OrderId, ShipmentId};
 
 /// A parcel that an operator sends.
 #[derive(Clone, Debug)]
@@ -47,117 +42,104 @@ pub async fn ship(app: &App, actor: Actor, new: &NewShipment, request: &Request)
         if let Claim::Repeat(_) = idempotency::claim(conn, request, 201, id.0, now).await? {
             return Ok(());
         }
-        let parcel = pack(conn, &order, new.lines.as_deref(), &|_| 0).await?;
-        send(conn, actor, &order, new, Parcel { id, cause: format!("shipment:{id}"), ..parcel }, now).await
+        let facts = Facts::read(conn, &[order.id]).await?;
+        let mut parcel = facts.pack(&order, new.lines.as_deref(), &|_| 0)?;
+        facts.check_arrived(conn, &parcel).await?;
+        (parcel.id, parcel.cause) = (id, format!("shipment:{id}"));
+        let (carrier, tracking_number) = (new.carrier.clone(), new.tracking_number.clone());
+        send(conn, actor, &[Packed { order, parcel, carrier, tracking_number }], now).await
     })
     .await?;
     app.jobs.wake(Lane::Mail);
     Ok(())
 }
 
-/// A parcel that can be sent.
+/// A parcel of an order whose row is locked.
 #[derive(Clone, Debug)]
-pub struct Parcel {
-    pub id: ShipmentId,
-    /// What it is sent by, once.
-    pub cause: String,
-    /// Units of lines.
-    pub contents: Vec<(LineId, i64)>,
-    lines: Vec<LineRow>,
-    /// What was still to be sent of each line before it.
-    open: HashMap<LineId, i64>,
+pub struct Packed {
+    pub order: OrderRow,
+    pub parcel: Parcel,
+    pub carrier: String,
+    pub tracking_number: Option<String>,
 }
 
-/// How many units of a line are still to be sent.
-pub fn open_units(line: &LineRow, article: &Article) -> i64 {
-    if article.is_shipped() && !line.is_refunded() { line.quantity - line.shipped } else { 0 }
-}
-
-/// Sees what goes into a parcel of an order, whose row is locked; all that is open where nothing is `asked` for. `before`
-/// says how much of a line is as good as sent; it is nothing but in a dry run. Nothing is written.
-///
-/// # Errors
-/// As [`ship`].
-pub async fn pack(
-    conn: &mut Conn,
-    order: &OrderRow,
-    asked: Option<&[(LineId, i64)]>,
-    before: &(dyn Fn(LineId) -> i64 + Sync),
-) -> Result<Parcel> {
-    if order.paid_at.is_none() {
-        return Err(Code::NothingToShip.because("The order isn't paid."));
+impl Packed {
+    fn row(&self, now: DateTime<Utc>) -> Shipment {
+        Shipment {
+            id: self.parcel.id,
+            order_id: self.order.id,
+            carrier: self.carrier.clone(),
+            tracking_number: self.tracking_number.clone(),
+            cause: self.parcel.cause.clone(),
+            shipped_at: now,
+            delivered_at: None,
+        }
     }
-    if order.state == OrderState::Refunded || cancellations::find(conn, order.id).await?.is_some() {
-        return Err(Code::NothingToShip.because("The order was cancelled or refunded."));
+
+    /// Nothing is left of the order after it.
+    fn is_last(&self) -> bool {
+        let mut lines = self.parcel.lines.iter();
+        lines.all(|line| line.fulfilled_at.is_some() || self.parcel.completes(line.id))
     }
-    let lines = orders::lines_of(conn, &[order.id]).await?;
-    pledges::service::check_ready_to_ship(conn, &lines).await?;
-    let ids: Vec<VariantId> = lines.iter().filter_map(|line| line.variant_id).collect();
-    let articles = products::articles(conn, &ids).await?;
-    let open_of = |line: &LineRow| {
-        let article = articles.iter().find(|article| Some(article.id) == line.variant_id);
-        article.map_or(0, |article| open_units(line, article)) - before(line.id)
-    };
-    let open: HashMap<LineId, i64> = lines.iter().map(|line| (line.id, open_of(line))).collect();
-    let contents = contents(&lines, asked, |line| open.get(&line.id).copied().unwrap_or(0))?;
-    stock::refuse_announced(conn, &units_of(&lines, &contents, &articles)).await?;
-    let id = ShipmentId::new();
-    Ok(Parcel { id, cause: format!("shipment:{id}"), contents, lines, open })
+
+    fn mail(&self) -> Mail {
+        let in_it = self.parcel.lines.iter().filter(|line| self.parcel.units_of(line.id) > 0);
+        Mail::Shipped {
+            order_number: self.order.number.clone(),
+            carrier: self.carrier.clone(),
+            tracking_number: self.tracking_number.clone(),
+            lines: in_it
+                .map(|line| ReceiptLine {
+                    title: line.title.clone(),
+                    quantity: self.parcel.units_of(line.id),
+                    total_minor: line.total_minor,
+                })
+                .collect(),
+        }
+    }
 }
 
-/// Enters a parcel that was packed under the lock of its order's row, and mails the buyer.
+/// Enters parcels that were packed under the locks of their orders' rows, each of another order, and mails the buyers.
 ///
 /// # Errors
 /// The database's.
-pub async fn send(
-    conn: &mut Conn,
-    actor: Actor,
-    order: &OrderRow,
-    new: &NewShipment,
-    parcel: Parcel,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let Parcel { id, cause, contents, lines, open } = parcel;
-    let row = Shipment {
-        id,
-        order_id: order.id,
-        carrier: new.carrier.clone(),
-        tracking_number: new.tracking_number.clone(),
-        cause,
-        shipped_at: now,
-        delivered_at: None,
-    };
-    if !model::insert(conn, &row, &contents).await? {
+pub async fn send(conn: &mut Conn, actor: Actor, parcels: &[Packed], now: DateTime<Utc>) -> Result<()> {
+    if parcels.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = parcels.iter().map(|packed| packed.row(now)).collect();
+    let contents: Vec<_> = parcels
+        .iter()
+        .flat_map(|Packed { parcel, .. }| {
+            parcel.contents.iter().map(|(line, units)| (parcel.id, *line, *units))
+        })
+        .collect();
+    if !model::insert(conn, &rows, &contents).await? {
         return Err(AppError::internal("a new parcel has an old cause"));
     }
-    let in_it =
-        |line: &LineRow| contents.iter().find(|(id, _)| *id == line.id).map_or(0, |(_, units)| *units);
-    let is_done = |line: &LineRow| open.get(&line.id).copied().unwrap_or(0) == in_it(line);
-    for line in lines.iter().filter(|line| in_it(line) > 0 && is_done(line)) {
-        orders::set_fulfilled(conn, line.id, now).await?;
-    }
-    let is_over = lines.iter().all(|line| line.fulfilled_at.is_some() || is_done(line));
-    if is_over && order.state == OrderState::Paid {
-        orders::set_state(conn, order.id, OrderState::Fulfilled, now).await?;
-    }
-    promises::review(conn, order.id, now).await?;
-    let mail = Mail::Shipped {
-        order_number: order.number.clone(),
-        carrier: new.carrier.clone(),
-        tracking_number: new.tracking_number.clone(),
-        lines: lines
-            .iter()
-            .filter(|line| in_it(line) > 0)
-            .map(|line| ReceiptLine {
-                title: line.title.clone(),
-                quantity: in_it(line),
-                total_minor: line.total_minor,
-            })
-            .collect(),
+    let done: Vec<_> = parcels
+        .iter()
+        .flat_map(|Packed { parcel, .. }| parcel.contents.iter().filter(|(line, _)| parcel.completes(*line)))
+        .map(|(line, _)| *line)
+        .collect();
+    orders::set_fulfilled(conn, &done, now).await?;
+    let is_over = |packed: &&Packed| packed.is_last() && packed.order.state == OrderState::Paid;
+    let over: Vec<_> = parcels.iter().filter(is_over).map(|packed| packed.order.id).collect();
+    orders::end_fulfilled(conn, &over).await?;
+    promises::review_all(conn, parcels.iter().map(|packed| packed.order.id).collect(), now).await?;
+    let mail = |packed: &Packed| {
+        (recipient_of(&packed.order), format!("shipped:{}", packed.parcel.id), packed.mail())
     };
-    mails::queue(conn, now, &recipient_of(order), &format!("shipped:{id}"), &mail).await?;
-    let detail = json!({ "shipment": id.to_string() });
-    audit_order(conn, now, actor, "shipment.create", order.id, "shipped", detail).await
+    mails::queue_all(conn, now, &parcels.iter().map(mail).collect::<Vec<_>>()).await?;
+    let entry = |packed: &Packed| Entry {
+        actor,
+        action: "shipment.create",
+        subject_kind: "order",
+        subject_id: packed.order.id.to_string(),
+        reason: Some("shipped"),
+        detail: json!({ "shipment": packed.parcel.id.to_string() }),
+    };
+    audit::record_all(conn, now, parcels.iter().map(entry).collect()).await
 }
 
 /// An operator tells of a parcel that has arrived; told again, the later word counts. The time to send things back counts
@@ -183,62 +165,4 @@ pub async fn deliver(
         Ok(order)
     })
     .await
-}
-
-/// What a parcel takes out of which stock. A unit that an F-code had set aside left its stock when the code was made.
-fn units_of(
-    lines: &[LineRow],
-    parcel: &[(LineId, i64)],
-    articles: &[Article],
-) -> BTreeMap<VariantId, (PoolId, i64)> {
-    let mut units: BTreeMap<VariantId, (PoolId, i64)> = BTreeMap::new();
-    for (id, quantity) in parcel {
-        let Some(line) = lines.iter().find(|line| line.id == *id) else { continue };
-        let Some(article) = articles.iter().find(|article| Some(article.id) == line.variant_id) else {
-            continue;
-        };
-        let own = article.pool.filter(|_| article.product.kind == ProductKind::Goods);
-        let own = own.map(|pool| (article.id, pool, 1));
-        let goods = article.parts.iter().filter(|part| part.kind == ProductKind::Goods);
-        let of_parts = goods.filter_map(|part| Some((part.variant, part.pool?, i64::from(part.quantity))));
-        for (variant, pool, of_one) in own.into_iter().chain(of_parts) {
-            let taken = if line.f_code_id.is_some() { 0 } else { of_one * quantity };
-            units.entry(variant).or_insert((pool, 0)).1 += taken;
-        }
-    }
-    units
-}
-
-/// What goes into the parcel: each line once, no more than is open of it.
-fn contents(
-    lines: &[LineRow],
-    asked: Option<&[(LineId, i64)]>,
-    open: impl Fn(&LineRow) -> i64,
-) -> Result<Vec<(LineId, i64)>> {
-    let all: Vec<_> =
-        lines.iter().map(|line| (line.id, open(line))).filter(|(_, quantity)| *quantity > 0).collect();
-    let Some(asked) = asked else {
-        return if all.is_empty() { Err(Code::NothingToShip.error()) } else { Ok(all) };
-    };
-    let mut parcel: Vec<(LineId, i64)> = Vec::with_capacity(asked.len());
-    for (index, (id, quantity)) in asked.iter().enumerate() {
-        let wrong = |field: &str, why: &'static str| {
-            Err(Code::InvalidField.at(format!("lines[{index}].{field}"), why))
-        };
-        if !lines.iter().any(|line| line.id == *id) {
-            return wrong("line", "not a line of this order");
-        }
-        if parcel.iter().any(|(known, _)| known == id) {
-            return wrong("line", "named twice");
-        }
-        if *quantity < 1 {
-            return wrong("quantity", "expected at least 1");
-        }
-        let left = all.iter().find(|(open, _)| open == id).map_or(0, |(_, left)| *left);
-        if *quantity > left {
-            return Err(Code::NothingToShip.because(format!("{left} of this line are still to be sent.")));
-        }
-        parcel.push((*id, *quantity));
-    }
-    if parcel.is_empty() { Err(Code::InvalidField.at("lines", "expected at least one")) } else { Ok(parcel) }
 }
