@@ -121,22 +121,24 @@ pub async fn live_of(conn: &mut Conn, order: OrderId) -> Result<Vec<Claim>> {
         .await?)
 }
 
-/// Locks the pools of an order's live claims.
+/// Locks the pools of an order's live claims, and tells these.
 ///
 /// # Errors
 /// The database's.
-pub async fn lock_of(conn: &mut Conn, order: OrderId) -> Result<()> {
-    let ids: Vec<_> = live_of(conn, order).await?.iter().map(|claim| claim.pool_id).collect();
+pub async fn lock_of(conn: &mut Conn, order: OrderId) -> Result<Vec<Claim>> {
+    let live = live_of(conn, order).await?;
+    let ids: Vec<_> = live.iter().map(|claim| claim.pool_id).collect();
     lock(conn, &ids).await?;
-    Ok(())
+    Ok(live)
 }
 
-/// Held → taken, for a paid order.
+/// Held → taken, for a paid order whose row is locked. `live` are its claims, by [`lock_of`].
 ///
 /// # Errors
 /// The database's.
-pub async fn take(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
-    end(conn, order, None, "held", "taken", now).await
+pub async fn take(conn: &mut Conn, live: Vec<Claim>, now: DateTime<Utc>) -> Result<()> {
+    let held = live.into_iter().filter(|claim| claim.state == "held").collect();
+    finish(conn, held, "held", "taken", now).await
 }
 
 /// Held → released: the quantity can be claimed by others.
@@ -165,6 +167,19 @@ async fn end(
 ) -> Result<()> {
     let mut moved = live_of(conn, order).await?;
     moved.retain(|claim| claim.state == from && line.is_none_or(|line| line == claim.line_id));
+    let pools: Vec<_> = moved.iter().map(|claim| claim.pool_id).collect();
+    lock(conn, &pools).await?;
+    finish(conn, moved, from, to, now).await
+}
+
+/// Moves claims of locked pools from a state to another.
+async fn finish(
+    conn: &mut Conn,
+    moved: Vec<Claim>,
+    from: &'static str,
+    to: &'static str,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let mut changes = BTreeMap::new();
     for claim in &moved {
         let (held, taken) = changes.entry(claim.pool_id).or_insert((0, 0));
@@ -173,8 +188,6 @@ async fn end(
             *taken += claim.quantity;
         }
     }
-    let pools: Vec<_> = changes.keys().copied().collect();
-    lock(conn, &pools).await?;
     let ids: Vec<_> = moved.iter().map(|claim| claim.id).collect();
     diesel::update(claims::table.filter(claims::id.eq_any(ids)))
         .set((claims::state.eq(to), claims::ended_at.eq(now)))
@@ -182,6 +195,7 @@ async fn end(
         .await?;
     shift(&mut &*conn, &changes).await?;
     if to == "released" && !moved.is_empty() {
+        let pools: Vec<_> = changes.keys().copied().collect();
         waiting_list::service::wake_for(conn, &pools, now).await?;
     }
     Ok(())

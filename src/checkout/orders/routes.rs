@@ -11,7 +11,7 @@ use super::dto::{
     AttemptRequest, Consents, OrderRequest, OrderView, ProposalView, QuoteView, QuotedLine, Sells,
     TermsConsent, WaitQuery, order_id,
 };
-use super::model::{self, OrderRow};
+use super::model::{self, OrderRow, OrderState};
 use super::rules::check_return_url;
 use super::search::{self, Filter, OrderFilter};
 use super::service::{self, Customer, PlaceOrder};
@@ -412,14 +412,24 @@ async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderV
     }
     let lines = model::lines_of(conn, &[id]).await?;
     let payment = payments::latest_of(conn, &[id]).await?.pop();
-    let refunds = refunds::of_order(conn, id).await?.into_iter().map(Into::into).collect();
     let is_of_drop = lines.iter().any(|line| line.drop_id.is_some());
     let backer_name = if is_of_drop { pledges::name_of(conn, id).await? } else { None };
+    if order.state == OrderState::PendingPayment {
+        // In a rush most orders are looked at while nothing can have followed from them.
+        return Ok(OrderView {
+            backer_name,
+            ..OrderView::of(order, lines, payment, Vec::new(), Vec::new())?
+        });
+    }
+    let refunds = refunds::of_order(conn, id).await?.into_iter().map(Into::into).collect();
     if order.ship_to.is_none() {
         return Ok(OrderView { backer_name, ..OrderView::of(order, lines, payment, refunds, Vec::new())? });
     }
-    let shipments = shipments::of_order(conn, id).await?.into_iter().map(ShipmentView::of).collect();
-    let sent_back = returns::of_order(conn, id).await?;
+    let (mut shipments, mut sent_back) = (Vec::new(), Vec::new());
+    if lines.iter().any(|line| line.shipped > 0) {
+        shipments = shipments::of_order(conn, id).await?.into_iter().map(ShipmentView::of).collect();
+        sent_back = returns::of_order(conn, id).await?;
+    }
     Ok(OrderView {
         backer_name,
         returns: return_views(conn, sent_back, &order.currency).await?,

@@ -89,9 +89,16 @@ pub async fn deliver(
         let ready_at = lines.iter().filter_map(|line| line.ships_from).chain(funded_at).max();
         promises::make(conn, order.id, ship_by(now, ready_at, terms.ship_within)).await?;
     }
-    let in_drops = lines.iter().filter_map(|line| Some((line.drop_id?, line.quantity, line.total_minor)));
-    board::service::count_sale(conn, order.id, &in_drops.collect::<Vec<_>>(), now).await?;
     mails::queue_all(conn, now, &queued).await
+}
+
+/// Adds what was delivered to the sums of its drops. The pools are locked before these: the last of all locks.
+///
+/// # Errors
+/// The database's.
+pub async fn count(conn: &mut Conn, order: &OrderRow, lines: &[LineRow], now: DateTime<Utc>) -> Result<()> {
+    let in_drops = lines.iter().filter_map(|line| Some((line.drop_id?, line.quantity, line.total_minor)));
+    board::service::count_sale(conn, order.id, &in_drops.collect::<Vec<_>>(), now).await
 }
 
 /// What the lines sell of the shop.

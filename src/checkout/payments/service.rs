@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kindred_stripe::{Checkout, CheckoutStatus, PaymentStatus};
 use serde_json::json;
 
-use super::delivery::{DeliveryTerms, articles_of, deliver};
+use super::delivery::{DeliveryTerms, articles_of, count, deliver};
 use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState};
 use crate::app::App;
 use crate::audit::Actor;
@@ -194,14 +194,33 @@ async fn settle(
     }
     let lines = orders::lines_of(conn, &[order.id]).await?;
     match make_possible(conn, now, order, row, &lines, capture).await? {
-        Ok(()) => {
+        Ok(claims) => {
             model::set_captured(conn, row.id, capture, false, now).await?;
             close_others(conn, now, order.id, row.id).await?;
             deliver(conn, terms, now, order, &lines).await?;
-            pledges::service::follow(conn, order.id, &lines, now).await
+            pledges::service::follow(conn, order.id, &lines, now).await?;
+            if claims == Claims::Held {
+                take(conn, order.id, now).await?;
+            }
+            count(conn, order, &lines, now).await
         }
         Err(why) => send_back(conn, now, order, row, capture, why).await,
     }
+}
+
+/// How an order's claims stand once it can be honoured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claims {
+    Taken,
+    /// Still held, and nothing can keep them from being taken. So their pools, for which all who buy the same wait, are
+    /// locked at the very end.
+    Held,
+}
+
+/// Held → taken. Locks the order's pools.
+async fn take(conn: &mut Conn, id: OrderId, now: DateTime<Utc>) -> Result<()> {
+    let live = claims::lock_of(conn, id).await?;
+    claims::take(conn, live, now).await
 }
 
 /// Nothing is due: delivered as a paid order is.
@@ -219,16 +238,17 @@ pub async fn settle_free(
         return Ok(());
     }
     let lines = orders::lines_of(conn, &[id]).await?;
-    claims::lock_of(conn, id).await?;
+    let live = claims::lock_of(conn, id).await?;
     if buys_forbidden(conn, now, order.account_id, &lines).await? {
         return ordering::close(conn, id, OrderState::Cancelled, now).await;
     }
-    claims::take(conn, id, now).await?;
-    deliver(conn, terms, now, &order, &lines).await
+    claims::take(conn, live, now).await?;
+    deliver(conn, terms, now, &order, &lines).await?;
+    count(conn, &order, &lines, now).await
 }
 
-/// Sees that the order can be honoured and takes its claims: those it holds, or those a released hold had, where there is
-/// room again.
+/// Sees that the order can be honoured and takes its claims: those it holds, unless nothing can keep them from being taken
+/// later, or those a released hold had, where there is room again.
 async fn make_possible(
     conn: &mut Conn,
     now: DateTime<Utc>,
@@ -236,21 +256,25 @@ async fn make_possible(
     row: &PaymentRow,
     lines: &[LineRow],
     capture: &Capture,
-) -> Result<Result<(), Impossible>> {
+) -> Result<Result<Claims, Impossible>> {
     if capture.amount_minor != row.amount_minor || capture.currency != row.currency {
         return Ok(Err(Impossible::AmountDiffers));
     }
     match order.state {
         OrderState::PendingPayment => {
-            claims::lock_of(conn, order.id).await?;
+            let is_plain = lines.iter().all(|line| line.plan_id.is_none());
+            if is_plain && !pledges::service::have_goals(conn, lines).await? {
+                return Ok(Ok(Claims::Held));
+            }
+            let live = claims::lock_of(conn, order.id).await?;
             if buys_forbidden(conn, now, order.account_id, lines).await? {
                 return Ok(Err(Impossible::MembershipForbids));
             }
             if pledges::service::are_missed(conn, lines).await? {
                 return Ok(Err(Impossible::GoalMissed));
             }
-            claims::take(conn, order.id, now).await?;
-            Ok(Ok(()))
+            claims::take(conn, live, now).await?;
+            Ok(Ok(Claims::Taken))
         }
         OrderState::Expired => {
             let had = claims::released_of(conn, order.id).await?;
@@ -283,7 +307,7 @@ async fn make_possible(
                 return Ok(Err(Impossible::NoPlaceLeft));
             }
             claims::take_again(conn, order.id, now).await?;
-            Ok(Ok(()))
+            Ok(Ok(Claims::Taken))
         }
         OrderState::Cancelled => Ok(Err(Impossible::OrderClosed)),
         OrderState::Paid | OrderState::Fulfilled | OrderState::Refunded | OrderState::PartlyRefunded => {
@@ -301,6 +325,9 @@ async fn buys_forbidden(
 ) -> Result<bool> {
     accounts::lock_buyers(conn, &[account]).await?;
     let ids: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
+    if ids.is_empty() {
+        return Ok(false);
+    }
     let open = memberships::model::open_of(conn, &[account]).await?;
     let plans = plans::load(conn, &ids).await?;
     Ok(plans.iter().any(|plan| memberships::rules::may_buy(open.first(), plan.tier, now, GRACE).is_err()))

@@ -38,6 +38,15 @@ pub async fn are_missed(conn: &mut Conn, lines: &[LineRow]) -> Result<bool> {
     Ok(false)
 }
 
+/// Were any of these lines bought in a drop that is crowdfunded? A drop has its goal from the start.
+///
+/// # Errors
+/// The database's.
+pub async fn have_goals(conn: &mut Conn, lines: &[LineRow]) -> Result<bool> {
+    let drops = drops_of(lines);
+    Ok(!drops.is_empty() && !model::of_drops(conn, &drops).await?.is_empty())
+}
+
 /// Brings an order's pledge, where it is one, in step with its line: after a settlement, a refund, and a refund that failed.
 /// The order's row is locked, and its pools where they are touched at all.
 ///
@@ -74,8 +83,8 @@ pub async fn ready_at(conn: &mut Conn, lines: &[LineRow]) -> Result<Option<DateT
     if ids.is_empty() {
         return Ok(None);
     }
-    let drops = drops::load(conn, &ids).await?;
-    Ok(drops.iter().filter(|drop| drop.goal.is_some()).map(rules::ends_at).max())
+    let funded: Vec<_> = model::of_drops(conn, &ids).await?.into_iter().map(|(drop, _)| drop).collect();
+    Ok(drops::load(conn, &funded).await?.iter().map(rules::ends_at).max())
 }
 
 /// The drops of these lines whose goods aren't sent yet, because their goal isn't reached.

@@ -21,15 +21,16 @@ const LAPSE: TimeDelta = TimeDelta::seconds(10);
 
 /// What is counted, by drive or drop: the counters of its pools, and the claims on them. The units of F-codes lie in pools
 /// of their own.
-const COUNT: &str = "SELECT w.code, sum(p.held + p.taken)::bigint, sum(coalesce(c.held, 0))::bigint,
-        sum(coalesce(c.taken, 0))::bigint
-    FROM (SELECT code, pool_id FROM drives
+const COUNT: &str = "WITH wares AS MATERIALIZED (SELECT code, pool_id FROM drives
           UNION ALL SELECT d.code, i.pool_id FROM drops d JOIN drop_items i ON i.drop_id = d.id
-          UNION ALL SELECT d.code, f.pool_id FROM drops d JOIN f_codes f ON f.drop_id = d.id) w
-        JOIN pools p ON p.id = w.pool_id
+          UNION ALL SELECT d.code, f.pool_id FROM drops d JOIN f_codes f ON f.drop_id = d.id)
+    SELECT w.code, sum(p.held + p.taken)::bigint, sum(coalesce(c.held, 0))::bigint,
+        sum(coalesce(c.taken, 0))::bigint
+    FROM wares w JOIN pools p ON p.id = w.pool_id
         LEFT JOIN (SELECT pool_id, sum(quantity) FILTER (WHERE state = 'held') AS held,
                        sum(quantity) FILTER (WHERE state = 'taken') AS taken
-                   FROM claims WHERE state IN ('held', 'taken') GROUP BY pool_id) c ON c.pool_id = p.id
+                   FROM claims WHERE state IN ('held', 'taken') AND pool_id IN (SELECT pool_id FROM wares)
+                   GROUP BY pool_id) c ON c.pool_id = p.id
     GROUP BY w.code";
 
 /// How far the sale has come.
