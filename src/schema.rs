@@ -1099,6 +1099,7 @@ diesel::table! {
         joined_at -> Timestamptz,
         offered_at -> Nullable<Timestamptz>,
         ended_at -> Nullable<Timestamptz>,
+        passed_over_for -> Nullable<Text>,
     }
 }
 

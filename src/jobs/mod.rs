@@ -1,6 +1,6 @@
 //! Jobs: work outside the transaction that caused it. A job's row is written in that transaction ([`enqueue`]), its body
 //! lives in its feature, and [`run`] is the table of which is which. A body may run twice (a lost lease, a crash after
-//! its work): each is idempotent.
+//! its work): each is idempotent. Of those in [`Job::MERGED`] one run serves all that are queued.
 
 pub mod model;
 pub mod queue;
@@ -69,6 +69,8 @@ pub enum Job {
     DecideGoal { drop: DropId },
     /// Refunds or tells the backers of a goal that is decided.
     ConcludeGoal { drop: DropId },
+    /// The window of a crowdfunded drop was moved, and with it the time at which its parcels can be sent.
+    MovePromises { drop: DropId },
     /// What came back is offered to those who wait for it.
     OfferFreed {},
     /// Mails who asked to hear when an announced product can be bought.
@@ -125,13 +127,16 @@ impl Job {
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
             Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
             Self::EndFCodes {} | Self::OfferFreed {} => Lane::Local,
-            Self::DecideGoal { .. } | Self::ConcludeGoal { .. } => Lane::Local,
+            Self::DecideGoal { .. } | Self::ConcludeGoal { .. } | Self::MovePromises { .. } => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } | Self::IssueInvoices {} => {
                 Lane::Local
             }
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
         }
     }
+
+    /// One run does the work of all that are queued: they look for what there is to do, whoever queued them.
+    pub const MERGED: [&str; 3] = ["offer_freed", "end_f_codes", "conclude_goal"];
 
     /// After that many failures the job is dead and an operator sees it.
     pub fn max_attempts(&self) -> i32 {
@@ -147,6 +152,7 @@ impl Job {
             | Self::ApplyEvent { .. }
             | Self::DecideGoal { .. }
             | Self::ConcludeGoal { .. }
+            | Self::MovePromises { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
@@ -192,6 +198,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,
         Job::ConcludeGoal { drop } => pledges::jobs::conclude(app, drop).await,
+        Job::MovePromises { drop } => pledges::jobs::move_promises(app, drop).await,
         Job::OfferFreed {} => shop::waiting_list::service::offer_freed(app).await,
         Job::SendReminders {} => shop::reminders::service::send_due(app).await,
         Job::WatchStock {} => shop::stock::service::watch(app).await,
@@ -244,6 +251,12 @@ mod tests {
         let (kind, payload) = queue::to_columns(&job).unwrap();
         assert_eq!(kind, "send_mail");
         assert_eq!(queue::from_columns(&kind, payload).unwrap(), job);
+    }
+
+    #[test]
+    fn kinds_that_are_merged_are_called_so() {
+        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, Job::ConcludeGoal { drop: DropId::new() }];
+        assert_eq!(jobs.map(|job| queue::to_columns(&job).unwrap().0), Job::MERGED);
     }
 
     #[test]

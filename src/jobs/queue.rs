@@ -1,8 +1,10 @@
 //! The queue's rows: enqueue, claim with SKIP LOCKED, finish. `run_at` is the shop's time, leases are the machine's.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,6 +22,8 @@ pub const INSTANCE_DEAD_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// However long a job may take; its lease ends a little later.
 pub const TIME_LIMIT: TimeDelta = TimeDelta::seconds(90);
 const LEASE: TimeDelta = TimeDelta::seconds(120);
+/// A job that is due within that is waited for by its twins.
+const SOON: TimeDelta = TimeDelta::seconds(5);
 
 batch_insert! {
     struct NewJob as JobColumns into "jobs" {
@@ -107,7 +111,8 @@ pub async fn enqueue_pipelined(
     Ok(ids)
 }
 
-/// Takes up to `limit` due jobs of a lane for `instance`; jobs that others are taking are skipped.
+/// Takes up to `limit` due jobs of a lane for `instance`; jobs that others are taking are skipped, and those of
+/// [`Job::MERGED`] while a twin runs: what it may not have seen any more is done after it.
 ///
 /// # Errors
 /// The database's.
@@ -121,7 +126,9 @@ pub async fn claim(
     // Chosen once: as a plain subquery it may be run again for each row, and would choose others.
     let sql = "WITH due AS MATERIALIZED \
                  (SELECT id FROM jobs WHERE lane = $3 AND state = 'queued' AND run_at <= $4 \
-                  ORDER BY run_at LIMIT $5 FOR UPDATE SKIP LOCKED) \
+                  AND (kind <> ALL ($6) OR NOT EXISTS (SELECT FROM jobs r WHERE r.state = 'running' \
+                       AND r.kind = jobs.kind AND r.payload = jobs.payload)) \
+                  ORDER BY run_at LIMIT $5 FOR UPDATE OF jobs SKIP LOCKED) \
                UPDATE jobs SET state = 'running', lease = $1, leased_until = $2, attempts = attempts + 1 \
                FROM due WHERE jobs.id = due.id \
                RETURNING jobs.id, kind, payload, attempts";
@@ -131,9 +138,70 @@ pub async fn claim(
         .bind::<Text, _>(lane.as_str())
         .bind::<Timestamptz, _>(now)
         .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind::<Array<Text>, _>(Job::MERGED.as_slice())
         .load(conn)
         .await?;
     Ok(rows)
+}
+
+/// The jobs that need not run of those that were claimed, and are done by that: of twins in [`Job::MERGED`] one does the work
+/// of all, whose causes are committed by now, so that it finds them. That is the one which paces itself, where one will run
+/// soon, else the first. Twins that are queued and due are done with it; one that has failed waits for its next try.
+///
+/// # Errors
+/// The database's; then all that was claimed may be run, which does the same more often.
+pub async fn merge(
+    conn: &mut Conn,
+    lane: Lane,
+    claimed: &[Claimed],
+    now: DateTime<Utc>,
+    instance: Uuid,
+) -> Result<HashSet<JobId>> {
+    let mut known: HashSet<(&str, String)> = HashSet::new();
+    let mut merged = HashSet::new();
+    for job in claimed.iter().filter(|job| Job::MERGED.contains(&job.kind.as_str())) {
+        let is_first = known.insert((&job.kind, job.payload.to_string()));
+        if !is_first || merge_queued(conn, lane, job, now).await? {
+            merged.insert(job.id);
+        }
+    }
+    if !merged.is_empty() {
+        let twins = jobs::table.filter(jobs::id.eq_any(&merged)).filter(jobs::lease.eq(instance));
+        diesel::update(twins)
+            .set((
+                jobs::state.eq("done"),
+                jobs::lease.eq(None::<Uuid>),
+                jobs::leased_until.eq(None::<DateTime<Utc>>),
+                jobs::attempts.eq(jobs::attempts - 1),
+                jobs::finished_at.eq(now),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(merged)
+}
+
+/// Ends the queued twins of a job that are due; true where another one will run soon, by its own pace.
+async fn merge_queued(conn: &mut Conn, lane: Lane, job: &Claimed, now: DateTime<Utc>) -> Result<bool> {
+    let twins = || {
+        jobs::table
+            .filter(jobs::lane.eq(lane.as_str()))
+            .filter(jobs::state.eq("queued"))
+            .filter(jobs::kind.eq(&job.kind))
+            .filter(jobs::payload.eq(&job.payload))
+            .filter(jobs::last_error.is_null())
+    };
+    let due = twins().filter(jobs::run_at.le(now)).select(jobs::id).for_update().skip_locked();
+    let due: Vec<JobId> = due.load(conn).await?;
+    if !due.is_empty() {
+        // Still queued: another instance may have taken it since.
+        diesel::update(jobs::table.filter(jobs::id.eq_any(due)).filter(jobs::state.eq("queued")))
+            .set((jobs::state.eq("done"), jobs::finished_at.eq(now)))
+            .execute(conn)
+            .await?;
+    }
+    let paced = twins().filter(jobs::run_at.gt(now)).filter(jobs::run_at.le(now + SOON));
+    Ok(diesel::select(diesel::dsl::exists(paced)).get_result(conn).await?)
 }
 
 /// # Errors

@@ -91,7 +91,13 @@ pub async fn run_lane(app: Arc<App>, lane: Lane) {
 async fn claim(app: &App, lane: Lane, free: usize) -> Vec<Claimed> {
     let taken = async {
         let mut conn = db::connect(&app.pool).await?;
-        queue::claim(&mut conn, lane, free, app.clock.now(), app.instance).await
+        let now = app.clock.now();
+        let mut claimed = queue::claim(&mut conn, lane, free, now, app.instance).await?;
+        match queue::merge(&mut conn, lane, &claimed, now, app.instance).await {
+            Ok(merged) => claimed.retain(|job| !merged.contains(&job.id)),
+            Err(error) => tracing::warn!(lane = lane.as_str(), %error, "twins of jobs can't be merged"),
+        }
+        Ok::<_, AppError>(claimed)
     };
     taken.await.unwrap_or_else(|error| {
         tracing::warn!(lane = lane.as_str(), %error, "jobs can't be claimed");

@@ -1,6 +1,6 @@
 //! Who looks or buys, as the rules of the shop see him.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -54,6 +54,41 @@ impl Looker {
     }
 }
 
+/// Several people who are signed in, with what it takes to judge each.
+#[derive(Clone, Debug)]
+pub struct Crowd {
+    memberships: HashMap<AccountId, MembershipRow>,
+    segments: HashMap<AccountId, Vec<String>>,
+    pub ranks: Ranks,
+    now: DateTime<Utc>,
+}
+
+impl Crowd {
+    pub fn visitor(&self, account: AccountId) -> Visitor<'_> {
+        let segments = self.segments.get(&account).map(Vec::as_slice).unwrap_or_default();
+        visitor_of(self.memberships.get(&account), segments, &self.ranks, self.now)
+    }
+}
+
+/// These accounts, as those who want something that is for these audiences.
+///
+/// # Errors
+/// The database's.
+pub async fn crowd<'a>(
+    conn: &mut Conn,
+    accounts: &[AccountId],
+    audiences: impl IntoIterator<Item = &'a Audience>,
+    now: DateTime<Utc>,
+) -> Result<Crowd> {
+    let memberships = open_of(conn, accounts).await?;
+    Ok(Crowd {
+        memberships: memberships.into_iter().map(|row| (row.account_id, row)).collect(),
+        segments: segments_of(conn, &segments_in(audiences), accounts, now).await?,
+        ranks: ranks(conn).await?,
+        now,
+    })
+}
+
 /// Codes of the segments that these audiences name.
 pub fn segments_in<'a>(audiences: impl IntoIterator<Item = &'a Audience>) -> BTreeSet<String> {
     audiences.into_iter().filter_map(Audience::segment).map(str::to_owned).collect()
@@ -69,8 +104,22 @@ pub async fn load<'a>(
     audiences: impl IntoIterator<Item = &'a Audience>,
     now: DateTime<Utc>,
 ) -> Result<Looker> {
-    let named = segments_in(audiences);
     let ranks = ranks(conn).await?;
+    load_with(conn, account, audiences, ranks, now).await
+}
+
+/// [`load`] for who knows the ranks of the tiers already.
+///
+/// # Errors
+/// The database's.
+pub async fn load_with<'a>(
+    conn: &mut Conn,
+    account: Option<AccountId>,
+    audiences: impl IntoIterator<Item = &'a Audience>,
+    ranks: Ranks,
+    now: DateTime<Utc>,
+) -> Result<Looker> {
+    let named = segments_in(audiences);
     let stranger = Looker { membership: None, is_signed_in: false, segments: Vec::new(), ranks, now };
     let Some(account) = account else { return Ok(stranger) };
     let membership = open_of(conn, &[account]).await?.pop();

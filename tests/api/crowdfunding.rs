@@ -1,10 +1,13 @@
 //! Crowdfunding: goals that are reached and missed, around the deadline and after it, and who is named.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use futures::future::join_all;
 use kindred::checkout::pledges;
 use kindred::db;
-use kindred::jobs::Outcome;
+use kindred::jobs::{self, Job, Outcome};
+use kindred::schema::refunds;
 use kindred::types::id::DropId;
 use serde_json::{Value, json};
 
@@ -277,6 +280,111 @@ async fn the_job_goes_a_batch_at_a_time_and_never_refunds_what_an_operator_refun
     assert_eq!(captured, refunded);
     assert_eq!(funded.mall.stands(&funded.book).await, (100, 0, 0));
     assert_eq!(funded.count(REFUND_MAILS).await, 8);
+    funded.mall.finish().await;
+}
+
+/// However many queue the job, its batches follow each other at its own pace.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_conclusions_keep_the_pace_of_one() {
+    let mall = Mall::open_with(&[("KINDRED_STRIPE_RATE", "2")]).await;
+    let funded = Funded::in_mall(mall, units(99), TimeDelta::minutes(5)).await;
+    let app = &funded.mall.shop.app;
+    for person in &funded.mall.members(6).await {
+        funded.back(person, 1).await;
+    }
+    let (id, now) = (funded.id(), app.now());
+    let later = now + TimeDelta::minutes(30);
+    let many: Vec<_> = (0..20).map(|_| (Job::ConcludeGoal { drop: id }, now)).collect();
+    db::transaction(&app.app.pool, async |conn| {
+        jobs::enqueue_all(conn, &many, now).await?;
+        pledges::service::decide(conn, id, later).await
+    })
+    .await
+    .unwrap();
+    app.drain().await;
+    let queued = "SELECT count(*) AS count FROM jobs WHERE kind = 'conclude_goal' AND state <> 'done'";
+    assert!(funded.count(queued).await <= 2, "one goes on, and that of the decision waits for its time");
+    // A refund a second.
+    let made = funded.count("SELECT count(*) AS count FROM refunds").await;
+    let passed = (app.now() - now).num_seconds();
+    assert!(made >= 1 && made <= passed + 2, "{made} in {passed} s");
+    funded.mall.shop.advance(TimeDelta::seconds(20)).await;
+    let (captured, refunded) = funded.money();
+    assert_eq!(captured, refunded);
+    funded.mall.finish().await;
+}
+
+/// What the operator sent back of the shipping comes back from the bank after the goal was missed: it is sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn shipping_whose_refund_fails_after_the_decision_goes_back_by_it() {
+    let funded = Funded::open(units(9), TimeDelta::hours(1)).await;
+    let app = &funded.mall.shop.app;
+    let ada = app.member("ada@b.test").await;
+    let order = funded.back(&ada, 1).await;
+    let refund = async |key: &str, body: Value| {
+        let path = format!("/v1/admin/orders/{}/refunds", order["id"].as_str().unwrap());
+        app.post(&path).bearer(&funded.mall.owner.token).key(key).json(&body).send().await.ok(201);
+        funded.mall.shop.settle().await;
+    };
+    refund("line", json!({ "reason": "Line.", "lines": [{ "line": order["lines"][0]["id"] }] })).await;
+    refund("shipping", json!({ "reason": "And its shipping." })).await;
+    funded.mall.shop.advance(TimeDelta::hours(1) + TimeDelta::minutes(2)).await;
+    assert_eq!(funded.stands().await["state"], "missed");
+    let made = "SELECT count(*) AS count FROM refunds WHERE state = 'succeeded'";
+    assert_eq!(funded.count(made).await, 2, "nothing was left to refund");
+
+    let of_shipping = refunds::table.filter(refunds::shipping_minor.gt(0)).select(refunds::stripe_refund_id);
+    let of_shipping: Option<String> = of_shipping.first(&mut *app.conn().await).await.unwrap();
+    funded.mall.shop.simulator().settle_refund(&of_shipping.unwrap(), false).unwrap();
+    funded.mall.shop.settle().await;
+    funded.mall.shop.advance(TimeDelta::seconds(5)).await;
+    let shown = funded.mall.shop.show(&funded.again(&ada).await, &order).await;
+    assert_eq!(
+        (&shown["state"], &shown["refunded"]),
+        (&json!("refunded"), &shown["totals"]["due"]),
+        "{shown}"
+    );
+    let (captured, refunded) = funded.money();
+    assert_eq!(captured, refunded);
+    assert_eq!(
+        funded.count("SELECT count(*) AS count FROM refunds WHERE cause LIKE 'goal_missed:%'").await,
+        1
+    );
+    funded.mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_promised_moves_with_the_window() {
+    let funded = Funded::open(units(1), TimeDelta::days(3)).await;
+    let app = &funded.mall.shop.app;
+    let (ada, bob) = (app.member("ada@b.test").await, app.member("bob@b.test").await);
+    let order = funded.back(&ada, 1).await;
+    let other = funded.back(&bob, 1).await;
+    let ship_by = async |person: &Person, order: &Value| {
+        let shown = funded.mall.shop.show(&funded.again(person).await, order).await;
+        shown["ship_by"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap()
+    };
+    let closes_at: DateTime<Utc> = funded.drop["closes_at"].as_str().unwrap().parse().unwrap();
+    let within = TimeDelta::hours(72);
+    assert_eq!(ship_by(&ada, &order).await, closes_at + within);
+    // What is given back needs no other promise.
+    let path = format!("/v1/admin/orders/{}/refunds", other["id"].as_str().unwrap());
+    let body = json!({ "reason": "He moved." });
+    app.post(&path).bearer(&funded.mall.owner.token).key("r").json(&body).send().await.ok(201);
+    let path = format!("/v1/admin/drops/{}", funded.drop["id"].as_str().unwrap());
+    let later = closes_at + TimeDelta::days(10);
+    let change = app.patch(&path).bearer(&funded.mall.owner.token).header("If-Match", "\"v1\"");
+    change.json(&json!({ "closes_at": later })).send().await.ok(200);
+    funded.mall.shop.settle().await;
+    assert_eq!(ship_by(&ada, &order).await, later + within);
+    assert_eq!(ship_by(&bob, &other).await, closes_at + within);
+    // Ended before its time it is sent sooner.
+    funded.mall.shop.advance(TimeDelta::hours(5)).await;
+    let owner = funded.again(&funded.mall.owner).await;
+    let ended = app.post(&format!("{path}/archive")).bearer(&owner.token).send().await.ok(200);
+    let ended_at: DateTime<Utc> = ended["archived_at"].as_str().unwrap().parse().unwrap();
+    funded.mall.shop.settle().await;
+    assert_eq!(ship_by(&ada, &order).await, ended_at + within);
     funded.mall.finish().await;
 }
 

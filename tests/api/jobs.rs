@@ -2,9 +2,10 @@
 
 use kindred::jobs::{self, Job};
 use kindred::people::operators::rules::Role;
-use kindred::types::id::{JobId, MailId};
+use kindred::types::id::{DropId, JobId, MailId};
 
 use crate::support::TestApp;
+use crate::support::catalog::count_sql;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_list_filter_and_page_through_jobs() {
@@ -52,5 +53,32 @@ async fn only_a_dead_job_is_put_back_and_only_by_who_manages_the_shop() {
     app.post(&path).bearer(&manager.token).send().await.refused(409, "job_not_dead");
     let unknown = format!("/v1/admin/jobs/{}/retry", JobId::new());
     app.post(&unknown).bearer(&manager.token).send().await.refused(404, "not_found");
+    app.finish().await;
+}
+
+/// Fifty units that come back at once don't ask for fifty looks at who waits; each is seen all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_do_the_same_are_merged_into_one_that_runs_after_all_were_queued() {
+    let app = TestApp::spawn().await;
+    let now = app.app.clock.now();
+    let batch: Vec<_> = (0..50).map(|_| (Job::OfferFreed {}, now)).collect();
+    let mut conn = app.conn().await;
+    jobs::enqueue_all(&mut conn, &batch, now).await.unwrap();
+    app.drain().await;
+    let count = async |conn: &mut _, what: &str| {
+        count_sql(conn, &format!("SELECT {what} AS count FROM jobs WHERE kind = 'offer_freed'")).await
+    };
+    assert!(count(&mut conn, "count(*) FILTER (WHERE state = 'done')").await >= 50);
+    // One of them, and what the schedule has queued meanwhile.
+    let runs = count(&mut conn, "sum(attempts)").await;
+    assert!((1..=3).contains(&runs), "{runs}");
+    // Each drop's goal is concluded for itself, and what differs is merged with nothing.
+    let drops = [DropId::new(), DropId::new()];
+    let batch: Vec<_> = (0..6).map(|n| (Job::MovePromises { drop: drops[n % 2] }, now)).collect();
+    jobs::enqueue_all(&mut conn, &batch, now).await.unwrap();
+    app.drain().await;
+    let ran = "SELECT sum(attempts) AS count FROM jobs WHERE kind = 'move_promises'";
+    assert_eq!(count_sql(&mut conn, ran).await, 6);
+    drop(conn);
     app.finish().await;
 }

@@ -2,7 +2,11 @@
 
 use chrono::TimeDelta;
 use futures::future::join_all;
+use kindred::db;
+use kindred::people::accounts::model as accounts;
+use kindred::people::personal_data::model as personal_data;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::support::catalog::count_sql;
 use crate::support::mall::Mall;
@@ -306,5 +310,156 @@ async fn an_offer_outlives_the_drop_and_its_person_may_be_erased() {
     assert_eq!(mall.buy(&people[0], "offer", with_code).await["state"], "paid");
     mall.shop.advance(TimeDelta::hours(25)).await;
     assert_eq!(mall.stands(&book).await, (6, 0, 0), "the other one's unit went back to the shelf");
+    mall.finish().await;
+}
+
+/// A refund of an order that frees its units.
+async fn free(mall: &Mall, order: &Value) {
+    let owner = mall.shop.app.sign_in(&mall.owner.email).await;
+    let path = format!("/v1/admin/orders/{}/refunds", order["id"].as_str().unwrap());
+    let refund = json!({ "reason": "Sent back.", "restock": true });
+    let key = order["id"].as_str().unwrap();
+    mall.shop.app.post(&path).bearer(&owner.token).key(key).json(&refund).send().await.ok(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_buy_any_more_is_passed_over_and_told_why() {
+    let mall = Mall::open().await;
+    let app = &mall.shop.app;
+    let kiwis = mall.goods("KIWI", 68, 2).await;
+    let segment = json!({ "code": "teachers", "name": "Teachers", "rule": { "tag": "teacher" } });
+    app.make(&mall.owner, "/v1/admin/segments", &segment).await;
+    let now = app.now();
+    let more = json!({ "closes_at": now + TimeDelta::days(30), "audiences": [
+        { "buyers": { "who": "members" }, "opens_at": now },
+        { "buyers": { "who": "segment", "segment": "teachers" }, "opens_at": now },
+    ] });
+    let drop = mall.drop(&kiwis, 2, more).await;
+    let lines = json!([{ "variant": kiwis, "drop": drop["id"] }]);
+    let tag = async |person: &Person, tags: Value| {
+        let path = format!("/v1/admin/accounts/{}/tags", person.id);
+        app.put(&path).bearer(&mall.owner.token).json(&json!({ "tags": tags })).send().await.ok(200);
+    };
+    let buyer = mall.member("buyer@b.test", &mall.regular).await;
+    let mut orders = Vec::new();
+    for key in ["1", "2"] {
+        orders.push(mall.buy(&buyer, key, lines.clone()).await);
+    }
+    let frozen = mall.member("frozen@b.test", &mall.regular).await;
+    let teacher = app.member("teacher@b.test").await;
+    tag(&teacher, json!(["teacher"])).await;
+    let member = mall.member("member@b.test", &mall.diehard).await;
+    let still = app.member("still@b.test").await;
+    tag(&still, json!(["teacher"])).await;
+    for person in [&frozen, &teacher, &member, &still] {
+        join(&mall, person, &drop, &kiwis).await.ok(201);
+    }
+    let held = app.get("/v1/me/membership").bearer(&frozen.token).send().await.ok(200);
+    let path = format!("/v1/admin/memberships/{}/freeze", held["id"].as_str().unwrap());
+    let request = app.post(&path).bearer(&mall.owner.token).key("f").json(&json!({ "reason": "Asked." }));
+    request.send().await.ok(200);
+    tag(&teacher, json!([])).await;
+
+    free(&mall, &orders[0]).await;
+    mall.shop.settle().await;
+    for person in [&frozen, &teacher] {
+        let place = place(&mall, person).await;
+        let found = (&place["state"], &place["passed_over_for"], &place["offer"]);
+        assert_eq!(found, (&json!("closed"), &json!("members_only"), &Value::Null), "{}", person.email);
+    }
+    assert_eq!(place(&mall, &member).await["state"], "offered");
+    assert_eq!(place(&mall, &still).await["position"], 1);
+    free(&mall, &orders[1]).await;
+    mall.shop.settle().await;
+    let offered = place(&mall, &still).await;
+    assert_eq!((&offered["state"], &offered["passed_over_for"]), (&json!("offered"), &Value::Null));
+    let list = format!("/v1/admin/drops/{}/waiting-list", drop["id"].as_str().unwrap());
+    let list = app.get(&list).bearer(&mall.owner.token).send().await.ok(200);
+    assert_eq!(list["data"][3]["passed_over_for"], "members_only");
+    let mails = "SELECT count(*) AS count FROM mails WHERE kind = 'waiting_list_offer'";
+    assert_eq!(count_sql(&mut *app.conn().await, mails).await, 2);
+    mall.finish().await;
+}
+
+/// The line stands still while nobody could order: what is off the shelf is offered to nobody, and nobody loses his place.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_stands_still_while_nothing_can_be_ordered() {
+    let mall = Mall::open().await;
+    let app = &mall.shop.app;
+    let kiwis = mall.goods("KIWI", 68, 1).await;
+    let more = json!({ "closes_at": app.now() + TimeDelta::days(30) });
+    let drop = mall.drop(&kiwis, 1, more).await;
+    let lines = json!([{ "variant": kiwis, "drop": drop["id"] }]);
+    let [anna, bao] = [app.member("anna@b.test").await, app.member("bao@b.test").await];
+    let order = mall.buy(&anna, "k", lines).await;
+    join(&mall, &bao, &drop, &kiwis).await.ok(201);
+    let path = format!(
+        "/v1/admin/products/{}",
+        app.get("/v1/products/kiwi").send().await.ok(200)["id"].as_str().unwrap()
+    );
+    let shown_from = async |version: i64, at: Value| {
+        let owner = app.sign_in(&mall.owner.email).await;
+        let request = app.patch(&path).bearer(&owner.token).header("If-Match", &format!("\"v{version}\""));
+        request.json(&json!({ "shown_from": at })).send().await.ok(200);
+    };
+    shown_from(1, json!(app.now() + TimeDelta::hours(1))).await;
+    free(&mall, &order).await;
+    mall.shop.settle().await;
+    assert_eq!(place(&mall, &bao).await["position"], 1);
+    mall.shop.advance(TimeDelta::hours(1)).await;
+    mall.shop.advance(TimeDelta::minutes(1)).await;
+    let bao = app.sign_in(&bao.email).await;
+    assert_eq!(place(&mall, &bao).await["state"], "offered");
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_while_he_is_chosen_gets_no_mail() {
+    let mall = Mall::open().await;
+    let app = &mall.shop.app;
+    let kiwis = mall.goods("KIWI", 68, 1).await;
+    let more = json!({ "closes_at": app.now() + TimeDelta::days(30) });
+    let drop = mall.drop(&kiwis, 1, more).await;
+    let lines = json!([{ "variant": kiwis, "drop": drop["id"] }]);
+    let [buyer, gone, next] =
+        [app.member("buyer@b.test").await, app.member("gone@b.test").await, app.member("next@b.test").await];
+    let order = mall.buy(&buyer, "k", lines).await;
+    for person in [&gone, &next] {
+        join(&mall, person, &drop, &kiwis).await.ok(201);
+    }
+    // He is being erased: his account is locked, and nothing of it is committed when the offer is made.
+    let (is_locked, may_commit) = (Notify::new(), Notify::new());
+    let now = app.now();
+    let erasure = db::transaction(&app.app.pool, async |conn| {
+        let him = accounts::lock_buyers(conn, &[gone.id]).await?.pop().unwrap();
+        personal_data::anonymise(conn, gone.id, him.email.as_deref(), him.email_key.as_deref(), now).await?;
+        is_locked.notify_one();
+        may_commit.notified().await;
+        Ok(())
+    });
+    let offer = async {
+        is_locked.notified().await;
+        free(&mall, &order).await;
+        let waits = "SELECT count(*) AS count FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        for _ in 0..300 {
+            if count_sql(&mut *app.conn().await, waits).await > 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        may_commit.notify_one();
+    };
+    let (erased, ()) = tokio::join!(erasure, offer);
+    erased.unwrap();
+    mall.shop.settle().await;
+    let mails = format!(
+        "SELECT count(*) AS count FROM mails WHERE kind = 'waiting_list_offer' AND account_id = '{}'",
+        gone.id.0
+    );
+    assert_eq!(count_sql(&mut *app.conn().await, &mails).await, 0);
+    assert_eq!(place(&mall, &next).await["state"], "offered");
+    let passed = "SELECT count(*) AS count FROM waiting_entries WHERE passed_over_for = 'account_erased'";
+    assert_eq!(count_sql(&mut *app.conn().await, passed).await, 1);
     mall.finish().await;
 }

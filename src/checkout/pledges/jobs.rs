@@ -19,7 +19,7 @@ use crate::shop::drops::model::{self as drops, Drop};
 use crate::types::id::{DropId, LineId, OrderId};
 use crate::types::locale::Locale;
 
-/// Between two batches.
+/// Between two batches; whoever queues the job meanwhile waits for the next one ([`crate::jobs::Job::MERGED`]).
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
 
 /// Decides a goal when it is time: the job `decide_goal`.
@@ -31,6 +31,16 @@ pub async fn decide(app: &App, drop: DropId) -> Result<Outcome> {
     let next = db::transaction(&app.pool, async |conn| service::decide(conn, drop, now).await).await?;
     app.jobs.wake(Lane::Local);
     Ok(next.map_or(Outcome::Done, Outcome::Again))
+}
+
+/// Brings the ship-by promises of a drop's backers in step with its window: the job `move_promises`.
+///
+/// # Errors
+/// The database's.
+pub async fn move_promises(app: &App, drop: DropId) -> Result<Outcome> {
+    let ship_within = app.settings.goods.ship_within;
+    db::transaction(&app.pool, async |conn| service::move_promises(conn, drop, ship_within).await).await?;
+    Ok(Outcome::Done)
 }
 
 /// Carries a decision out, a batch at a time: refunds where the goal was missed, mails where it was reached. The job

@@ -5,12 +5,14 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::audit::{self, Actor, Entry};
 use crate::checkout::claims;
 use crate::checkout::orders::model::LineRow;
+use crate::checkout::shipments::promises;
+use crate::checkout::shipments::rules::ship_by;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
@@ -57,17 +59,17 @@ pub async fn follow(conn: &mut Conn, order: OrderId, lines: &[LineRow], now: Dat
         return Ok(());
     }
     let Some(pledge) = model::of_order(conn, order).await? else { return Ok(()) };
-    let weight = rules::weight(pledge.sold);
-    if weight == (pledge.units, pledge.minor) {
-        return Ok(());
-    }
     let goal = model::lock(conn, pledge.drop).await?;
     let goal = goal.ok_or_else(|| AppError::internal("a pledge without a goal"))?;
-    let (counted, counts) = (i64::from(pledge.units > 0), i64::from(weight.0 > 0));
-    let backers =
-        if counted == counts || model::backs_otherwise(conn, &pledge).await? { 0 } else { counts - counted };
-    model::weigh(conn, &pledge, weight, backers).await?;
-    if counts > counted && goal.decision.is_some() {
+    let weight = rules::weight(pledge.sold);
+    if weight != (pledge.units, pledge.minor) {
+        let (counted, counts) = (i64::from(pledge.units > 0), i64::from(weight.0 > 0));
+        let is_same = counted == counts || model::backs_otherwise(conn, &pledge).await?;
+        model::weigh(conn, &pledge, weight, if is_same { 0 } else { counts - counted }).await?;
+    }
+    // Also where the weight stays: shipping, which no goal counts, comes back to the order when its refund fails.
+    let is_owed = |decision: &Decision| pledge.is_owed(decision.outcome, weight.0);
+    if goal.decision.as_ref().is_some_and(is_owed) {
         jobs::enqueue(conn, &Job::ConcludeGoal { drop: pledge.drop }, now, now).await?;
     }
     Ok(())
@@ -85,6 +87,25 @@ pub async fn ready_at(conn: &mut Conn, lines: &[LineRow]) -> Result<Option<DateT
     }
     let funded: Vec<_> = model::of_drops(conn, &ids).await?.into_iter().map(|(drop, _)| drop).collect();
     Ok(drops::load(conn, &funded).await?.iter().map(rules::ends_at).max())
+}
+
+/// Promises the backers of a drop anew by when their goods are sent: counted from the end of its window, as it is now. What
+/// was sent, or needs no sending any more, stays as it is. Under the goal's lock, which who pays takes too.
+///
+/// # Errors
+/// The database's.
+pub async fn move_promises(conn: &mut Conn, id: DropId, ship_within: TimeDelta) -> Result<()> {
+    if model::lock(conn, id).await?.is_none() {
+        return Ok(());
+    }
+    let drop = drops::load(conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    let ends_at = rules::ends_at(&drop);
+    let open = promises::open_of_drop(conn, id).await?;
+    let moved = open.into_iter().map(|open| {
+        let ready_at = open.ships_from.map_or(ends_at, |from| from.max(ends_at));
+        (open.order, ship_by(open.paid_at, Some(ready_at), ship_within))
+    });
+    promises::set(conn, &moved.collect::<Vec<_>>()).await
 }
 
 /// The drops of these lines whose goods aren't sent yet, because their goal isn't reached.

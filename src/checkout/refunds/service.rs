@@ -132,6 +132,7 @@ pub async fn enter(
     let restock = new.restock.then_some(Restock { actor, cause: refund });
     book(conn, now, order, &lines, &parts, restock).await?;
     pledges::service::follow(conn, order.id, &lines, now).await?;
+    promises::review(conn, order.id, now).await?;
     jobs::enqueue(conn, &Job::SendRefund { refund }, now, now).await?;
     queue_mail(conn, now, order, &row, new.tells).await?;
     let detail =
@@ -165,7 +166,8 @@ struct Restock {
     cause: RefundId,
 }
 
-/// Enters a refund of a paid order: lines and order count it, and a line that is refunded in full loses its right.
+/// Enters a refund of a paid order: lines and order count it, and a line that is refunded in full loses its right. Its
+/// pledge and its promise follow, in this order: a goal is locked before promises.
 async fn book(
     conn: &mut Conn,
     now: DateTime<Utc>,
@@ -181,7 +183,6 @@ async fn book(
         OrderState::PartlyRefunded
     };
     orders::add_refunded(conn, order.id, amount_minor, &parts.lines, state).await?;
-    promises::review(conn, order.id, now).await?;
     let ended: Vec<_> = lines
         .iter()
         .filter(|line| {
@@ -451,6 +452,7 @@ async fn adopt(
     if !payment.sent_back {
         book(conn, now, order, &lines, &parts, None).await?;
         pledges::service::follow(conn, order.id, &lines, now).await?;
+        promises::review(conn, order.id, now).await?;
     }
     owe_note(conn, now, payment, row.id, row.state).await?;
     queue_mail(conn, now, order, &row, Tells::Refund).await?;

@@ -10,9 +10,9 @@ use crate::checkout::orders::model::OrderRow;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
-use crate::schema::{orders, shipping_promises};
+use crate::schema::{order_lines, orders, pledges, shipping_promises};
 use crate::statement;
-use crate::types::id::OrderId;
+use crate::types::id::{DropId, OrderId};
 
 /// Stores the promise of an order that was paid now. Once an order.
 ///
@@ -52,6 +52,49 @@ pub async fn review(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Resu
 /// The database's.
 pub async fn review_all(conn: &mut Conn, orders: Vec<OrderId>, now: DateTime<Utc>) -> Result<()> {
     Review { now, orders }.execute(conn).await?;
+    Ok(())
+}
+
+/// A promise that stands, of an order in a crowdfunded drop.
+#[derive(Clone, Copy, Debug, Queryable)]
+pub struct OpenPromise {
+    pub order: OrderId,
+    pub paid_at: DateTime<Utc>,
+    /// Of the line, where its article is sold before it is there.
+    pub ships_from: Option<DateTime<Utc>>,
+}
+
+/// The promises to a drop's backers of which something is still to be sent.
+///
+/// # Errors
+/// The database's.
+pub async fn open_of_drop(conn: &mut Conn, drop: DropId) -> Result<Vec<OpenPromise>> {
+    Ok(shipping_promises::table
+        .inner_join(orders::table.inner_join(order_lines::table.inner_join(pledges::table)))
+        .filter(pledges::drop_id.eq(drop))
+        .filter(shipping_promises::done_at.is_null())
+        .filter(orders::paid_at.is_not_null())
+        .order(shipping_promises::order_id)
+        .select((shipping_promises::order_id, orders::paid_at.assume_not_null(), order_lines::ships_from))
+        .load(conn)
+        .await?)
+}
+
+statement! {
+    struct Set = "UPDATE shipping_promises p SET ship_by = n.ship_by FROM UNNEST("
+        [orders: Vec<OrderId> => Array<SqlUuid>] ", "
+        [times: Vec<DateTime<Utc>> => Array<Timestamptz>] ") AS n (id, ship_by) WHERE p.order_id = n.id"
+}
+
+/// Writes other promises.
+///
+/// # Errors
+/// The database's.
+pub async fn set(conn: &mut Conn, promises: &[(OrderId, DateTime<Utc>)]) -> Result<()> {
+    if !promises.is_empty() {
+        let (orders, times) = promises.iter().copied().unzip();
+        Set { orders, times }.execute(conn).await?;
+    }
     Ok(())
 }
 

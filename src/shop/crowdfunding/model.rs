@@ -216,6 +216,10 @@ pub struct Pledge {
     pub units: i64,
     pub minor: i64,
     pub sold: PledgedLine,
+    /// Its backer was told, or refunded, after the decision.
+    pub is_concluded: bool,
+    /// Is money of its order left, shipping included?
+    pub has_money_left: bool,
 }
 
 /// The pledge of an order, which is its only line.
@@ -223,7 +227,8 @@ pub struct Pledge {
 /// # Errors
 /// The database's.
 pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Option<Pledge>> {
-    type Row = (LineId, DropId, AccountId, i64, i64, i64, i64, i64, Option<DateTime<Utc>>);
+    type Sums = (i64, i64, i64, i64, i64);
+    type Row = (LineId, DropId, AccountId, Sums, Option<DateTime<Utc>>, Option<DateTime<Utc>>, i64, i64);
     let row: Option<Row> = pledges::table
         .inner_join(order_lines::table.inner_join(orders::table))
         .filter(orders::id.eq(order))
@@ -231,17 +236,23 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Option<Pledge>>
             pledges::line_id,
             pledges::drop_id,
             pledges::account_id,
-            pledges::units,
-            pledges::minor,
-            order_lines::quantity,
-            order_lines::total_minor,
-            order_lines::refunded_minor,
+            (
+                pledges::units,
+                pledges::minor,
+                order_lines::quantity,
+                order_lines::total_minor,
+                order_lines::refunded_minor,
+            ),
             orders::paid_at,
+            pledges::concluded_at,
+            orders::refunded_minor,
+            orders::due_minor,
         ))
         .first(conn)
         .await
         .optional()?;
-    Ok(row.map(|(line, drop, account, units, minor, quantity, total_minor, refunded_minor, paid_at)| {
+    Ok(row.map(|(line, drop, account, sums, paid_at, concluded_at, refunded, due)| {
+        let (units, minor, quantity, total_minor, refunded_minor) = sums;
         Pledge {
             line,
             drop,
@@ -249,8 +260,22 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Option<Pledge>>
             units,
             minor,
             sold: PledgedLine { is_paid: paid_at.is_some(), quantity, total_minor, refunded_minor },
+            is_concluded: concluded_at.is_some(),
+            has_money_left: paid_at.is_some() && refunded < due,
         }
     }))
+}
+
+impl Pledge {
+    /// Is something still to be done for its backer, now that the goal is decided and the pledge counts for so many units? As
+    /// [`open_pledges`] chooses.
+    pub fn is_owed(&self, outcome: Outcome, units: i64) -> bool {
+        !self.is_concluded
+            && match outcome {
+                Outcome::Reached => units > 0,
+                Outcome::Missed => self.has_money_left,
+            }
+    }
 }
 
 /// Has the account another pledge of the drop that counts? The goal's row is locked.

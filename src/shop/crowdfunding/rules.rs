@@ -21,8 +21,11 @@ const REFUNDS_TAKE: TimeDelta = TimeDelta::days(1);
 /// An order that came in at the last moment is written by then.
 pub const LAST_ORDERS: TimeDelta = TimeDelta::minutes(1);
 
-/// Between two looks while holds are open.
+/// Between two looks while holds are open, at least.
 const LOOK_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// The longer it was waited already, the less a little more matters: the pause grows to that part of it. Most holds end
+/// within a quarter of an hour, some delayed payments take days.
+const LOOK_AFTER_PART: i32 = 10;
 
 /// From the first opening to the end, at most: 75 days.
 pub fn longest_window() -> TimeDelta {
@@ -111,7 +114,8 @@ pub fn judge(goal: &Goal, ends_at: DateTime<Utc>, has_open_holds: bool, now: Dat
         return Verdict::Wait(first_look_at);
     }
     if has_open_holds && now < last_look_at {
-        return Verdict::Wait((now + LOOK_EVERY).min(last_look_at));
+        let pause = LOOK_EVERY.max((now - ends_at) / LOOK_AFTER_PART);
+        return Verdict::Wait((now + pause).min(last_look_at));
     }
     Verdict::Decide(outcome(goal.counts, goal.goal, goal.pledged))
 }
@@ -178,6 +182,11 @@ mod tests {
         assert_eq!(judge(&goal, end, false, first - tick()), Verdict::Wait(first));
         assert_eq!(judge(&goal, end, false, first), Verdict::Decide(Outcome::Reached));
         assert_eq!(judge(&goal, end, true, first), Verdict::Wait(first + LOOK_EVERY));
+        let later = |at| judge(&goal, end, true, at);
+        let hundred = end + LOOK_EVERY * LOOK_AFTER_PART;
+        assert_eq!(later(hundred), Verdict::Wait(hundred + LOOK_EVERY));
+        let day = end + TimeDelta::days(1);
+        assert_eq!(later(day), Verdict::Wait(day + TimeDelta::minutes(144)));
         let last = end + HOLDS_END_WITHIN;
         assert_eq!(judge(&goal, end, true, last - tick()), Verdict::Wait(last));
         assert_eq!(judge(&goal, end, true, last), Verdict::Decide(Outcome::Reached));

@@ -42,7 +42,10 @@ async fn list(
     let drops = List::cut(model::list(&mut conn, false, page).await?, page, |drop| drop.id.0);
     let next_cursor = drops.next_cursor;
     let shown = live::with_articles(&mut conn, drops.data).await?;
-    let looker = visitors::load(&mut conn, account, shown.iter().flat_map(Shown::audiences), now).await?;
+    let audiences = shown.iter().flat_map(Shown::audiences);
+    // Where there is no drop nobody has to be judged.
+    let ranks = shown.first().map(|shown| shown.ranks.clone()).unwrap_or_default();
+    let looker = visitors::load_with(&mut conn, account, audiences, ranks, now).await?;
     let (visitor, ranks) = (looker.visitor(), &looker.ranks);
     let reader = Reader { visitor, ranks, locale, currency: &app.settings.currency, now };
     let data: Vec<_> = shown.iter().filter_map(|shown| view(shown, reader)).collect();
@@ -73,7 +76,7 @@ async fn show(
     let id = model::find_id(&mut conn, &path).await?.ok_or(Code::NotFound)?;
     let shown = live::look(&mut conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
     let (now, locale) = (app.clock.now(), locale_of(&request));
-    let looker = visitors::load(&mut conn, account, shown.audiences(), now).await?;
+    let looker = visitors::load_with(&mut conn, account, shown.audiences(), shown.ranks.clone(), now).await?;
     let (visitor, ranks) = (looker.visitor(), &looker.ranks);
     let reader = Reader { visitor, ranks, locale, currency: &app.settings.currency, now };
     Ok(HttpResponse::Ok().json(view(&shown, reader).ok_or(Code::NotFound)?))

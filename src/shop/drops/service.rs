@@ -112,6 +112,7 @@ async fn change_window(conn: &mut Conn, before: &Drop, after: &Drop, now: DateTi
     }
     check_window(after, crowdfunding::first_order_at(conn, after.id).await?)?;
     jobs::enqueue(conn, &Job::DecideGoal { drop: after.id }, after.closes_at + LAST_ORDERS, now).await?;
+    jobs::enqueue(conn, &Job::MovePromises { drop: after.id }, now, now).await?;
     Ok(())
 }
 
@@ -189,6 +190,7 @@ pub async fn archive(app: &App, actor: Actor, id: DropId) -> Result<Drop> {
         if drop.goal.is_some() {
             crowdfunding::lock(conn, id).await?;
             jobs::enqueue(conn, &Job::DecideGoal { drop: id }, now + LAST_ORDERS, now).await?;
+            jobs::enqueue(conn, &Job::MovePromises { drop: id }, now, now).await?;
         }
         model::store(conn, &drop).await?;
         record(conn, actor, "drop.archive", &drop, json!({}), now).await?;

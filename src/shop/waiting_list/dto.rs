@@ -34,6 +34,8 @@ pub struct WaitingView {
     pub position: Option<i64>,
     /// What is set aside for you, or was.
     pub offer: Option<WaitingOffer>,
+    /// Why you were passed over when it was your turn, as an order would have been refused: `tier_required`, `cap_reached` …
+    pub passed_over_for: Option<String>,
     pub joined_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
 }
@@ -63,6 +65,8 @@ pub struct AdminWaitingView {
     pub offered_at: Option<DateTime<Utc>>,
     /// Until when the offer stands, or stood.
     pub offer_expires_at: Option<DateTime<Utc>>,
+    /// Why he was passed over when it was his turn: `tier_required`, `cap_reached`, `account_erased` …
+    pub passed_over_for: Option<String>,
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -87,6 +91,7 @@ impl From<Standing> for WaitingView {
             position,
             offer: offer
                 .map(|offer| WaitingOffer { f_code: shown_code(&offer.code), expires_at: offer.expires_at }),
+            passed_over_for: entry.passed_over_for,
             joined_at: entry.joined_at,
             ended_at: entry.ended_at,
         }
@@ -107,6 +112,7 @@ impl From<Standing> for AdminWaitingView {
             joined_at: entry.joined_at,
             offered_at: entry.offered_at,
             offer_expires_at: offer.map(|offer| offer.expires_at),
+            passed_over_for: entry.passed_over_for,
             ended_at: entry.ended_at,
         }
     }

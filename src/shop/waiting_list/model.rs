@@ -12,7 +12,7 @@ use super::rules::{self, Need};
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
-use crate::schema::{accounts, f_codes, pools, waiting_entries, waiting_lines};
+use crate::schema::{f_codes, pools, waiting_entries, waiting_lines};
 use crate::statement;
 use crate::types::id::{AccountId, DropId, FCodeId, PoolId, VariantId, WaitingId};
 use crate::types::stored::stored_enum;
@@ -29,7 +29,7 @@ stored_enum! {
         Lapsed = "lapsed",
         /// He gave his place up.
         Left = "left",
-        /// The drop ended, or he may have no more of it.
+        /// The drop ended, or he was passed over because he may have none of it any more.
         Closed = "closed",
     }
 }
@@ -54,6 +54,8 @@ pub struct Entry {
     pub joined_at: DateTime<Utc>,
     pub offered_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
+    /// Why he was passed over when it was his turn.
+    pub passed_over_for: Option<String>,
 }
 
 /// Is anybody waiting for anything? Asked with every order of goods, so it has to be cheap.
@@ -212,30 +214,20 @@ pub async fn close_taken(
     Ok(())
 }
 
-/// Who is next, and where an offer would reach him: no address where the account was erased.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next {
-    pub entry: Entry,
-    pub email: Option<String>,
-    pub locale: String,
-}
-
 /// The first of a line, by place.
 ///
 /// # Errors
 /// The database's.
-pub async fn first_of(conn: &mut Conn, drop: DropId, variant: VariantId, limit: i64) -> Result<Vec<Next>> {
-    let rows: Vec<(Entry, Option<String>, String)> = waiting_entries::table
-        .inner_join(accounts::table)
+pub async fn first_of(conn: &mut Conn, drop: DropId, variant: VariantId, limit: i64) -> Result<Vec<Entry>> {
+    Ok(waiting_entries::table
         .filter(waiting_entries::drop_id.eq(drop))
         .filter(waiting_entries::variant_id.eq(variant))
         .filter(waiting_entries::state.eq(EntryState::Waiting))
         .order(waiting_entries::place)
         .limit(limit)
-        .select((Entry::as_select(), accounts::email, accounts::locale))
+        .select(Entry::as_select())
         .load(conn)
-        .await?;
-    Ok(rows.into_iter().map(|(entry, email, locale)| Next { entry, email, locale }).collect())
+        .await?)
 }
 
 statement! {
@@ -264,6 +256,29 @@ pub async fn end(conn: &mut Conn, ids: &[WaitingId], state: EntryState, now: Dat
         .set((waiting_entries::state.eq(state), waiting_entries::ended_at.eq(now)))
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+statement! {
+    struct PassOver = "UPDATE waiting_entries e SET state = 'closed', passed_over_for = p.why, ended_at = "
+        [now: DateTime<Utc> => Timestamptz] " FROM UNNEST("
+        [entries: Vec<WaitingId> => Array<SqlUuid>] ", "
+        [reasons: Vec<String> => Array<Text>] ") AS p (id, why) WHERE e.id = p.id"
+}
+
+/// Ends the entries of people who can have none, each with its reason.
+///
+/// # Errors
+/// The database's.
+pub async fn pass_over(
+    conn: &mut Conn,
+    passed: &[(WaitingId, &'static str)],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if !passed.is_empty() {
+        let (entries, reasons) = passed.iter().map(|(id, why)| (*id, (*why).to_owned())).unzip();
+        PassOver { now, entries, reasons }.execute(conn).await?;
+    }
     Ok(())
 }
 

@@ -70,6 +70,34 @@ pub fn may_have(comer: Comer<'_>, drop: &Drop, article: &Article, now: DateTime<
     }
 }
 
+/// What becomes of somebody whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Offer,
+    /// He may have none any more; why. The next in line has his turn.
+    PassOver(Code),
+    /// Nobody could order it now, with an offer or without: the line stands still.
+    StandStill,
+}
+
+/// Is somebody who waits offered a unit now? By what would be asked when he orders with the offer's code: whether he may buy
+/// the article, is meant by the drop, whatever his audience's time, and stays within its cap.
+pub fn turn(comer: Comer<'_>, drop: &Drop, article: &Article, now: DateTime<Utc>) -> Turn {
+    let Comer { visitor, ranks, bought } = comer;
+    let product = &article.product;
+    let allowed = product
+        .sees
+        .admit(visitor, ranks)
+        .and_then(|()| product.buys.admit(visitor, ranks))
+        .and_then(|()| drops::is_meant(drop, visitor, ranks));
+    match (allowed, drop.cap_per_person) {
+        (Err(why), _) => Turn::PassOver(why),
+        (Ok(()), Some(cap)) if bought >= i64::from(cap) => Turn::PassOver(Code::CapReached),
+        (Ok(()), _) if products::may_buy(article, visitor, ranks, now).is_err() => Turn::StandStill,
+        (Ok(()), _) => Turn::Offer,
+    }
+}
+
 /// Waiting makes sense only where nothing is left for him: `free` units that nobody is waiting for. What other audiences
 /// are let in to later is sold then.
 ///
@@ -85,7 +113,104 @@ pub fn is_in_vain(free: i64, is_audience_sold_out: bool) -> Result<(), Code> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+    use serde_json::json;
+
     use super::*;
+    use crate::shop::audience::Audience;
+    use crate::shop::products::model::{Product, ProductKind};
+    use crate::types::id::ProductId;
+    use crate::types::locale::Names;
+
+    fn now() -> DateTime<Utc> {
+        "2014-06-17T02:00:00Z".parse().unwrap()
+    }
+
+    fn drop(cap_per_person: Option<i32>) -> Drop {
+        Drop {
+            id: DropId::new(),
+            code: "tea".into(),
+            names: Names::new("茶", "Tea"),
+            opens_at: now(),
+            closes_at: now() + TimeDelta::days(1),
+            cap_per_person,
+            created_at: now(),
+            archived_at: None,
+            version: 1,
+            items: Vec::new(),
+            audiences: Vec::new(),
+            goal: None,
+        }
+    }
+
+    fn article(sees: Audience, buys: Audience, shown_from: Option<DateTime<Utc>>) -> Article {
+        Article {
+            id: VariantId::new(),
+            sku: "TEA".into(),
+            position: 0,
+            options: json!({}),
+            price_minor: 9_000,
+            currency: "CNY".into(),
+            weight_grams: 100,
+            pool: None,
+            open_sale: true,
+            max_per_order: 2,
+            created_at: now(),
+            archived_at: None,
+            version: 1,
+            low_stock_at: None,
+            ships_from: None,
+            product: Product {
+                id: ProductId::new(),
+                slug: "tea".into(),
+                kind: ProductKind::Goods,
+                names: Names::new("茶", "Tea"),
+                about: Names::new("", ""),
+                images: Vec::new(),
+                category: None,
+                tags: Vec::new(),
+                tax_rate_bp: 0,
+                sees,
+                buys,
+                payment_methods: Vec::new(),
+                hold_minutes: 15,
+                right_days: None,
+                opens_for: None,
+                shown_from,
+                shown_until: None,
+                available_from: None,
+                hides_price: false,
+                created_at: now(),
+                archived_at: None,
+                version: 1,
+            },
+            parts: Vec::new(),
+            prices: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn who_may_have_none_is_passed_over_and_what_nobody_can_order_waits() {
+        let ranks = Ranks::default();
+        let guest = Visitor { is_signed_in: true, tier_rank: None, segments: &[] };
+        let member = Visitor { tier_rank: Some(10), ..guest };
+        let (all, members) = (|| Audience::Everyone, || Audience::Members);
+        let ask = |visitor, bought, cap, article: &Article| {
+            turn(Comer { visitor, ranks: &ranks, bought }, &drop(cap), article, now())
+        };
+        let tea = article(all(), all(), None);
+        assert_eq!(ask(guest, 9, None, &tea), Turn::Offer);
+        assert_eq!(ask(guest, 1, Some(2), &tea), Turn::Offer);
+        assert_eq!(ask(guest, 2, Some(2), &tea), Turn::PassOver(Code::CapReached));
+        for of_members in [article(members(), all(), None), article(all(), members(), None)] {
+            assert_eq!(ask(guest, 0, None, &of_members), Turn::PassOver(Code::MembersOnly));
+            assert_eq!(ask(member, 0, None, &of_members), Turn::Offer);
+        }
+        let hidden = article(all(), members(), Some(now() + TimeDelta::microseconds(1)));
+        assert_eq!(ask(member, 0, None, &hidden), Turn::StandStill);
+        assert_eq!(ask(guest, 0, None, &hidden), Turn::PassOver(Code::MembersOnly));
+        assert_eq!(ask(member, 0, None, &article(all(), members(), Some(now()))), Turn::Offer);
+    }
 
     fn need(line: (DropId, VariantId), pool: PoolId, waiting: i64, of_one: i64, free: i64) -> Need {
         Need { line, waiting, pool, of_one, free }

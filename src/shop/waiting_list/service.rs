@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::model::{self, Entry, EntryState, Next, Standing};
-use super::rules::{self, Comer};
+use super::model::{self, Entry, EntryState, Standing};
+use super::rules::{self, Comer, Turn};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
@@ -21,7 +21,6 @@ use crate::shop::drops::service::{pools_of, set_aside};
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::visitors;
 use crate::types::id::{AccountId, DropId, FCodeId, PoolId, VariantId, WaitingId};
-use crate::types::locale::Locale;
 
 /// Offers of one transaction.
 const AT_ONCE: i64 = 100;
@@ -65,6 +64,7 @@ pub async fn join(app: &App, account: AccountId, id_or_code: &str, variant: Vari
             joined_at: now,
             offered_at: None,
             ended_at: None,
+            passed_over_for: None,
         };
         if !model::insert(conn, &entry).await? {
             return Err(Code::AlreadyWaiting.error());
@@ -230,44 +230,66 @@ async fn serve(
         return Ok(0);
     }
     let units = usize::try_from(units).unwrap_or(usize::MAX);
-    let (chosen, passed) = choose(conn, &drop, variant, units).await?;
-    model::end(conn, &passed, EntryState::Closed, now).await?;
+    let (chosen, passed) = choose(conn, &drop, &article, units, now).await?;
+    model::pass_over(conn, &passed, now).await?;
     model::shorten(conn, id, variant, chosen.len() + passed.len()).await?;
     make_offers(conn, &drop, &article, &chosen, now + lasts, now).await?;
     Ok(chosen.len() + passed.len())
 }
 
-/// The next in line, as many as there are units, and those before them who can have none: erased accounts, and people who
-/// have what the cap allows by now.
+/// Somebody who is offered a unit; his account is locked, so that it isn't erased before his mail is queued.
+struct Next {
+    entry: Entry,
+    buyer: Buyer,
+    /// His address.
+    email: String,
+}
+
+/// Why somebody is passed over whose account was erased; nobody can be told so but operators.
+const ACCOUNT_ERASED: &str = "account_erased";
+
+/// The next in line, as many as there are units, and those before them who can have none, each with the reason. The line's
+/// pools are locked; locks its first accounts.
 async fn choose(
     conn: &mut Conn,
     drop: &Drop,
-    variant: VariantId,
+    article: &Article,
     units: usize,
-) -> Result<(Vec<Next>, Vec<WaitingId>)> {
-    let first = model::first_of(conn, drop.id, variant, AT_ONCE).await?;
-    let accounts: Vec<_> = first.iter().map(|next| next.entry.account).collect();
-    let people: Vec<_> = first.iter().map(|next| next.entry.person_key.clone()).collect();
+    now: DateTime<Utc>,
+) -> Result<(Vec<Next>, Vec<(WaitingId, &'static str)>)> {
+    let first = model::first_of(conn, drop.id, article.id, AT_ONCE).await?;
+    let accounts: Vec<_> = first.iter().map(|entry| entry.account).collect();
+    let people: Vec<_> = first.iter().map(|entry| entry.person_key.clone()).collect();
+    let buyers = accounts::lock_buyers(conn, &accounts).await?;
+    let mut buyers: HashMap<_, _> = buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect();
+    let crowd = visitors::crowd(conn, &accounts, drop.audiences().chain(article.audiences()), now).await?;
     let purchases = match drop.cap_per_person {
         Some(_) => drops::purchases(conn, &[drop.id], &accounts, &people).await?,
         None => Vec::new(),
     };
-    let is_full = |entry: &Entry| {
+    let bought = |entry: &Entry| -> i64 {
         let his = |(_, account, person, _): &&(DropId, AccountId, String, i64)| {
             *account == entry.account || *person == entry.person_key
         };
-        let bought: i64 = purchases.iter().filter(his).map(|(.., units)| units).sum();
-        drop.cap_per_person.is_some_and(|cap| bought >= i64::from(cap))
+        purchases.iter().filter(his).map(|(.., units)| units).sum()
     };
     let (mut chosen, mut passed) = (Vec::new(), Vec::new());
-    for next in first {
+    for entry in first {
         if chosen.len() == units {
             break;
         }
-        if next.email.is_none() || is_full(&next.entry) {
-            passed.push(next.entry.id);
-        } else {
-            chosen.push(next);
+        let buyer = buyers.remove(&entry.account);
+        let Some((buyer, email)) = buyer.and_then(|buyer| buyer.email.clone().map(|email| (buyer, email)))
+        else {
+            passed.push((entry.id, ACCOUNT_ERASED));
+            continue;
+        };
+        let comer =
+            Comer { visitor: crowd.visitor(entry.account), ranks: &crowd.ranks, bought: bought(&entry) };
+        match rules::turn(comer, drop, article, now) {
+            Turn::Offer => chosen.push(Next { entry, buyer, email }),
+            Turn::PassOver(why) => passed.push((entry.id, why.as_str())),
+            Turn::StandStill => break,
         }
     }
     Ok((chosen, passed))
@@ -308,14 +330,13 @@ async fn make_offers(
     let mails: Vec<_> = chosen
         .iter()
         .zip(&codes)
-        .filter_map(|(next, code)| {
+        .map(|(next, code)| {
             let to = Recipient {
-                account: Some(next.entry.account),
-                address: next.email.clone()?,
-                locale: Locale::from_stored(&next.locale),
+                account: Some(next.buyer.id),
+                address: next.email.clone(),
+                locale: next.buyer.locale,
             };
-            let cause = format!("waiting_list_offer:{}", next.entry.id);
-            Some((to, cause, mail(drop, article, code)))
+            (to, format!("waiting_list_offer:{}", next.entry.id), mail(drop, article, code))
         })
         .collect();
     mails::queue_all(conn, now, &mails).await
