@@ -73,6 +73,7 @@ codes! {
     SegmentRequired 403 "segment_required" "This is for chosen people.";
     TierRequired 403 "tier_required" "This is for members of a higher tier.";
     FCodeNotYours 403 "f_code_not_yours" "This code belongs to somebody else.";
+    OrderNotYours 403 "order_not_yours" "This order was placed with another address than that of your account.";
     NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
     NoInvoice 404 "no_invoice" "This order has no invoice: it isn't paid, or cost nothing.";
     NoMembership 404 "no_membership" "This account has no membership.";
@@ -122,6 +123,7 @@ codes! {
     BasketEnded 409 "basket_ended" "This basket was ordered, or merged into another one. Make a new one.";
     StaleQuote 409 "stale_quote" "It has changed since you were shown it: look again before you order.";
     OrderNotPending 409 "order_not_pending" "The order no longer waits for payment.";
+    OrderAdopted 409 "order_adopted" "An account has this order already.";
     PaymentInProgress 409 "payment_in_progress" "An attempt to pay this order is still open.";
     RequestInProgress 409 "request_in_progress" "A request with this Idempotency-Key is still running.";
     RefundExceedsCaptured 409 "refund_exceeds_captured" "That is more than can still be refunded.";

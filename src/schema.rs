@@ -606,6 +606,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    order_adoptions (order_id) {
+        order_id -> Uuid,
+        guest_id -> Uuid,
+        account_id -> Uuid,
+        adopted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     order_cancellations (order_id) {
         order_id -> Uuid,
         refund_id -> Nullable<Uuid>,
@@ -1195,6 +1204,7 @@ diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> chapters (chapter_id));
 diesel::joinable!(memberships -> plans (plan_id));
 diesel::joinable!(memberships -> tiers (tier_id));
+diesel::joinable!(order_adoptions -> orders (order_id));
 diesel::joinable!(order_cancellations -> orders (order_id));
 diesel::joinable!(order_cancellations -> refunds (refund_id));
 diesel::joinable!(order_lines -> drive_invitations (invitation_id));
@@ -1297,6 +1307,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     membership_terms,
     memberships,
     offers,
+    order_adoptions,
     order_cancellations,
     order_lines,
     order_tokens,

@@ -1,9 +1,10 @@
 //! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns,
-//! invoices, withdrawals.
+//! invoices, withdrawals, and orders of guests that an account adopts.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
 
+pub mod adoptions;
 pub mod baskets;
 pub mod cancellations;
 pub mod claims;

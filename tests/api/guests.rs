@@ -11,33 +11,33 @@ use crate::support::{Answer, Person};
 
 const GUEST: &str = "luo.guest@b.test";
 
-async fn filled(mall: &Mall, lines: Value) -> Basket {
+pub async fn filled(mall: &Mall, lines: Value) -> Basket {
     let basket = Basket::of_guest(mall).await;
     basket.put(mall, lines).await.ok(200);
     basket
 }
 
 /// Orders `lines` as a guest of this address.
-async fn order(mall: &Mall, email: &str, lines: Value) -> Answer {
+pub async fn order(mall: &Mall, email: &str, lines: Value) -> Answer {
     filled(mall, lines).await.order(mall, "k", json!({ "email": email })).await
 }
 
-fn path(order: &Value, action: &str) -> String {
+pub fn path(order: &Value, action: &str) -> String {
     format!("/v1/orders/{}{action}", order["id"].as_str().unwrap())
 }
 
-async fn look(mall: &Mall, order: &Value, query: &str) -> Answer {
+pub async fn look(mall: &Mall, order: &Value, query: &str) -> Answer {
     let token = order["order_token"].as_str().unwrap();
     mall.shop.app.get(&path(order, query)).header("Order-Token", token).send().await
 }
 
-async fn post(mall: &Mall, order: &Value, action: &str, key: &str) -> Answer {
+pub async fn post(mall: &Mall, order: &Value, action: &str, key: &str) -> Answer {
     let token = order["order_token"].as_str().unwrap();
     let request = mall.shop.app.post(&path(order, action)).header("Order-Token", token).key(key);
     request.json(&json!({})).send().await
 }
 
-async fn count(mall: &Mall, sql: &str) -> i64 {
+pub async fn count(mall: &Mall, sql: &str) -> i64 {
     count_sql(&mut *mall.shop.app.conn().await, sql).await
 }
 

@@ -51,24 +51,27 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "orders_have_keys",
-        says: "an order was placed under one idempotency key of its account",
+        says: "an order was placed under one idempotency key of its account, or of the guest who placed it",
         prefix: "ord",
         // Keys are kept for 72 hours; an hour is left for the job that removes them.
         sql: "SELECT o.id, format('%s keys', coalesce(k.n, 0))
-              FROM orders o LEFT JOIN (SELECT resource, account_id, count(*) AS n FROM idempotency_keys
+              FROM orders o LEFT JOIN order_adoptions x ON x.order_id = o.id
+              LEFT JOIN (SELECT resource, account_id, count(*) AS n FROM idempotency_keys
                                        WHERE route = 'POST /v1/orders' GROUP BY resource, account_id) k
-                  ON k.resource = o.id AND k.account_id = o.account_id
+                  ON k.resource = o.id AND k.account_id = coalesce(x.guest_id, o.account_id)
               WHERE o.created_at > (SELECT now FROM clock) - interval '71 hours' AND coalesce(k.n, 0) <> 1",
     },
     Invariant {
         name: "keys_have_orders",
-        says: "an idempotency key of an order's route leads to an order of its account, or to a return of one",
+        says: "an idempotency key of an order's route leads to an order of its account, which may have been a guest's since \
+               adopted, or to a return of one",
         prefix: "",
         sql: "SELECT k.resource, k.route FROM idempotency_keys k
               WHERE k.route LIKE 'POST /v1/orders%'
                 AND NOT EXISTS (
                     SELECT FROM orders o LEFT JOIN returns r ON r.order_id = o.id
-                    WHERE o.account_id = k.account_id
+                    LEFT JOIN order_adoptions x ON x.order_id = o.id
+                    WHERE k.account_id IN (o.account_id, x.guest_id)
                       AND k.resource = CASE WHEN k.route LIKE 'POST /v1/orders/{id}/returns%' THEN r.id ELSE o.id END)",
     },
 ];

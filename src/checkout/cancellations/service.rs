@@ -8,6 +8,7 @@ use super::rules::{self, Cancellable, Sells};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::service::{audit_order, close, is_repeat, locale_of, remember};
 use crate::checkout::payments::delivery::articles_of;
@@ -34,10 +35,10 @@ pub const ROUTE: &str = "POST /v1/orders/{id}/cancel";
 /// # Errors
 /// `not_found`, `order_not_pending` for one that is over, `payment_in_progress` while a delayed method runs,
 /// `already_shipped`, `not_cancellable`, `idempotency_key_reused`.
-pub async fn cancel(app: &App, account: AccountId, id: OrderId, key: &str) -> Result<()> {
+pub async fn cancel(app: &App, buyer: OrderBuyer, id: OrderId, key: &str) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        let Some(order) = begin(conn, account, id, key).await? else { return Ok(()) };
+        let Some(order) = begin(conn, buyer, id, key).await? else { return Ok(()) };
         match order.state {
             OrderState::PendingPayment => close_pending(conn, id, now).await?,
             OrderState::Paid | OrderState::PartlyRefunded | OrderState::Fulfilled => {
@@ -47,7 +48,7 @@ pub async fn cancel(app: &App, account: AccountId, id: OrderId, key: &str) -> Re
                 return Err(Code::OrderNotPending.because("The order is over already."));
             }
         }
-        remember(conn, ROUTE, account, key, id, now).await
+        remember(conn, ROUTE, buyer.keys, key, id, now).await
     })
     .await?;
     app.jobs.wake(Lane::Stripe);
@@ -62,7 +63,8 @@ pub async fn cancel(app: &App, account: AccountId, id: OrderId, key: &str) -> Re
 pub async fn give_up(app: &App, account: AccountId, id: OrderId, key: &str) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        let Some(order) = begin(conn, account, id, key).await? else { return Ok(()) };
+        let buyer = OrderBuyer::signed_in(account);
+        let Some(order) = begin(conn, buyer, id, key).await? else { return Ok(()) };
         if order.state != OrderState::PendingPayment {
             return Err(Code::OrderNotPending.error());
         }
@@ -75,12 +77,12 @@ pub async fn give_up(app: &App, account: AccountId, id: OrderId, key: &str) -> R
 }
 
 /// The buyer's order, locked; none where the same request was done before.
-async fn begin(conn: &mut Conn, account: AccountId, id: OrderId, key: &str) -> Result<Option<OrderRow>> {
+async fn begin(conn: &mut Conn, buyer: OrderBuyer, id: OrderId, key: &str) -> Result<Option<OrderRow>> {
     let order = orders::lock(conn, id).await?;
-    if order.account_id != account {
+    if order.account_id != buyer.account {
         return Err(Code::NotFound.error());
     }
-    Ok(if is_repeat(conn, ROUTE, account, key, id).await? { None } else { Some(order) })
+    Ok(if is_repeat(conn, ROUTE, buyer.keys, key, id).await? { None } else { Some(order) })
 }
 
 async fn close_pending(conn: &mut Conn, id: OrderId, now: DateTime<Utc>) -> Result<()> {

@@ -6,11 +6,12 @@ use super::dto::{InvoiceFilter, InvoiceView};
 use super::model::{self, Filter};
 use super::{paper, service};
 use crate::app::App;
+use crate::checkout::orders::access::OrderCaller;
 use crate::checkout::orders::dto::order_id;
 use crate::db;
 use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
-use crate::http::auth::{Caller, ReadShop, ServeMembers, Staff};
+use crate::http::auth::{ReadShop, ServeMembers, Staff};
 use crate::http::problem::Problem;
 use crate::people::operators::rules::Right;
 use crate::types::id::{InvoiceId, OrderId};
@@ -29,8 +30,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
 /// nothing has none.
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path)),
-    security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
+    security((), ("bearer" = [])),
     responses(
         (status = 200, content((String = "text/html"), (Vec<u8> = "application/pdf"))),
         (status = 404, body = Problem, description = "not_found, no_invoice"),
@@ -41,12 +42,13 @@ pub fn configure(config: &mut web::ServiceConfig) {
 #[get("/v1/orders/{id}/invoice")]
 async fn invoice(
     app: web::Data<App>,
-    caller: Caller,
+    caller: OrderCaller,
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let order = order_id(&path)?;
-    let row = service::of_order(&mut *db::connect(&app.pool).await?, order, caller.account).await?;
+    let buyer = caller.on(&app, order).await?;
+    let row = service::of_order(&mut *db::connect(&app.pool).await?, order, buyer.account).await?;
     paper::answer(&app, &request, &row).await
 }
 
@@ -55,14 +57,15 @@ async fn invoice(
 /// One for each refund that went through, and a correction where one of them came back.
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path)),
-    security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
+    security((), ("bearer" = [])),
     responses((status = 200, body = List<InvoiceView>), (status = 404, body = Problem, description = "not_found"))
 )]
 #[get("/v1/orders/{id}/credit-notes")]
-async fn notes(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse> {
+async fn notes(app: web::Data<App>, caller: OrderCaller, path: web::Path<String>) -> Result<HttpResponse> {
     let order = order_id(&path)?;
-    let rows = service::notes_of(&mut *db::connect(&app.pool).await?, order, caller.account).await?;
+    let buyer = caller.on(&app, order).await?;
+    let rows = service::notes_of(&mut *db::connect(&app.pool).await?, order, buyer.account).await?;
     let data = rows.iter().map(InvoiceView::of).collect::<Result<_>>()?;
     Ok(HttpResponse::Ok().json(List::whole(data)))
 }
@@ -70,8 +73,9 @@ async fn notes(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> 
 /// A credit note, or its correction, as a page or a PDF by `Accept`
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path), ("note" = InvoiceId, Path)),
-    security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("note" = InvoiceId, Path),
+        ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
+    security((), ("bearer" = [])),
     responses(
         (status = 200, content((String = "text/html"), (Vec<u8> = "application/pdf"))),
         (status = 404, body = Problem, description = "not_found"),
@@ -81,14 +85,16 @@ async fn notes(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> 
 #[get("/v1/orders/{id}/credit-notes/{note}")]
 async fn note(
     app: web::Data<App>,
-    caller: Caller,
+    caller: OrderCaller,
     path: web::Path<(String, String)>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let (order, note) = path.into_inner();
     let note: InvoiceId = note.parse().map_err(|_| Code::NotFound)?;
+    let order = order_id(&order)?;
+    let buyer = caller.on(&app, order).await?;
     let mut conn = db::connect(&app.pool).await?;
-    let rows = service::notes_of(&mut conn, order_id(&order)?, caller.account).await?;
+    let rows = service::notes_of(&mut conn, order, buyer.account).await?;
     let row = rows.into_iter().find(|row| row.id == note).ok_or(Code::NotFound)?;
     drop(conn);
     paper::answer(&app, &request, &row).await

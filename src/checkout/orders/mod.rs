@@ -1,5 +1,6 @@
 //! Orders: priced, placed in batches, paid, cancelled. An order is the only way money moves.
 
+pub mod access;
 pub mod appraisal;
 pub mod dto;
 pub mod facts;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::sql_types::{
     Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
@@ -11,10 +12,13 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::access::OrderBuyer;
 use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::schema::{idempotency_keys, order_lines, order_tokens, orders, series_places, terms_versions};
+use crate::schema::{
+    idempotency_keys, order_adoptions, order_lines, order_tokens, orders, series_places, terms_versions,
+};
 use crate::statement;
 use crate::types::id::{
     AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, ShippingMethodId, VariantId,
@@ -197,27 +201,29 @@ batch_insert! {
     }
 }
 
-/// The account under which a guest's order stands, for who has its token.
+/// The buyer of an order that was placed by a guest, for who has its token; also once an account has adopted it.
 ///
 /// # Errors
 /// The database's.
-pub async fn account_of_token(conn: &mut Conn, id: OrderId, hash: &[u8]) -> Result<Option<AccountId>> {
-    Ok(order_tokens::table
-        .inner_join(orders::table)
+pub async fn buyer_of_token(conn: &mut Conn, id: OrderId, hash: &[u8]) -> Result<Option<OrderBuyer>> {
+    let row: Option<(AccountId, Option<AccountId>)> = order_tokens::table
+        .inner_join(orders::table.left_join(order_adoptions::table))
         .filter(order_tokens::order_id.eq(id))
         .filter(order_tokens::hash.eq(hash))
-        .select(orders::account_id)
+        .select((orders::account_id, order_adoptions::guest_id.nullable()))
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    Ok(row.map(|(account, guest)| OrderBuyer { account, keys: guest.unwrap_or(account) }))
 }
 
-/// Orders, among these, of guests.
+/// Orders, among these, of guests: no account has adopted them.
 ///
 /// # Errors
 /// The database's.
 pub async fn of_guests(conn: &mut Conn, ids: &[OrderId]) -> Result<HashSet<OrderId>> {
-    let known = order_tokens::table.filter(order_tokens::order_id.eq_any(ids));
+    let adopted = order_adoptions::table.filter(order_adoptions::order_id.eq(order_tokens::order_id));
+    let known = order_tokens::table.filter(order_tokens::order_id.eq_any(ids)).filter(not(exists(adopted)));
     let rows: Vec<OrderId> = known.select(order_tokens::order_id).load(conn).await?;
     Ok(rows.into_iter().collect())
 }

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::access::OrderCaller;
 use super::dto::{
     AttemptRequest, Consents, OrderRequest, OrderView, ProposalView, QuoteView, QuotedLine, Sells,
     TermsConsent, WaitQuery, order_id,
@@ -17,6 +18,7 @@ use super::search::{self, Filter, OrderFilter};
 use super::service::{self, Customer, PlaceOrder};
 use super::waiting::{WAIT_MAX, WaitFor};
 use crate::app::App;
+use crate::checkout::adoptions::service as adoptions;
 use crate::checkout::baskets::service::{self as baskets, Asker, ToOrder};
 use crate::checkout::cancellations::model as cancelled;
 use crate::checkout::cancellations::service as cancellations;
@@ -47,7 +49,7 @@ use crate::types::money::Money;
 const QUOTE: TimeDelta = TimeDelta::minutes(15);
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(quote, place, list, show, cancel, pay_again, admin_list, admin_late, admin_show))]
+#[openapi(paths(quote, place, list, show, cancel, adopt, pay_again, admin_list, admin_late, admin_show))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -57,6 +59,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/v1/orders", web::get().to(list))
         .route("/v1/orders/{id}", web::get().to(show))
         .route("/v1/orders/{id}/cancel", web::post().to(cancel))
+        .route("/v1/orders/{id}/adopt", web::post().to(adopt))
         .route("/v1/orders/{id}/payments", web::post().to(pay_again))
         .route("/v1/admin/orders", web::get().to(admin_list))
         .route("/v1/admin/orders/late", web::get().to(admin_late))
@@ -130,7 +133,7 @@ pub async fn place(
         let mut conn = db::connect(&app.pool).await?;
         if let Some(order) = service::placed_before(&mut conn, account, &key.0, &body_hash).await? {
             drop(conn);
-            return answer_placed(&app, order, account, query.wait, &token).await;
+            return answer_placed(&app, order, query.wait, &token).await;
         }
     }
     let order = PlaceOrder {
@@ -149,7 +152,7 @@ pub async fn place(
         cancel_url: return_url(&app, "cancel_url", body.cancel_url.as_deref())?,
     };
     let placed = app.placer.place(order).await?;
-    answer_placed(&app, placed.order, account, query.wait, &token).await
+    answer_placed(&app, placed.order, query.wait, &token).await
 }
 
 /// A guest's mails need an address; an account's orders go to its own.
@@ -174,30 +177,14 @@ fn token_of(customer: &Customer, asker: &Asker) -> OrderToken {
 async fn answer_placed(
     app: &App,
     order: OrderId,
-    account: AccountId,
     wanted: Option<WaitFor>,
     token: &OrderToken,
 ) -> Result<HttpResponse> {
     wait(app, order, wanted).await?;
-    let mut view = view(&mut *db::connect(&app.pool).await?, order, account).await?;
+    let mut view = view(&mut *db::connect(&app.pool).await?, order).await?;
     view.order_token = token.shown();
     let location = format!("/v1/orders/{order}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
-}
-
-/// Under which account the caller may look at this order: his own, or for who shows the order's token, a guest's.
-async fn account_on(app: &App, caller: MaybeCaller, token: &OrderToken, id: OrderId) -> Result<AccountId> {
-    if let Some(hash) = token.hash() {
-        let mut conn = db::connect(&app.pool).await?;
-        if let Some(account) = model::account_of_token(&mut conn, id, &hash).await? {
-            return Ok(account);
-        }
-    }
-    match (caller.0, &token.0) {
-        (Some(caller), _) => Ok(caller.account),
-        (None, Some(_)) => Err(Code::NotFound.error()),
-        (None, None) => Err(Code::Unauthenticated.error()),
-    }
 }
 
 /// Puts what the basket holds, where one is named, in the place of the body's lines.
@@ -264,18 +251,18 @@ pub async fn list(app: web::Data<App>, caller: Caller, query: web::Query<PageQue
     security((), ("bearer" = [])))]
 pub async fn show(
     app: web::Data<App>,
-    (caller, token): (MaybeCaller, OrderToken),
+    caller: OrderCaller,
     path: web::Path<String>,
     query: web::Query<WaitQuery>,
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
-    let account = account_on(&app, caller, &token, id).await?;
+    let buyer = caller.on(&app, id).await?;
     let order = model::load(&mut *db::connect(&app.pool).await?, id).await?;
-    if order.account_id != account {
+    if order.account_id != buyer.account {
         return Err(Code::NotFound.error());
     }
     wait(&app, id, query.wait).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id, account).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -289,14 +276,33 @@ pub async fn show(
     security((), ("bearer" = [])))]
 pub async fn cancel(
     app: web::Data<App>,
-    (caller, token): (MaybeCaller, OrderToken),
+    caller: OrderCaller,
     key: IdempotencyKey,
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
-    let account = account_on(&app, caller, &token, id).await?;
-    cancellations::cancel(&app, account, id, &key.0).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id, account).await?;
+    let buyer = caller.on(&app, id).await?;
+    cancellations::cancel(&app, buyer, id, &key.0).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// Makes an order that you placed as a guest your account's: it stands in its lists and is exported and erased with it. Your
+/// address is verified and the one that the order was placed with. Who verifies an address after ordering needn't ask.
+#[utoipa::path(post, path = "/v1/orders/{id}/adopt", tag = "Orders",
+    params(("id" = OrderId, Path), ("Order-Token" = String, Header, description = "of the guest's order")),
+    responses((status = 200, body = OrderView), (status = 403, description = "email_not_verified, order_not_yours"),
+        (status = 404, description = "not_found"), (status = 409, description = "order_adopted, by another account")),
+    security(("bearer" = [])))]
+pub async fn adopt(
+    app: web::Data<App>,
+    caller: Caller,
+    token: OrderToken,
+    path: web::Path<String>,
+) -> Result<HttpResponse> {
+    let id = order_id(&path)?;
+    adoptions::adopt(&app, caller.account, id, &token).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -309,17 +315,17 @@ pub async fn cancel(
     security((), ("bearer" = [])))]
 pub async fn pay_again(
     app: web::Data<App>,
-    (caller, token): (MaybeCaller, OrderToken),
+    caller: OrderCaller,
     key: IdempotencyKey,
     path: web::Path<String>,
     query: web::Query<WaitQuery>,
     Body(body): Body<AttemptRequest>,
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
-    let account = account_on(&app, caller, &token, id).await?;
-    paying::try_again(&app, account, id, &key.0, body.method.as_deref()).await?;
+    let buyer = caller.on(&app, id).await?;
+    paying::try_again(&app, buyer, id, &key.0, body.method.as_deref()).await?;
     wait(&app, id, query.wait).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id, account).await?;
+    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
     let location = format!("/v1/orders/{id}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
@@ -367,7 +373,7 @@ pub async fn admin_show(
 ) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
     let order = model::load(&mut conn, order_id(&path)?).await?;
-    let mut view = view(&mut conn, order.id, order.account_id).await?;
+    let mut view = view(&mut conn, order.id).await?;
     let guests = model::of_guests(&mut conn, &[order.id]).await?;
     show_buyer(&mut view, order, &guests);
     mask(&mut view, &staff);
@@ -405,11 +411,9 @@ async fn wait(app: &App, id: OrderId, wanted: Option<WaitFor>) -> Result<()> {
     Ok(())
 }
 
-async fn view(conn: &mut Conn, id: OrderId, account: AccountId) -> Result<OrderView> {
+/// An order as its buyer sees it, for who was let in already.
+async fn view(conn: &mut Conn, id: OrderId) -> Result<OrderView> {
     let order = model::load(conn, id).await?;
-    if order.account_id != account {
-        return Err(Code::NotFound.error());
-    }
     let lines = model::lines_of(conn, &[id]).await?;
     let payment = payments::latest_of(conn, &[id]).await?.pop();
     let is_of_drop = lines.iter().any(|line| line.drop_id.is_some());
@@ -451,7 +455,7 @@ async fn shown(conn: &mut Conn, orders: List<OrderRow>, shows_buyer: bool) -> Re
     let guests = if shows_buyer { model::of_guests(conn, &ids).await? } else { HashSet::new() };
     let mut data = Vec::with_capacity(orders.data.len());
     for order in orders.data {
-        let mut view = view(conn, order.id, order.account_id).await?;
+        let mut view = view(conn, order.id).await?;
         if shows_buyer {
             show_buyer(&mut view, order, &guests);
         }

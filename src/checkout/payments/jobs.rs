@@ -281,8 +281,9 @@ pub async fn settle_free(app: &App, id: OrderId) -> Result<Outcome> {
 pub async fn warn_hold(app: &App, id: PaymentId) -> Result<Outcome> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
+        let order = model::load(conn, id).await?.order_id;
+        let order = orders::lock(conn, order).await?;
         let row = model::load(conn, id).await?;
-        let order = orders::load(conn, row.order_id).await?;
         let is_open = order.state == OrderState::PendingPayment && row.state == PaymentState::Ready;
         let (Some(url), Some(expires_at)) = (row.url, row.expires_at.filter(|end| is_open && *end > now))
         else {

@@ -12,6 +12,7 @@ use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::rows::method_names;
 use crate::checkout::orders::service as ordering;
@@ -385,7 +386,7 @@ const ATTEMPT_ROUTE: &str = "POST /v1/orders/{id}/payments";
 /// `not_found`, `order_not_pending`, `payment_in_progress` while money is on its way, `method_not_offered`.
 pub async fn try_again(
     app: &App,
-    account: AccountId,
+    buyer: OrderBuyer,
     id: OrderId,
     key: &str,
     method: Option<&str>,
@@ -393,10 +394,10 @@ pub async fn try_again(
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
         let order = orders::lock(conn, id).await?;
-        if order.account_id != account {
+        if order.account_id != buyer.account {
             return Err(Code::NotFound.error());
         }
-        if ordering::is_repeat(conn, ATTEMPT_ROUTE, account, key, id).await? {
+        if ordering::is_repeat(conn, ATTEMPT_ROUTE, buyer.keys, key, id).await? {
             return Ok(());
         }
         let last = model::latest_of(conn, &[id]).await?.pop().ok_or(Code::OrderNotPending)?;
@@ -427,7 +428,7 @@ pub async fn try_again(
         };
         NewPayment::insert(&mut &*conn, vec![row]).await?;
         jobs::enqueue(conn, &Job::OpenCheckout { payment }, now, now).await?;
-        ordering::remember(conn, ATTEMPT_ROUTE, account, key, id, now).await
+        ordering::remember(conn, ATTEMPT_ROUTE, buyer.keys, key, id, now).await
     })
     .await?;
     app.jobs.wake(Lane::Stripe);

@@ -7,13 +7,13 @@ use super::dto::{ReturnRequest, ReturnView, views};
 use super::model;
 use super::service::{self, NewReturn};
 use crate::app::App;
+use crate::checkout::orders::access::OrderCaller;
 use crate::checkout::orders::dto::order_id;
 use crate::checkout::orders::model as orders;
 use crate::db;
 use crate::db::idempotency::{self, Request};
 use crate::db::page::List;
 use crate::error::{Code, Result};
-use crate::http::auth::Caller;
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
@@ -37,9 +37,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
 /// asked for later too, and an operator decides.
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
+    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header),
+        ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
     request_body = ReturnRequest,
-    security(("bearer" = [])),
+    security((), ("bearer" = [])),
     responses(
         (status = 201, body = ReturnView),
         (status = 404, body = Problem, description = "not_found"),
@@ -50,40 +51,43 @@ pub fn configure(config: &mut web::ServiceConfig) {
 #[post("/v1/orders/{id}/returns")]
 async fn create(
     app: web::Data<App>,
-    caller: Caller,
+    caller: OrderCaller,
     path: web::Path<String>,
     key: IdempotencyKey,
     Body(body): Body<ReturnRequest>,
 ) -> Result<HttpResponse> {
     let order = order_id(&path)?;
     let new = NewReturn { order, lines: body.lines()?, reason: body.reason, note: body.note()? };
+    let buyer = caller.on(&app, order).await?;
     let request = Request {
-        account: caller.account,
+        account: buyer.keys,
         route: ROUTE,
         key: key.0,
         body_hash: idempotency::hash(&(order, &body))?,
     };
-    let id = service::request(&app, caller.account, &new, &request).await?;
+    let id = service::request(&app, buyer.account, &new, &request).await?;
     let location = format!("/v1/orders/{order}/returns/{id}");
-    let view = own(&app, caller.account, order, id).await?;
+    let view = own(&app, buyer.account, order, id).await?;
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
 
 /// Returns of an order, the first first
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path)),
-    security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
+    security((), ("bearer" = [])),
     responses(
         (status = 200, body = List<ReturnView>),
         (status = 404, body = Problem, description = "not_found"),
     )
 )]
 #[get("/v1/orders/{id}/returns")]
-async fn list(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse> {
+async fn list(app: web::Data<App>, caller: OrderCaller, path: web::Path<String>) -> Result<HttpResponse> {
+    let id = order_id(&path)?;
+    let buyer = caller.on(&app, id).await?;
     let mut conn = db::connect(&app.pool).await?;
-    let order = orders::load(&mut conn, order_id(&path)?).await?;
-    if order.account_id != caller.account {
+    let order = orders::load(&mut conn, id).await?;
+    if order.account_id != buyer.account {
         return Err(Code::NotFound.error());
     }
     let rows = model::of_order(&mut conn, order.id).await?;
@@ -93,25 +97,28 @@ async fn list(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> R
 /// A return
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path), ("return" = ReturnId, Path)),
-    security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("return" = ReturnId, Path),
+        ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
+    security((), ("bearer" = [])),
     responses((status = 200, body = ReturnView), (status = 404, body = Problem, description = "not_found"))
 )]
 #[get("/v1/orders/{id}/returns/{return}")]
 async fn show(
     app: web::Data<App>,
-    caller: Caller,
+    caller: OrderCaller,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse> {
     let (order, id) = ids(&path)?;
-    Ok(HttpResponse::Ok().json(own(&app, caller.account, order, id).await?))
+    let buyer = caller.on(&app, order).await?;
+    Ok(HttpResponse::Ok().json(own(&app, buyer.account, order, id).await?))
 }
 
 /// Withdraw a return that hasn't arrived
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path), ("return" = ReturnId, Path), ("Idempotency-Key" = String, Header)),
-    security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("return" = ReturnId, Path), ("Idempotency-Key" = String, Header),
+        ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
+    security((), ("bearer" = [])),
     responses(
         (status = 200, body = ReturnView),
         (status = 404, body = Problem, description = "not_found"),
@@ -121,15 +128,16 @@ async fn show(
 #[post("/v1/orders/{id}/returns/{return}/cancel")]
 async fn cancel(
     app: web::Data<App>,
-    caller: Caller,
+    caller: OrderCaller,
     path: web::Path<(String, String)>,
     key: IdempotencyKey,
 ) -> Result<HttpResponse> {
     let (order, id) = ids(&path)?;
     let body_hash = idempotency::hash(&id)?;
-    let request = Request { account: caller.account, route: CANCEL_ROUTE, key: key.0, body_hash };
-    service::withdraw(&app, caller.account, order, id, &request).await?;
-    Ok(HttpResponse::Ok().json(own(&app, caller.account, order, id).await?))
+    let buyer = caller.on(&app, order).await?;
+    let request = Request { account: buyer.keys, route: CANCEL_ROUTE, key: key.0, body_hash };
+    service::withdraw(&app, buyer.account, order, id, &request).await?;
+    Ok(HttpResponse::Ok().json(own(&app, buyer.account, order, id).await?))
 }
 
 fn ids((order, id): &(String, String)) -> Result<(OrderId, ReturnId)> {

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Jsonb, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
 use crate::schema::{
-    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails, orders,
-    refresh_tokens, returns, series_places, sessions, shipping_promises,
+    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
+    order_tokens, orders, refresh_tokens, returns, series_places, sessions, shipping_promises,
 };
 use crate::shop::crowdfunding;
 use crate::shop::reminders::model as reminders;
@@ -36,7 +36,7 @@ SELECT jsonb_build_object(
   'segment_accounts', (SELECT coalesce(jsonb_agg(s.code ORDER BY s.code), '[]')
     FROM segment_accounts t JOIN segments s ON s.id = t.segment_id WHERE t.account_id = $1),
   'baskets', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'secret_hash' ORDER BY id), '[]')
-    FROM baskets t WHERE account_id = $1),
+    FROM baskets t WHERE account_id = $1 OR id IN (SELECT guest_id FROM order_adoptions WHERE account_id = $1)),
   'member_number', (SELECT to_jsonb(t) - 'account_id' FROM member_numbers t WHERE account_id = $1),
   'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM memberships t WHERE account_id = $1),
@@ -71,6 +71,8 @@ SELECT jsonb_build_object(
     WHERE o.account_id = $1),
   'orders', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM orders t WHERE account_id = $1),
+  'order_adoptions', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY order_id), '[]')
+    FROM order_adoptions t WHERE account_id = $1),
   'order_lines', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.order_id, t.position), '[]')
     FROM order_lines t JOIN orders o ON o.id = t.order_id WHERE o.account_id = $1),
   'payments', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.id), '[]')
@@ -88,7 +90,8 @@ SELECT jsonb_build_object(
   'mails', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'data' ORDER BY id), '[]')
     FROM mails t WHERE account_id = $1),
   'audit_log', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'prev_hash' - 'hash' ORDER BY seq), '[]')
-    FROM audit_log t WHERE actor_id = $1 OR subject_id = 'acc_' || replace($1::text, '-', ''))
+    FROM audit_log t WHERE actor_id = $1 OR subject_id = 'acc_' || replace($1::text, '-', '')
+      OR actor_id IN (SELECT guest_id FROM order_adoptions WHERE account_id = $1))
 ) AS data";
 
 #[derive(QueryableByName)]
@@ -165,6 +168,7 @@ pub async fn anonymise(
     baskets::forget(conn, account).await?;
     // Stands where the address stood: unlike every address, and different for everybody.
     let nobody = format!("erased:{}", account.0);
+    let addresses = addresses_of(conn, account, email).await?;
     diesel::update(orders::table.filter(orders::account_id.eq(account)))
         .set(orders::email.eq(""))
         .execute(conn)
@@ -191,7 +195,7 @@ pub async fn anonymise(
         .execute(conn)
         .await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
-    forget_events(conn, email).await?;
+    forget_events(conn, &addresses).await?;
     // A place that was reserved for the address stays reserved, for nobody.
     diesel::update(drive_invitations::table.filter(drive_invitations::email_key.eq(email_key)))
         .set(drive_invitations::email_key.eq(&nobody))
@@ -229,16 +233,23 @@ async fn forget_returns(conn: &mut Conn, account: AccountId) -> Result<()> {
 
 /// Empties what Stripe told in events that were dealt with: a payment's object names the address that its receipt went to.
 /// Events that are still to be applied are asked about at Stripe anyway, and their rows go with the purge of old ones.
-async fn forget_events(conn: &mut Conn, email: Option<&str>) -> Result<()> {
-    let Some(email) = email else { return Ok(()) };
+async fn forget_events(conn: &mut Conn, addresses: &[String]) -> Result<()> {
     diesel::sql_query(
-        "UPDATE stripe_events SET payload = '' WHERE state IN ('applied', 'ignored') \
-         AND position(convert_to($1, 'UTF8') IN payload) > 0",
+        "UPDATE stripe_events SET payload = '' WHERE state IN ('applied', 'ignored') AND EXISTS ( \
+         SELECT FROM UNNEST($1) AS typed (address) WHERE position(convert_to(address, 'UTF8') IN payload) > 0)",
     )
-    .bind::<Text, _>(email)
+    .bind::<Array<Text>, _>(addresses)
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Every address of the account as it was typed: its own, and those of its orders, some of them placed as a guest.
+async fn addresses_of(conn: &mut Conn, account: AccountId, email: Option<&str>) -> Result<Vec<String>> {
+    let own = orders::table.filter(orders::account_id.eq(account)).filter(orders::email.ne(""));
+    let mut addresses: Vec<String> = own.select(orders::email).distinct().load(conn).await?;
+    addresses.extend(email.map(str::to_owned));
+    Ok(addresses)
 }
 
 async fn forget_account(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<()> {
@@ -274,5 +285,7 @@ async fn forget_access(conn: &mut Conn, account: AccountId) -> Result<()> {
     diesel::delete(account_tokens::table.filter(account_tokens::account_id.eq(account)))
         .execute(conn)
         .await?;
+    let own = orders::table.filter(orders::account_id.eq(account)).select(orders::id);
+    diesel::delete(order_tokens::table.filter(order_tokens::order_id.eq_any(own))).execute(conn).await?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::checkout::adoptions::service as adoptions;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane, Outcome};
@@ -63,8 +64,8 @@ pub async fn send(app: &App, account: Option<AccountId>, request: Uuid) -> Resul
     Ok(Outcome::Done)
 }
 
-/// Sets a new password by a token of a mail. The mail's arrival proves the address too. All sessions end; attempts at the
-/// old password no longer count.
+/// Sets a new password by a token of a mail. The mail's arrival proves the address too, and where that wasn't proved before,
+/// what guests bought under it is the account's. All sessions end; attempts at the old password no longer count.
 ///
 /// # Errors
 /// `token_invalid`, `weak_password`, `busy`.
@@ -85,9 +86,12 @@ pub async fn redeem(app: &App, token: &str, password: &Password) -> Result<()> {
 }
 
 async fn apply(conn: &mut Conn, token: &TokenRow, hash: &str, now: DateTime<Utc>) -> Result<Vec<SessionId>> {
+    let email: Email = token.email.parse().map_err(|_| Code::TokenInvalid)?;
+    // Orders are locked before accounts.
+    let bought = adoptions::lock_bought(conn, token.account_id, &email).await?;
     let row = model::lock(conn, token.account_id).await.map_err(|_| Code::TokenInvalid)?;
     one_time::consume(conn, token, now).await?;
-    let key = token.email.parse::<Email>().map_err(|_| Code::TokenInvalid)?.key();
+    let key = email.key();
     // A mail to an address that is no longer the account's gives nobody the account.
     if row.email_key.as_deref() != Some(key.as_str()) {
         return Err(Code::TokenInvalid.error());
@@ -97,5 +101,9 @@ async fn apply(conn: &mut Conn, token: &TokenRow, hash: &str, now: DateTime<Utc>
     model::set_verified(conn, row.id, now).await?;
     one_time::withdraw(conn, row.id, Purpose::ResetPassword).await?;
     attempts::clear(conn, &attempts_key(&key)).await?;
-    sessions::model::end(conn, row.id, Which::All, EndReason::Reset, now).await
+    let ended = sessions::model::end(conn, row.id, Which::All, EndReason::Reset, now).await?;
+    if row.email_verified_at.is_none() {
+        adoptions::adopt_locked(conn, row.id, &bought, now).await?;
+    }
+    Ok(ended)
 }

@@ -27,7 +27,8 @@ pub struct Verification {
 
 /// Verify an address
 ///
-/// With the token of the mail that followed sign-up or a change of address.
+/// With the token of the mail that followed sign-up or a change of address. Orders that guests placed under this address are
+/// the account's from then on.
 #[utoipa::path(
     tag = "accounts",
     request_body = Verification,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::App;
+use crate::checkout::adoptions::service as adoptions;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::Lane;
@@ -74,7 +75,8 @@ pub async fn resend(app: &App, account: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// Redeems a token: verifies the account's address, or puts the new address in its place.
+/// Redeems a token: verifies the account's address, or puts the new address in its place. Whatever guests bought under it is
+/// the account's from then on.
 ///
 /// # Errors
 /// `token_invalid`; `email_taken` when somebody else signed up with the new address meanwhile.
@@ -82,17 +84,26 @@ pub async fn redeem(app: &App, token: &str) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
         let token = one_time::look(conn, token, &[Purpose::VerifyEmail, Purpose::ChangeEmail], now).await?;
+        let email: Email = token.email.parse().map_err(|_| Code::TokenInvalid)?;
+        // Orders are locked before accounts.
+        let bought = adoptions::lock_bought(conn, token.account_id, &email).await?;
         let account = model::lock(conn, token.account_id).await.map_err(|_| Code::TokenInvalid)?;
         one_time::consume(conn, &token, now).await?;
-        apply(conn, &account, &token, now).await
+        apply(conn, &account, &token, &email, now).await?;
+        adoptions::adopt_locked(conn, account.id, &bought, now).await
     })
     .await
 }
 
-async fn apply(conn: &mut Conn, account: &AccountRow, token: &TokenRow, now: DateTime<Utc>) -> Result<()> {
-    let email: Email = token.email.parse().map_err(|_| Code::TokenInvalid)?;
+async fn apply(
+    conn: &mut Conn,
+    account: &AccountRow,
+    token: &TokenRow,
+    email: &Email,
+    now: DateTime<Utc>,
+) -> Result<()> {
     if token.purpose == Purpose::ChangeEmail.as_str() {
-        return model::set_email(conn, account.id, &email, now).await;
+        return model::set_email(conn, account.id, email, now).await;
     }
     // The address may have changed since the mail went out.
     if account.email_key.as_deref() != Some(email.key().as_str()) {

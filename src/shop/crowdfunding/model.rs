@@ -1,6 +1,7 @@
 //! Rows of goals and pledges.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::count;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -365,6 +366,48 @@ pub async fn named(conn: &mut Conn, drop: DropId, page: Page) -> Result<Vec<(Lin
         .select((pledges::line_id, pledges::backer_name.assume_not_null()))
         .load(conn)
         .await?)
+}
+
+/// Moves the pledges of these orders to another account. Two accounts that become one are one backer: under the goals' locks,
+/// which are taken by id, their counts follow.
+///
+/// # Errors
+/// The database's.
+pub async fn move_to(conn: &mut Conn, of: &[OrderId], account: AccountId) -> Result<()> {
+    let moved: Vec<(LineId, DropId, AccountId)> = pledges::table
+        .inner_join(order_lines::table)
+        .filter(order_lines::order_id.eq_any(of))
+        .order((pledges::drop_id, pledges::line_id))
+        .select((pledges::line_id, pledges::drop_id, pledges::account_id))
+        .load(conn)
+        .await?;
+    for of_drop in moved.chunk_by(|(_, one, _), (_, next, _)| one == next) {
+        let Some((_, drop, _)) = of_drop.first().copied() else { continue };
+        lock(conn, drop).await?;
+        let lines: Vec<_> = of_drop.iter().map(|(line, _, _)| *line).collect();
+        let mut both: Vec<_> = of_drop.iter().map(|(_, _, from)| *from).collect();
+        both.push(account);
+        let before = backing(conn, drop, &both).await?;
+        diesel::update(pledges::table.filter(pledges::line_id.eq_any(lines)))
+            .set(pledges::account_id.eq(account))
+            .execute(conn)
+            .await?;
+        let after = backing(conn, drop, &both).await?;
+        diesel::update(drop_goals::table.find(drop))
+            .set(drop_goals::backers.eq(drop_goals::backers + (after - before)))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// How many of these accounts have a pledge of the drop that counts.
+async fn backing(conn: &mut Conn, drop: DropId, accounts: &[AccountId]) -> Result<i64> {
+    let counting = pledges::table
+        .filter(pledges::account_id.eq_any(accounts))
+        .filter(pledges::drop_id.eq(drop))
+        .filter(pledges::units.gt(0));
+    Ok(counting.select(count(pledges::account_id).aggregate_distinct()).first(conn).await?)
 }
 
 /// The name under which an order's buyer is thanked.

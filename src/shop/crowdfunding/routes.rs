@@ -5,10 +5,11 @@ use actix_web::{HttpResponse, delete, get, web};
 use super::dto::BackerView;
 use super::{model, service};
 use crate::app::App;
+use crate::checkout::orders::access::OrderCaller;
 use crate::db;
 use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
-use crate::http::auth::{Caller, MaybeCaller, ServeMembers, Staff};
+use crate::http::auth::{MaybeCaller, ServeMembers, Staff};
 use crate::http::problem::Problem;
 use crate::shop::drops::model as drops;
 use crate::shop::live::dto::seen_by;
@@ -53,13 +54,19 @@ async fn backers(
 /// Be named no longer
 #[utoipa::path(
     tag = "orders",
-    params(("id" = OrderId, Path)),
-    security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("Order-Token" = Option<String>, Header, description = "of a guest's order")),
+    security((), ("bearer" = [])),
     responses((status = 204), (status = 404, body = Problem, description = "not_found"))
 )]
 #[delete("/v1/orders/{id}/backer-name")]
-async fn remove_name(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse> {
-    service::remove_name(&app, order_id(&path)?, caller.account).await?;
+async fn remove_name(
+    app: web::Data<App>,
+    caller: OrderCaller,
+    path: web::Path<String>,
+) -> Result<HttpResponse> {
+    let id = order_id(&path)?;
+    let buyer = caller.on(&app, id).await?;
+    service::remove_name(&app, id, buyer.account).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

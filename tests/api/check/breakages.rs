@@ -857,7 +857,7 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE baskets SET ended_at = t(1), order_id = u('luo order') WHERE id = u('guests basket')",
     ),
     // Guests.
-    breaks(&["guests"], Id("acc", "luo"), "DELETE FROM order_tokens"),
+    breaks(&["guests"], Id("acc", "luo"), "DELETE FROM order_tokens WHERE order_id = u('luo order')"),
     breaks(&["guests"], Id("acc", "luo"), "UPDATE accounts SET is_guest = false WHERE id = u('luo')"),
     breaks(
         &["guests"],
@@ -872,6 +872,27 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE accounts SET password_hash = 'x' WHERE id = u('luo')",
     ),
     breaks(&["guests"], Id("acc", "hua"), "INSERT INTO order_tokens VALUES (u('hua order'), '\\x04')"),
+    breaks(
+        &["guests"],
+        Id("acc", "mei"),
+        "UPDATE accounts SET person_key = 'mei@shop.test' WHERE id = u('mei')",
+    ),
+    breaks(
+        &["baskets_ordered"],
+        Id("bsk", "guests basket"),
+        "DELETE FROM baskets WHERE id = u('mei');
+         UPDATE baskets SET ended_at = t(1), order_id = u('mei order') WHERE id = u('guests basket')",
+    ),
+    breaks(
+        &["adoptions", "guests"],
+        Id("ord", "mei order"),
+        "UPDATE orders SET account_id = u('hua') WHERE id = u('mei order')",
+    ),
+    breaks(
+        &["adoptions"],
+        Id("ord", "mei order"),
+        "UPDATE mails SET account_id = u('mei') WHERE cause = 'receipt:' || ext('ord', 'mei order')",
+    ),
     // Numbers.
     breaks(&["member_numbers"], Word("KD0001"), "UPDATE chapters SET next_sequence = 1"),
     breaks(

@@ -451,6 +451,16 @@ INSERT INTO order_tokens VALUES (u('luo order'), '\x02');
 INSERT INTO baskets (id, secret_hash, created_at, touched_at, ended_at, order_id)
     VALUES (u('luo'), '\x03', t(0), t(0), t(1), u('luo order'));
 
+-- Another guest's, which an account has adopted.
+SELECT sell('mei', 'kiwi', NULL, 1, 6800, 'paid'), take('mei', 'kiwi', 1), account('ling');
+UPDATE accounts SET is_guest = true, email = NULL, email_key = NULL, person_key = NULL WHERE id = u('mei');
+INSERT INTO order_tokens VALUES (u('mei order'), '\x05');
+INSERT INTO baskets (id, secret_hash, created_at, touched_at, ended_at, order_id)
+    VALUES (u('mei'), '\x06', t(0), t(0), t(1), u('mei order'));
+INSERT INTO order_adoptions VALUES (u('mei order'), u('mei'), u('ling'), t(6));
+UPDATE orders SET account_id = u('ling') WHERE id = u('mei order');
+UPDATE mails SET account_id = u('ling') WHERE account_id = u('mei');
+
 -- Issued: two invoices; one with its credit note; one with a note whose refund was taken back, and the correction. The
 -- others are still to be issued.
 CREATE FUNCTION issue(name text, as_kind text, about text, amount bigint) RETURNS void LANGUAGE plpgsql AS $$
