@@ -79,7 +79,7 @@ pub async fn give_up(app: &App, account: AccountId, id: OrderId, key: &str) -> R
 /// The buyer's order, locked; none where the same request was done before.
 async fn begin(conn: &mut Conn, buyer: OrderBuyer, id: OrderId, key: &str) -> Result<Option<OrderRow>> {
     let order = orders::lock(conn, id).await?;
-    if order.account_id != buyer.account {
+    if !buyer.owns(&order) {
         return Err(Code::NotFound.error());
     }
     Ok(if is_repeat(conn, ROUTE, buyer.keys, key, id).await? { None } else { Some(order) })

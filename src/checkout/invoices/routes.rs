@@ -48,7 +48,7 @@ async fn invoice(
 ) -> Result<HttpResponse> {
     let order = order_id(&path)?;
     let buyer = caller.on(&app, order).await?;
-    let row = service::of_order(&mut *db::connect(&app.pool).await?, order, buyer.account).await?;
+    let row = service::of_order(&mut *db::connect(&app.pool).await?, order, buyer).await?;
     paper::answer(&app, &request, &row).await
 }
 
@@ -65,7 +65,7 @@ async fn invoice(
 async fn notes(app: web::Data<App>, caller: OrderCaller, path: web::Path<String>) -> Result<HttpResponse> {
     let order = order_id(&path)?;
     let buyer = caller.on(&app, order).await?;
-    let rows = service::notes_of(&mut *db::connect(&app.pool).await?, order, buyer.account).await?;
+    let rows = service::notes_of(&mut *db::connect(&app.pool).await?, order, buyer).await?;
     let data = rows.iter().map(InvoiceView::of).collect::<Result<_>>()?;
     Ok(HttpResponse::Ok().json(List::whole(data)))
 }
@@ -94,7 +94,7 @@ async fn note(
     let order = order_id(&order)?;
     let buyer = caller.on(&app, order).await?;
     let mut conn = db::connect(&app.pool).await?;
-    let rows = service::notes_of(&mut conn, order, buyer.account).await?;
+    let rows = service::notes_of(&mut conn, order, buyer).await?;
     let row = rows.into_iter().find(|row| row.id == note).ok_or(Code::NotFound)?;
     drop(conn);
     paper::answer(&app, &request, &row).await

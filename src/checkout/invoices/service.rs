@@ -8,6 +8,7 @@ use super::content::{About, Content, InvoiceKind, Seller};
 use super::model::{self, Due, InvoiceRow, NewInvoice};
 use super::rules::{self, Credited, Draft, Returned, Sold};
 use crate::app::App;
+use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
 use crate::checkout::refunds::model::{RefundLine, RefundRow};
 use crate::db::{self, Conn};
@@ -49,9 +50,9 @@ pub async fn owe(conn: &mut Conn, order: OrderId, cause: Cause, now: DateTime<Ut
 ///
 /// # Errors
 /// `not_found`; `no_invoice` where nothing was paid, `invoice_not_issued` while it is to come.
-pub async fn of_order(conn: &mut Conn, order: OrderId, account: AccountId) -> Result<InvoiceRow> {
+pub async fn of_order(conn: &mut Conn, order: OrderId, buyer: OrderBuyer) -> Result<InvoiceRow> {
     let row = orders::load(conn, order).await?;
-    if row.account_id != account {
+    if !buyer.owns(&row) {
         return Err(Code::NotFound.error());
     }
     let issued = model::of_orders(conn, &[order]).await?;
@@ -68,8 +69,8 @@ pub async fn of_order(conn: &mut Conn, order: OrderId, account: AccountId) -> Re
 ///
 /// # Errors
 /// `not_found`.
-pub async fn notes_of(conn: &mut Conn, order: OrderId, account: AccountId) -> Result<Vec<InvoiceRow>> {
-    if orders::load(conn, order).await?.account_id != account {
+pub async fn notes_of(conn: &mut Conn, order: OrderId, buyer: OrderBuyer) -> Result<Vec<InvoiceRow>> {
+    if !buyer.owns(&orders::load(conn, order).await?) {
         return Err(Code::NotFound.error());
     }
     let issued = model::of_orders(conn, &[order]).await?;

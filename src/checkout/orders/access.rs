@@ -4,7 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use futures::future::LocalBoxFuture;
 
-use super::model;
+use super::model::{self, OrderRow};
 use crate::app::App;
 use crate::db;
 use crate::error::{AppError, Code, Result};
@@ -18,11 +18,12 @@ pub struct OrderCaller {
     token: OrderToken,
 }
 
-/// An order's buyer as far as was shown: whether the order is his is decided where it is read.
+/// An order's buyer as far as was shown: whether the order is his is decided where it is read, by [`Self::owns`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderBuyer {
-    /// Under which the order has to stand.
-    pub account: AccountId,
+    account: AccountId,
+    /// The order whose token was shown: his whichever account it stands under, and it may be adopted at any moment.
+    order: Option<OrderId>,
     /// Under which the keys of his requests are kept: a guest's, whose order was adopted meanwhile, stay the guest's.
     pub keys: AccountId,
 }
@@ -30,12 +31,22 @@ pub struct OrderBuyer {
 impl OrderBuyer {
     /// Somebody who is signed in.
     pub fn signed_in(account: AccountId) -> Self {
-        Self { account, keys: account }
+        Self { account, order: None, keys: account }
+    }
+
+    /// Who shows the token of an order that was placed under this guest's account.
+    pub fn with_token(order: OrderId, guest: AccountId) -> Self {
+        Self { account: guest, order: Some(order), keys: guest }
+    }
+
+    /// Is this order his?
+    pub fn owns(&self, order: &OrderRow) -> bool {
+        order.account_id == self.account || self.order == Some(order.id)
     }
 }
 
 impl OrderCaller {
-    /// Under which account this order may be looked at: the caller's own, or for who shows its token, that of its buyer.
+    /// As whom the caller may look at this order: as who is signed in, or with its token as its buyer.
     ///
     /// # Errors
     /// `not_found` for another order's token.

@@ -214,7 +214,7 @@ pub async fn buyer_of_token(conn: &mut Conn, id: OrderId, hash: &[u8]) -> Result
         .first(conn)
         .await
         .optional()?;
-    Ok(row.map(|(account, guest)| OrderBuyer { account, keys: guest.unwrap_or(account) }))
+    Ok(row.map(|(account, guest)| OrderBuyer::with_token(id, guest.unwrap_or(account))))
 }
 
 /// Orders, among these, of guests: no account has adopted them.

@@ -258,7 +258,7 @@ pub async fn show(
     let id = order_id(&path)?;
     let buyer = caller.on(&app, id).await?;
     let order = model::load(&mut *db::connect(&app.pool).await?, id).await?;
-    if order.account_id != buyer.account {
+    if !buyer.owns(&order) {
         return Err(Code::NotFound.error());
     }
     wait(&app, id, query.wait).await?;

@@ -394,7 +394,7 @@ pub async fn try_again(
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
         let order = orders::lock(conn, id).await?;
-        if order.account_id != buyer.account {
+        if !buyer.owns(&order) {
             return Err(Code::NotFound.error());
         }
         if ordering::is_repeat(conn, ATTEMPT_ROUTE, buyer.keys, key, id).await? {

@@ -7,7 +7,7 @@ use super::dto::{ReturnRequest, ReturnView, views};
 use super::model;
 use super::service::{self, NewReturn};
 use crate::app::App;
-use crate::checkout::orders::access::OrderCaller;
+use crate::checkout::orders::access::{OrderBuyer, OrderCaller};
 use crate::checkout::orders::dto::order_id;
 use crate::checkout::orders::model as orders;
 use crate::db;
@@ -17,7 +17,7 @@ use crate::error::{Code, Result};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
-use crate::types::id::{AccountId, OrderId, ReturnId};
+use crate::types::id::{OrderId, ReturnId};
 
 /// The route under which the keys of requests are kept.
 pub const ROUTE: &str = "POST /v1/orders/{id}/returns";
@@ -65,9 +65,9 @@ async fn create(
         key: key.0,
         body_hash: idempotency::hash(&(order, &body))?,
     };
-    let id = service::request(&app, buyer.account, &new, &request).await?;
+    let id = service::request(&app, buyer, &new, &request).await?;
     let location = format!("/v1/orders/{order}/returns/{id}");
-    let view = own(&app, buyer.account, order, id).await?;
+    let view = own(&app, buyer, order, id).await?;
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
 
@@ -87,7 +87,7 @@ async fn list(app: web::Data<App>, caller: OrderCaller, path: web::Path<String>)
     let buyer = caller.on(&app, id).await?;
     let mut conn = db::connect(&app.pool).await?;
     let order = orders::load(&mut conn, id).await?;
-    if order.account_id != buyer.account {
+    if !buyer.owns(&order) {
         return Err(Code::NotFound.error());
     }
     let rows = model::of_order(&mut conn, order.id).await?;
@@ -110,7 +110,7 @@ async fn show(
 ) -> Result<HttpResponse> {
     let (order, id) = ids(&path)?;
     let buyer = caller.on(&app, order).await?;
-    Ok(HttpResponse::Ok().json(own(&app, buyer.account, order, id).await?))
+    Ok(HttpResponse::Ok().json(own(&app, buyer, order, id).await?))
 }
 
 /// Withdraw a return that hasn't arrived
@@ -136,19 +136,19 @@ async fn cancel(
     let body_hash = idempotency::hash(&id)?;
     let buyer = caller.on(&app, order).await?;
     let request = Request { account: buyer.keys, route: CANCEL_ROUTE, key: key.0, body_hash };
-    service::withdraw(&app, buyer.account, order, id, &request).await?;
-    Ok(HttpResponse::Ok().json(own(&app, buyer.account, order, id).await?))
+    service::withdraw(&app, buyer, order, id, &request).await?;
+    Ok(HttpResponse::Ok().json(own(&app, buyer, order, id).await?))
 }
 
 fn ids((order, id): &(String, String)) -> Result<(OrderId, ReturnId)> {
     Ok((order_id(order)?, id.parse().map_err(|_| Code::NotFound)?))
 }
 
-async fn own(app: &App, account: AccountId, order: OrderId, id: ReturnId) -> Result<ReturnView> {
+async fn own(app: &App, buyer: OrderBuyer, order: OrderId, id: ReturnId) -> Result<ReturnView> {
     let mut conn = db::connect(&app.pool).await?;
     let order = orders::load(&mut conn, order).await?;
     let row = model::load(&mut conn, id).await?;
-    if order.account_id != account || row.order_id != order.id {
+    if !buyer.owns(&order) || row.order_id != order.id {
         return Err(Code::NotFound.error());
     }
     views(&mut conn, vec![row], &order.currency).await?.pop().ok_or_else(|| Code::NotFound.error())

@@ -9,6 +9,7 @@ use super::rules::{self, Act, Arrived, Sent};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
 use crate::checkout::orders::service::{audit_order, locale_of};
 use crate::checkout::payments::delivery::articles_of;
@@ -38,11 +39,11 @@ pub struct NewReturn {
 ///
 /// # Errors
 /// `not_found`, `invalid_field`, `not_returnable`, `return_window_over`, `idempotency_key_reused`, `request_in_progress`.
-pub async fn request(app: &App, account: AccountId, new: &NewReturn, request: &Request) -> Result<ReturnId> {
+pub async fn request(app: &App, buyer: OrderBuyer, new: &NewReturn, request: &Request) -> Result<ReturnId> {
     let now = app.clock.now();
     let window = app.settings.goods.return_window;
     db::transaction(&app.pool, async |conn| {
-        let order = own(conn, account, new.order).await?;
+        let order = own(conn, buyer, new.order).await?;
         let id = ReturnId::new();
         if let Claim::Repeat(earlier) = idempotency::claim(conn, request, 201, id.0, now).await? {
             return Ok(ReturnId(earlier));
@@ -80,9 +81,9 @@ pub async fn request(app: &App, account: AccountId, new: &NewReturn, request: &R
     .await
 }
 
-async fn own(conn: &mut Conn, account: AccountId, order: OrderId) -> Result<OrderRow> {
+async fn own(conn: &mut Conn, buyer: OrderBuyer, order: OrderId) -> Result<OrderRow> {
     let order = orders::lock(conn, order).await?;
-    if order.account_id == account { Ok(order) } else { Err(Code::NotFound.error()) }
+    if buyer.owns(&order) { Ok(order) } else { Err(Code::NotFound.error()) }
 }
 
 /// What of an order's lines was sent, when, and what is left of that.
@@ -126,14 +127,14 @@ async fn begin(
 /// `not_found`, `wrong_return_state`, `idempotency_key_reused`, `request_in_progress`.
 pub async fn withdraw(
     app: &App,
-    account: AccountId,
+    buyer: OrderBuyer,
     order: OrderId,
     id: ReturnId,
     request: &Request,
 ) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        of_order(conn, account, order, id).await?;
+        of_order(conn, buyer, order, id).await?;
         let Some((_, row)) = begin(conn, id, request, now).await? else { return Ok(()) };
         cancel(conn, row, now).await
     })
@@ -147,15 +148,15 @@ pub async fn withdraw(
 pub async fn give_up(app: &App, account: AccountId, order: OrderId, id: ReturnId) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        let row = of_order(conn, account, order, id).await?;
+        let row = of_order(conn, OrderBuyer::signed_in(account), order, id).await?;
         cancel(conn, row, now).await
     })
     .await
 }
 
 /// The buyer's return, its order's row locked.
-async fn of_order(conn: &mut Conn, account: AccountId, order: OrderId, id: ReturnId) -> Result<ReturnRow> {
-    own(conn, account, order).await?;
+async fn of_order(conn: &mut Conn, buyer: OrderBuyer, order: OrderId, id: ReturnId) -> Result<ReturnRow> {
+    own(conn, buyer, order).await?;
     let row = model::load(conn, id).await?;
     if row.order_id == order { Ok(row) } else { Err(Code::NotFound.error()) }
 }

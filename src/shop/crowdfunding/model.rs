@@ -425,21 +425,15 @@ pub async fn name_of(conn: &mut Conn, order: OrderId) -> Result<Option<String>> 
     Ok(name.flatten())
 }
 
-/// Takes the name off an order's pledge; of this account's order alone where one is given. False where there is no such
-/// pledge.
+/// Takes the name off an order's pledge. False where there is no such pledge.
 ///
 /// # Errors
 /// The database's.
-pub async fn remove_name(conn: &mut Conn, order: OrderId, of: Option<AccountId>) -> Result<bool> {
+pub async fn remove_name(conn: &mut Conn, order: OrderId) -> Result<bool> {
     let lines = order_lines::table.filter(order_lines::order_id.eq(order)).select(order_lines::id);
     let lines: Vec<LineId> = lines.load(conn).await?;
-    let mut theirs = diesel::update(pledges::table)
-        .filter(pledges::line_id.eq_any(lines))
-        .set(pledges::backer_name.eq(None::<String>))
-        .into_boxed();
-    if let Some(account) = of {
-        theirs = theirs.filter(pledges::account_id.eq(account));
-    }
+    let theirs = diesel::update(pledges::table.filter(pledges::line_id.eq_any(lines)))
+        .set(pledges::backer_name.eq(None::<String>));
     Ok(theirs.execute(conn).await? > 0)
 }
 

@@ -66,7 +66,7 @@ async fn remove_name(
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
     let buyer = caller.on(&app, id).await?;
-    service::remove_name(&app, id, buyer.account).await?;
+    service::remove_name(&app, id, buyer).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -5,18 +5,22 @@ use serde_json::json;
 use super::model;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
+use crate::checkout::orders::access::OrderBuyer;
+use crate::checkout::orders::model as orders;
 use crate::db;
 use crate::error::{Code, Result};
-use crate::types::id::{AccountId, OrderId};
+use crate::types::id::OrderId;
 
 /// The buyer takes the consent to be named back. Twice does no more than once.
 ///
 /// # Errors
 /// `not_found` for what is no pledge of his.
-pub async fn remove_name(app: &App, order: OrderId, account: AccountId) -> Result<()> {
-    let is_his =
-        db::transaction(&app.pool, async |conn| model::remove_name(conn, order, Some(account)).await);
-    if is_his.await? { Ok(()) } else { Err(Code::NotFound.error()) }
+pub async fn remove_name(app: &App, order: OrderId, buyer: OrderBuyer) -> Result<()> {
+    db::transaction(&app.pool, async |conn| {
+        let is_his = buyer.owns(&orders::lock(conn, order).await?);
+        if is_his && model::remove_name(conn, order).await? { Ok(()) } else { Err(Code::NotFound.error()) }
+    })
+    .await
 }
 
 /// An operator takes a name off the list.
@@ -26,7 +30,7 @@ pub async fn remove_name(app: &App, order: OrderId, account: AccountId) -> Resul
 pub async fn strike_name(app: &App, actor: Actor, order: OrderId) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        if !model::remove_name(conn, order, None).await? {
+        if !model::remove_name(conn, order).await? {
             return Err(Code::NotFound.error());
         }
         let entry = Entry {
