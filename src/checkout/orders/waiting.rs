@@ -57,7 +57,12 @@ pub struct WaitingRoom {
 impl WaitingRoom {
     fn seat(&self, id: OrderId) -> watch::Receiver<Option<Standing>> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let seat = asked.entry(id).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        let seats = asked.entry(id).or_insert_with(|| watch::Sender::new(None));
+        if seats.receiver_count() == 0 {
+            // What those were told who have left may not be so any more.
+            *seats = watch::Sender::new(None);
+        }
+        let seat = seats.subscribe();
         self.someone.notify_one();
         seat
     }
