@@ -93,6 +93,10 @@ codes! {
     MembershipFrozen 409 "membership_frozen" "Your membership is frozen.";
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
+    GivenOut 409 "given_out" "All coupons of this round are given out.";
+    BirthdaySet 409 "birthday_set" "Your birthday is known and can't be changed.";
+    CampaignInUse 409 "campaign_in_use" "There are codes or uses of it: what was promised can't be taken back. Copy the campaign instead.";
+    LimitBelowUses 409 "limit_below_uses" "More is held or used than that.";
     AlreadyOnSale 409 "already_on_sale" "It can be bought already.";
     OutOfStock 409 "out_of_stock" "There is not so much of it left.";
     CapReached 409 "cap_reached" "One person may not have more of it.";
@@ -168,6 +172,9 @@ codes! {
     NotShippedThere 422 "not_shipped_there" "This method doesn't go there.";
     UnknownInvitation 422 "unknown_invitation" "There is no such invitation.";
     UrlNotAllowed 422 "url_not_allowed" "The URL is not on an allowed origin.";
+    CouponRefused 422 "coupon_refused" "A coupon can't be used for this: `errors` says which and why.";
+    UnknownCoupon 422 "unknown_coupon" "There is no such coupon code.";
+    AmountTooSmall 422 "amount_too_small" "So little can't be charged.";
     MethodNotOffered 422 "method_not_offered" "This plan can't be paid that way.";
     AmountOutOfRange 422 "amount_out_of_range" "The amount is out of range.";
     UnknownTerms 422 "unknown_terms" "These terms are not the ones in force.";
@@ -261,7 +268,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 17] = [
+const CONSTRAINT_CODES: [(&str, Code); 23] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -279,6 +286,13 @@ const CONSTRAINT_CODES: [(&str, Code); 17] = [
     ("shipping_methods_code", Code::CodeTaken),
     ("channels_code", Code::CodeTaken),
     ("segments_code", Code::CodeTaken),
+    ("coupon_campaigns_code", Code::CodeTaken),
+    ("coupons_code", Code::CodeTaken),
+    ("give_outs_code", Code::CodeTaken),
+    // Two accounts of one person, at the border of two rounds.
+    ("give_out_claims_nth", Code::CapReached),
+    ("give_out_claims_round", Code::CapReached),
+    ("give_out_claims_account", Code::CapReached),
 ];
 
 impl From<DbError> for AppError {

@@ -16,6 +16,7 @@ pub mod membership;
 pub mod messages;
 pub mod people;
 pub mod ports;
+pub mod promotion;
 #[rustfmt::skip]
 #[allow(missing_docs)]
 pub mod schema;

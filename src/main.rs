@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use kindred::config::{Settings, Source};
 use kindred::dev::rehearse;
 use kindred::people::operators::command::OperatorCommand;
+use kindred::promotion::command::CouponsCommand;
 
 use cli::{Logs, Outcome, database};
 
@@ -63,6 +64,9 @@ enum DatabaseCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Makes coupon campaigns and codes, gives them, revokes them, and tells what they came to.
+    #[command(subcommand)]
+    Coupons(CouponsCommand),
     /// Writes all that the database holds into a file, at any time.
     Backup { file: PathBuf },
     /// Reads a backup into an empty database.
@@ -129,6 +133,7 @@ async fn on_database(command: DatabaseCommand, settings: &Settings) -> Outcome {
         DatabaseCommand::ImportProducts { file, dry_run } => {
             cli::import::products(settings, &file, dry_run).await
         }
+        DatabaseCommand::Coupons(command) => cli::coupons::run(settings, command).await,
         DatabaseCommand::Backup { file } => database::backup(settings, &file).await,
         DatabaseCommand::Restore { file, force } => database::restore(settings, &file, force).await,
     }

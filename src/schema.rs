@@ -37,6 +37,7 @@ diesel::table! {
         erased_at -> Nullable<Timestamptz>,
         version -> Integer,
         is_guest -> Bool,
+        birthday -> Nullable<Text>,
     }
 }
 
@@ -196,11 +197,95 @@ diesel::table! {
         id -> Uuid,
         pool_id -> Uuid,
         order_id -> Uuid,
-        line_id -> Uuid,
+        line_id -> Nullable<Uuid>,
         quantity -> BigInt,
         state -> Text,
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    coupon_campaigns (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        class -> Text,
+        benefit -> Jsonb,
+        scope -> Jsonb,
+        conditions -> Jsonb,
+        combines_with -> Array<Text>,
+        priority -> Integer,
+        automatic -> Bool,
+        per_person -> Nullable<Integer>,
+        per_order -> Integer,
+        per_day -> Nullable<Integer>,
+        pool_id -> Nullable<Uuid>,
+        budget_pool_id -> Nullable<Uuid>,
+        starts_at -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        valid_days -> Nullable<Integer>,
+        created_at -> Timestamptz,
+        paused_at -> Nullable<Timestamptz>,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    coupon_days (campaign_id, day) {
+        campaign_id -> Uuid,
+        day -> Date,
+        pool_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    coupon_issues (id) {
+        id -> Uuid,
+        campaign_id -> Uuid,
+        quantity -> BigInt,
+        made -> BigInt,
+        prefix -> Text,
+        length -> Integer,
+        expires_at -> Nullable<Timestamptz>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    coupon_uses (id) {
+        id -> Uuid,
+        campaign_id -> Uuid,
+        coupon_id -> Nullable<Uuid>,
+        is_single -> Bool,
+        order_id -> Uuid,
+        account_id -> Uuid,
+        person_key -> Text,
+        day -> Date,
+        discount_minor -> BigInt,
+        shipping_minor -> BigInt,
+        created_at -> Timestamptz,
+        released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    coupons (id) {
+        id -> Uuid,
+        campaign_id -> Uuid,
+        code -> Text,
+        label -> Nullable<Text>,
+        is_shared -> Bool,
+        account_id -> Nullable<Uuid>,
+        issue_id -> Nullable<Uuid>,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -392,6 +477,43 @@ diesel::table! {
 }
 
 diesel::table! {
+    give_out_claims (id) {
+        id -> Uuid,
+        give_out_id -> Uuid,
+        round_at -> Timestamptz,
+        account_id -> Uuid,
+        person_key -> Text,
+        nth -> Integer,
+        coupon_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    give_out_rounds (give_out_id, starts_at) {
+        give_out_id -> Uuid,
+        starts_at -> Timestamptz,
+        pool_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    give_outs (id) {
+        id -> Uuid,
+        code -> Text,
+        campaign_id -> Uuid,
+        audience -> Jsonb,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        every_minutes -> Nullable<Integer>,
+        per_round -> BigInt,
+        per_person -> Integer,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     idempotency_keys (account_id, route, key) {
         account_id -> Uuid,
         route -> Text,
@@ -499,6 +621,14 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    line_coupons (line_id, use_id) {
+        line_id -> Uuid,
+        use_id -> Uuid,
+        discount_minor -> BigInt,
     }
 }
 
@@ -1155,6 +1285,15 @@ diesel::joinable!(channel_sales -> channels (channel_id));
 diesel::joinable!(claims -> order_lines (line_id));
 diesel::joinable!(claims -> orders (order_id));
 diesel::joinable!(claims -> pools (pool_id));
+diesel::joinable!(coupon_days -> coupon_campaigns (campaign_id));
+diesel::joinable!(coupon_days -> pools (pool_id));
+diesel::joinable!(coupon_issues -> coupon_campaigns (campaign_id));
+diesel::joinable!(coupon_uses -> accounts (account_id));
+diesel::joinable!(coupon_uses -> coupon_campaigns (campaign_id));
+diesel::joinable!(coupon_uses -> coupons (coupon_id));
+diesel::joinable!(coupon_uses -> orders (order_id));
+diesel::joinable!(coupons -> accounts (account_id));
+diesel::joinable!(coupons -> coupon_campaigns (campaign_id));
 diesel::joinable!(disputes -> orders (order_id));
 diesel::joinable!(disputes -> payments (payment_id));
 diesel::joinable!(drive_applications -> accounts (account_id));
@@ -1182,6 +1321,12 @@ diesel::joinable!(f_codes -> accounts (account_id));
 diesel::joinable!(f_codes -> drops (drop_id));
 diesel::joinable!(f_codes -> pools (pool_id));
 diesel::joinable!(f_codes -> variants (variant_id));
+diesel::joinable!(give_out_claims -> accounts (account_id));
+diesel::joinable!(give_out_claims -> coupons (coupon_id));
+diesel::joinable!(give_out_claims -> give_outs (give_out_id));
+diesel::joinable!(give_out_rounds -> give_outs (give_out_id));
+diesel::joinable!(give_out_rounds -> pools (pool_id));
+diesel::joinable!(give_outs -> coupon_campaigns (campaign_id));
 diesel::joinable!(idempotency_keys -> accounts (account_id));
 diesel::joinable!(import_errors -> imports (import_id));
 diesel::joinable!(import_parts -> imports (import_id));
@@ -1189,6 +1334,8 @@ diesel::joinable!(invoices -> orders (order_id));
 diesel::joinable!(invoices -> refunds (refund_id));
 diesel::joinable!(invoices_due -> orders (order_id));
 diesel::joinable!(invoices_due -> refunds (refund_id));
+diesel::joinable!(line_coupons -> coupon_uses (use_id));
+diesel::joinable!(line_coupons -> order_lines (line_id));
 diesel::joinable!(line_offers -> offers (offer_id));
 diesel::joinable!(line_offers -> order_lines (line_id));
 diesel::joinable!(list_prices -> variants (variant_id));
@@ -1276,6 +1423,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     channels,
     chapters,
     claims,
+    coupon_campaigns,
+    coupon_days,
+    coupon_issues,
+    coupon_uses,
+    coupons,
     disputes,
     drive_applications,
     drive_invitations,
@@ -1291,6 +1443,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     drop_tallies,
     drops,
     f_codes,
+    give_out_claims,
+    give_out_rounds,
+    give_outs,
     idempotency_keys,
     import_errors,
     import_parts,
@@ -1300,6 +1455,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     invoices,
     invoices_due,
     jobs,
+    line_coupons,
     line_offers,
     list_prices,
     mails,

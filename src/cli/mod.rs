@@ -1,5 +1,6 @@
 //! What the commands share: logs, signals, and how an error looks at a terminal.
 
+pub mod coupons;
 pub mod database;
 pub mod demo;
 pub mod import;

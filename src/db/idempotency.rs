@@ -41,6 +41,22 @@ pub fn hash(asked: &impl Serialize) -> Result<Vec<u8>> {
     Ok(Sha256::digest(canonical.to_string()).to_vec())
 }
 
+/// What the same request did before, where it did: for who needn't lock anything otherwise.
+///
+/// # Errors
+/// `idempotency_key_reused` for another body.
+pub async fn earlier(conn: &mut Conn, request: &Request) -> Result<Option<Uuid>> {
+    let query = idempotency_keys::table
+        .find((request.account, request.route, &request.key))
+        .select((idempotency_keys::body_hash, idempotency_keys::resource));
+    let known: Option<(Vec<u8>, Uuid)> = query.first(conn).await.optional()?;
+    match known {
+        None => Ok(None),
+        Some((body_hash, resource)) if body_hash == request.body_hash => Ok(Some(resource)),
+        Some(_) => Err(Code::IdempotencyKeyReused.error()),
+    }
+}
+
 /// Claims the key for this transaction. A twin that is still running is waited for, 2 seconds at most.
 ///
 /// # Errors

@@ -13,7 +13,8 @@ pub mod private;
 
 use std::time::Duration;
 
-use diesel::ConnectionError;
+use chrono::TimeDelta;
+use diesel::{ConnectionError, QueryDsl as _};
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{
@@ -24,6 +25,8 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures::FutureExt;
 
 use crate::error::{AppError, Code, Result};
+use crate::ports::clock::Clock;
+use crate::schema;
 
 pub type Conn = AsyncPgConnection;
 pub type Pool = DeadPool<Conn>;
@@ -171,6 +174,19 @@ where
             Err(error)
         }
     }
+}
+
+/// The shop's clock, for a command that has no application around it.
+///
+/// # Errors
+/// The database's.
+pub async fn shop_clock(pool: &Pool) -> Result<Clock> {
+    let mut conn = connect(pool).await?;
+    let micros: i64 =
+        schema::shop_clock::table.select(schema::shop_clock::offset_micros).first(&mut conn).await?;
+    let clock = Clock::real();
+    clock.raise_offset(TimeDelta::microseconds(micros));
+    Ok(clock)
 }
 
 /// Brings the database up to date. Instances that start together wait for one another on a row of `migration_lock`.

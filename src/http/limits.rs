@@ -30,12 +30,13 @@ const CLEAN_EVERY: u32 = 4_096;
 
 /// Where passwords, addresses, codes and one-time tokens are tried, or a mail is sent to an address that the caller names. Not
 /// refreshing: its tokens can't be guessed, and many people behind one address refresh all the time.
-const CREDENTIAL_PATHS: [&str; 7] = [
+const CREDENTIAL_PATHS: [&str; 8] = [
     "/v1/accounts",
     "/v1/sessions",
     "/v1/password-resets",
     "/v1/email-verifications",
     "/v1/f-codes/check",
+    "/v1/coupons/check",
     "/v1/withdrawals",
     "/v1/withdrawals/stop",
 ];

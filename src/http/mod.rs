@@ -68,6 +68,7 @@ pub fn configure(config: &mut web::ServiceConfig, app: &web::Data<App>) {
         .configure(crate::people::configure)
         .configure(crate::membership::configure)
         .configure(crate::shop::configure)
+        .configure(crate::promotion::configure)
         .configure(crate::checkout::configure)
         .configure(crate::messages::mails::routes::configure)
         .configure(crate::jobs::routes::configure);

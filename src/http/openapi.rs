@@ -21,6 +21,7 @@ use crate::jobs;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
+use crate::promotion;
 use crate::shop;
 
 /// Every room's part of the document, wing by wing.
@@ -58,6 +59,9 @@ const ROOMS: &[fn() -> Document] = &[
     shop::products::admin_routes::Api::openapi,
     shop::products::import::routes::Api::openapi,
     shop::variants::routes::Api::openapi,
+    promotion::campaigns::routes::Api::openapi,
+    promotion::coupons::routes::Api::openapi,
+    promotion::giveouts::routes::Api::openapi,
     shop::offers::routes::Api::openapi,
     shop::reminders::routes::Api::openapi,
     shop::stock::routes::Api::openapi,

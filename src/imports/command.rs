@@ -2,18 +2,12 @@
 
 use std::path::Path;
 
-use chrono::TimeDelta;
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-
 use super::model::{ImportRow, LineErrorRow};
 use super::service::{self, NewImport};
 use super::{ImportKind, cells, model};
 use crate::audit::Actor;
 use crate::db::{self, Pool};
 use crate::error::{AppError, Code, Result};
-use crate::ports::clock::Clock;
-use crate::schema::shop_clock;
 
 /// Takes a file in and does it here and now, telling `progress` after each part. A running shop may help: each part is
 /// done once. Cut off, a running shop, or the next one that starts, finishes it.
@@ -34,10 +28,7 @@ pub async fn run(
         return Err(Code::BodyTooLarge.because(format!("Expected at most {} bytes.", cells::BYTES_MAX)));
     }
     let sheet = service::read(ImportKind::Products, bytes.into(), None).await?;
-    let clock = Clock::real();
-    let offset: i64 =
-        shop_clock::table.select(shop_clock::offset_micros).first(&mut *db::connect(pool).await?).await?;
-    clock.raise_offset(TimeDelta::microseconds(offset));
+    let clock = db::shop_clock(pool).await?;
     let new = NewImport { kind: ImportKind::Products, sheet: &sheet, is_dry_run, actor: Actor::System };
     let (mut row, _) = service::accept(pool, new, clock.now()).await?;
     if is_dry_run {

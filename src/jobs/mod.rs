@@ -23,8 +23,11 @@ use crate::imports;
 use crate::membership;
 use crate::messages::mails;
 use crate::people;
+use crate::promotion;
 use crate::shop;
-use crate::types::id::{AccountId, DropId, ImportId, MailId, MembershipId, OrderId, PaymentId, RefundId};
+use crate::types::id::{
+    AccountId, CouponIssueId, DropId, ImportId, MailId, MembershipId, OrderId, PaymentId, RefundId,
+};
 
 pub use queue::{enqueue, enqueue_all};
 
@@ -81,6 +84,8 @@ pub enum Job {
     RunImport { import: ImportId },
     /// Issues the invoices and credit notes that are due, all of them.
     IssueInvoices {},
+    /// Makes the codes of a coupon campaign.
+    IssueCoupons { issue: CouponIssueId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -132,6 +137,7 @@ impl Job {
                 Lane::Local
             }
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
+            Self::IssueCoupons { .. } => Lane::Local,
         }
     }
 
@@ -158,6 +164,7 @@ impl Job {
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
+            Self::IssueCoupons { .. } => 12,
             // Another one comes with the next order, and every few minutes.
             Self::IssueInvoices {} => 12,
         }
@@ -194,6 +201,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::ApplyEvent { event } => payments::webhooks::apply_event(app, &event).await,
         Job::SendRefund { refund } => refunds::jobs::send(app, refund).await,
         Job::SettleFree { order } => payments::jobs::settle_free(app, order).await,
+        Job::IssueCoupons { issue } => promotion::coupons::issue::run(app, issue).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

@@ -38,6 +38,23 @@ pub struct JobRow {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
+/// A job, and how far its work is where that can be said.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = JobWithProgress)]
+pub struct JobView {
+    #[serde(flatten)]
+    pub row: JobRow,
+    pub progress: Option<Progress>,
+}
+
+/// Lines of a file, codes of a campaign: so many of so many are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = JobProgress)]
+pub struct Progress {
+    pub done: i64,
+    pub of: i64,
+}
+
 /// What an operator looks for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {

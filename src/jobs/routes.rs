@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, get, post, web};
 use serde::Deserialize;
 use utoipa::OpenApi;
 
-use super::model::{self, Filter, JobRow};
+use super::model::{self, Filter, JobRow, JobView};
 use super::{Lane, service};
 use crate::app::App;
 use crate::db;
@@ -86,7 +86,7 @@ async fn list(
     params(("id" = JobId, Path)),
     security(("bearer" = [])),
     responses(
-        (status = 200, body = JobRow),
+        (status = 200, body = JobView),
         (status = 401, body = Problem, description = "unauthenticated"),
         (status = 403, body = Problem, description = "forbidden"),
         (status = 404, body = Problem, description = "not_found"),
@@ -96,7 +96,8 @@ async fn list(
 async fn get_one(app: web::Data<App>, _staff: Staff<ReadShop>, id: web::Path<JobId>) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
     let row = model::find(&mut conn, *id).await?.ok_or(Code::NotFound)?;
-    Ok(HttpResponse::Ok().json(row))
+    let progress = service::progress(&mut conn, &row).await?;
+    Ok(HttpResponse::Ok().json(JobView { row, progress }))
 }
 
 /// Put a dead job back into the queue

@@ -2,13 +2,33 @@
 
 use serde_json::json;
 
-use super::model::{self, JobRow};
-use super::{Lane, on_retry, queue};
+use super::model::{self, JobRow, Progress};
+use super::{Job, Lane, on_retry, queue};
 use crate::app::App;
 use crate::audit::{self, Actor};
-use crate::db;
+use crate::db::{self, Conn};
 use crate::error::{Code, Result};
+use crate::imports;
+use crate::promotion::coupons;
 use crate::types::id::JobId;
+
+/// How far the work of a job is, where that can be said.
+///
+/// # Errors
+/// The database's.
+pub async fn progress(conn: &mut Conn, row: &JobRow) -> Result<Option<Progress>> {
+    Ok(match queue::from_columns(&row.kind, row.payload.clone()) {
+        Ok(Job::IssueCoupons { issue }) => {
+            let issue = coupons::model::find_issue(conn, issue).await?;
+            issue.map(|issue| Progress { done: issue.made, of: issue.quantity })
+        }
+        Ok(Job::RunImport { import }) => {
+            let import = imports::model::find(conn, import).await?;
+            import.map(|import| Progress { done: import.lines_done.into(), of: import.lines.into() })
+        }
+        _ => None,
+    })
+}
 
 /// Puts a dead job back into the queue, with all its tries before it.
 ///

@@ -54,6 +54,23 @@ pub async fn count(conn: &mut Conn, key: &str, window: TimeDelta, limit: i32) ->
     Err(Code::TooManyAttempts.error().retry_after(u64::try_from(left).unwrap_or(0) + 1))
 }
 
+/// Refuses where `limit` were made in the window, and counts nothing.
+///
+/// # Errors
+/// As [`count`].
+pub async fn check(conn: &mut Conn, key: &str, window: TimeDelta, limit: i32) -> Result<()> {
+    let query = attempts::table.find(key).select((attempts::window_started_at, attempts::count));
+    let known: Option<(DateTime<Utc>, i32)> = query.first(conn).await.optional()?;
+    let now = machine_now();
+    match known.filter(|(start, count)| *start > now - window && *count >= limit) {
+        None => Ok(()),
+        Some((start, _)) => {
+            let left = (start + window - now).num_seconds().max(0);
+            Err(Code::TooManyAttempts.error().retry_after(u64::try_from(left).unwrap_or(0) + 1))
+        }
+    }
+}
+
 /// Forgets the attempts of a key: the last one was right.
 ///
 /// # Errors

@@ -150,6 +150,16 @@ id_types! {
     JobId = "job";
     ImportId = "imp";
     OfferId = "offer";
+    /// A coupon campaign.
+    CampaignId = "camp";
+    /// One code of a coupon campaign.
+    CouponId = "cpn";
+    /// One use of a campaign by an order.
+    CouponUseId = "use";
+    /// Coupons for whoever comes first.
+    GiveOutId = "give";
+    /// Codes that are made together.
+    CouponIssueId = "iss";
 }
 
 #[cfg(test)]

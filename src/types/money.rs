@@ -91,6 +91,24 @@ pub fn split_minor(amount_minor: i64, weights: &[i64]) -> Result<Vec<i64>, OutOf
     Ok(parts)
 }
 
+/// The least that Stripe charges, in minor units (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts). Where
+/// that page names none for the currency, about half a US dollar, which it must come to after conversion.
+pub fn smallest_charge_minor(currency: &str) -> i64 {
+    match currency {
+        "USD" | "EUR" | "CAD" | "AUD" | "NZD" | "SGD" | "CHF" | "BRL" | "INR" | "JPY" => 50,
+        "GBP" => 30,
+        "BGN" => 100,
+        "AED" | "PLN" | "RON" | "MYR" => 200,
+        "DKK" => 250,
+        "NOK" | "SEK" => 300,
+        "MXN" | "THB" => 1_000,
+        "CZK" => 1_500,
+        "HUF" => 17_500,
+        _ if decimals(currency) == 0 => 50,
+        _ => 400,
+    }
+}
+
 /// Decimals of a currency's minor unit, as Stripe counts them (docs.stripe.com/currencies).
 pub fn decimals(currency: &str) -> usize {
     match currency {

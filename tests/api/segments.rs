@@ -89,7 +89,7 @@ async fn a_segment_opens_what_names_it() {
     tag(&mall, &anna, json!(["early"])).await;
     let prices = format!("/v1/admin/variants/{}/prices", tea.as_str().unwrap());
     mall.shop.app.make(&mall.owner, &prices, &json!({ "price": yuan(60), "buyers": named })).await;
-    let variants = json!([{ "sku": "SAMPLE", "price": yuan(1), "limit": 5 }]);
+    let variants = json!([{ "sku": "SAMPLE", "price": yuan(5), "limit": 5 }]);
     let more = json!({ "sees": named, "buys": named });
     let sample = mall.product("sample", "digital", variants, more).await["variants"][0]["id"].clone();
     let doors = json!([{ "buyers": named, "opens_at": mall.shop.app.now() }]);

@@ -24,12 +24,15 @@ macro_rules! wanted {
     };
 }
 
-/// What was taken from each pool: by orders, and by sales that channels reported.
+/// What was taken from each pool: by orders, by sales that channels reported, and by who came to a give-out.
 macro_rules! taken {
     () => {
         "(SELECT pool_id, sum(quantity) AS quantity FROM (
               SELECT pool_id, quantity FROM claims WHERE state = 'taken'
-              UNION ALL SELECT pool_id, quantity FROM channel_sale_lines) t GROUP BY pool_id)"
+              UNION ALL SELECT pool_id, quantity FROM channel_sale_lines
+              UNION ALL SELECT r.pool_id, 1 FROM give_out_claims c
+                  JOIN give_out_rounds r ON r.give_out_id = c.give_out_id AND r.starts_at = c.round_at) t
+          GROUP BY pool_id)"
     };
 }
 
@@ -85,6 +88,11 @@ pub const ALL: &[Invariant] = &[
                       UNION ALL SELECT pool_id, 'drop' FROM drop_items
                       UNION ALL SELECT pool_id, 'audience' FROM drop_audiences WHERE pool_id IS NOT NULL
                       UNION ALL SELECT pool_id, 'channel' FROM channel_allocations
+                      UNION ALL SELECT pool_id, 'coupon' FROM coupon_campaigns WHERE pool_id IS NOT NULL
+                      UNION ALL SELECT budget_pool_id, 'coupon_budget' FROM coupon_campaigns
+                          WHERE budget_pool_id IS NOT NULL
+                      UNION ALL SELECT pool_id, 'coupon_day' FROM coupon_days
+                      UNION ALL SELECT pool_id, 'give_out' FROM give_out_rounds
                       UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
                   GROUP BY pool_id) o ON o.pool_id = p.id
               WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",
@@ -104,6 +112,7 @@ pub const ALL: &[Invariant] = &[
         says: "a pending order's claims are held, a paid one's taken (or released by a refund that says so or \
                its cancellation),                a cancelled or expired one's released",
         prefix: "clm",
+        // What an order claims as a whole is looked at by `coupon_claims`.
         // An order that was paid after its hold was released has the old claim, released, beside the new one.
         sql: "SELECT c.id, format('%s, its order is %s', c.state, o.state)
               FROM claims c JOIN orders o ON o.id = c.order_id
@@ -113,7 +122,7 @@ pub const ALL: &[Invariant] = &[
               UNION ALL
               SELECT c.id, format('released, its order is %s', o.state)
               FROM claims c JOIN orders o ON o.id = c.order_id
-              WHERE c.state = 'released' AND o.paid_at IS NOT NULL
+              WHERE c.state = 'released' AND o.paid_at IS NOT NULL AND c.line_id IS NOT NULL
                 AND NOT EXISTS (SELECT FROM refund_lines r WHERE r.line_id = c.line_id AND r.restock)
                 AND NOT EXISTS (SELECT FROM order_cancellations x WHERE x.order_id = c.order_id)
                 AND NOT EXISTS (SELECT FROM claims t WHERE t.line_id = c.line_id AND t.pool_id = c.pool_id

@@ -8,6 +8,7 @@ mod baskets;
 mod boards;
 mod channels;
 mod claims;
+mod coupons;
 mod crowdfunding;
 mod goods;
 mod invoices;
@@ -33,6 +34,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         places::ALL,
         orders::ALL,
         baskets::ALL,
+        coupons::ALL,
         goods::ALL,
         channels::ALL,
         crowdfunding::ALL,

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::error::Result;
-use crate::schema::{accounts, drop_purchases, mails, order_adoptions, order_lines, orders};
+use crate::schema::{accounts, coupon_uses, drop_purchases, mails, order_adoptions, order_lines, orders};
 use crate::types::email::Email;
 use crate::types::id::{AccountId, OrderId};
 
@@ -68,6 +68,10 @@ pub async fn move_orders(conn: &mut Conn, bought: &[Bought], to: AccountId) -> R
     // Under which person they count stays as it was when they were bought.
     diesel::update(drop_purchases::table.filter(drop_purchases::line_id.eq_any(lines)))
         .set(drop_purchases::account_id.eq(to))
+        .execute(conn)
+        .await?;
+    diesel::update(coupon_uses::table.filter(coupon_uses::order_id.eq_any(&ids)))
+        .set(coupon_uses::account_id.eq(to))
         .execute(conn)
         .await?;
     diesel::update(mails::table.filter(mails::account_id.eq_any(&guests)))

@@ -121,6 +121,7 @@ async fn undo(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<(
     for line in lines.iter().filter(|line| !line.is_refunded()) {
         refunds::give_back(conn, now, order.id, line).await?;
     }
+    refunds::give_back_whole(conn, order.id, now).await?;
     promises::review(conn, order.id, now).await
 }
 

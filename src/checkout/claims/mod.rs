@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
@@ -39,7 +39,8 @@ impl Pool {
 pub struct Claim {
     pub id: ClaimId,
     pub pool_id: PoolId,
-    pub line_id: LineId,
+    /// None where the order claims it as a whole, such as the use of a coupon.
+    pub line_id: Option<LineId>,
     pub quantity: i64,
     pub state: String,
 }
@@ -50,7 +51,7 @@ batch_insert! {
         id: ClaimId => SqlUuid,
         pool_id: PoolId => SqlUuid,
         order_id: OrderId => SqlUuid,
-        line_id: LineId => SqlUuid,
+        line_id: Option<LineId> => Nullable<SqlUuid>,
         quantity: i64 => BigInt,
         state: &'static str => Text,
         created_at: DateTime<Utc> => Timestamptz,
@@ -146,7 +147,7 @@ pub async fn take(conn: &mut Conn, live: Vec<Claim>, now: DateTime<Utc>) -> Resu
 /// # Errors
 /// The database's.
 pub async fn release(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
-    end(conn, order, None, "held", "released", now).await
+    end(conn, order, Which::All, "held", "released", now).await
 }
 
 /// Taken → released for one line: what was sold goes back on sale.
@@ -154,19 +155,43 @@ pub async fn release(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Res
 /// # Errors
 /// The database's.
 pub async fn give_back(conn: &mut Conn, order: OrderId, line: LineId, now: DateTime<Utc>) -> Result<()> {
-    end(conn, order, Some(line), "taken", "released", now).await
+    end(conn, order, Which::Line(line), "taken", "released", now).await
+}
+
+/// Taken → released for what the order claimed as a whole: its coupons can be used again.
+///
+/// # Errors
+/// The database's.
+pub async fn give_back_whole(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
+    end(conn, order, Which::Whole, "taken", "released", now).await
+}
+
+/// Claims of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    All,
+    Line(LineId),
+    /// Of the order as a whole.
+    Whole,
 }
 
 async fn end(
     conn: &mut Conn,
     order: OrderId,
-    line: Option<LineId>,
+    which: Which,
     from: &'static str,
     to: &'static str,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut moved = live_of(conn, order).await?;
-    moved.retain(|claim| claim.state == from && line.is_none_or(|line| line == claim.line_id));
+    moved.retain(|claim| {
+        let is_meant = match which {
+            Which::All => true,
+            Which::Line(line) => claim.line_id == Some(line),
+            Which::Whole => claim.line_id.is_none(),
+        };
+        is_meant && claim.state == from
+    });
     let pools: Vec<_> = moved.iter().map(|claim| claim.pool_id).collect();
     lock(conn, &pools).await?;
     finish(conn, moved, from, to, now).await

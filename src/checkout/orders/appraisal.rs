@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::facts::{facts_without_lines, gifts_of, line_facts, pools_of, read_catalog, read_locked};
+use super::prices::{Parcel, parcel_of, priced_item, title_of};
 use super::rules::{self, Admitted, ArticleFacts, Ledger, LineFacts, PlanFacts, invitation_used};
-use super::service::{Cart, Customer, Line, Parcel, buyer_of, parcel_of, priced_item, title_of};
+use super::service::{Cart, Customer, Line, buyer_of};
 use crate::checkout::claims;
-use crate::checkout::pricing::rules::{PricedItem, price};
+use crate::checkout::pricing::coupons::Payable;
+use crate::checkout::pricing::rules::{PricedCart, PricedItem, price};
 use crate::db::Conn;
 use crate::error::{AppError, Result};
 use crate::types::id::PoolId;
@@ -54,8 +56,8 @@ pub async fn appraise(
     customer: Customer,
     lines: &[Line],
 ) -> Result<Appraisal> {
-    let cart = Cart { customer, lines: lines.to_vec(), shipping: None };
-    let catalog = read_catalog(conn, &[&cart]).await?;
+    let cart = Cart { customer, lines: lines.to_vec(), shipping: None, coupon_codes: Vec::new() };
+    let catalog = read_catalog(conn, &[&cart], now.date_naive(), now).await?;
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![buyer_of(conn, &cart.customer).await?];
     let (locked, ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
@@ -80,17 +82,25 @@ pub async fn appraise(
         items.push(item);
     }
     facts.gifts = gifts_of(&facts.lines, &catalog, facts.visitor, now);
-    let priced = price(&items, &facts.gifts, |_| Ok(None));
+    // Coupons are the quote's: a basket shows what its lines cost before them.
+    let cart = PricedCart {
+        items: &items,
+        gifts: &facts.gifts,
+        coupons: &[],
+        payable: Payable { methods: &[], least_minor: 0 },
+    };
+    let priced = price(cart, |_| Ok(None));
     let (priced, refusal) = match priced {
         Ok(priced) => (priced.lines, rules::go_together(&facts).err()),
         Err(refusal) => (Vec::new(), Some(refusal)),
     };
     let found = appraised.iter_mut().filter_map(|line| line.found.as_mut());
     found.zip(&priced).for_each(|(found, priced)| found.total_minor = priced.total_minor);
-    Ok(Appraisal { lines: appraised, refusal, parcel: parcel_of(&facts.lines, &priced) })
+    let lines_minor: Vec<_> = priced.iter().map(|line| line.total_minor).collect();
+    Ok(Appraisal { lines: appraised, refusal, parcel: parcel_of(&facts.lines, &lines_minor) })
 }
 
-fn found(line: &LineFacts<'_>, item: &PricedItem, title: String, ledger: &Ledger) -> Found {
+fn found(line: &LineFacts<'_>, item: &PricedItem<'_>, title: String, ledger: &Ledger) -> Found {
     let list_price_minor = match line {
         LineFacts::Plan(line) => line.plan.price_minor,
         LineFacts::Article(line) => line.article.price_minor,

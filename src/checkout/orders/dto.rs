@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::model::{LineRow, OrderRow, OrderState};
-use super::proposals::Proposal;
 use super::seen::Shown;
 use super::service::{ArticleLine, Cart, Customer, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
+use crate::checkout::pricing::coupons::ASKED_MAX;
 use crate::checkout::pricing::rules::{Explained, Totals, TotalsView};
 use crate::checkout::refunds::dto::RefundView;
 use crate::checkout::returns::dto::ReturnView;
@@ -17,11 +17,10 @@ use crate::checkout::shipments::dto::ShipmentView;
 use crate::error::{AppError, Code, Result};
 use crate::fields;
 use crate::membership::invitations::rules::normal_code;
-use crate::shop::offers::model::OfferKind;
 use crate::shop::shipping::rules::Address;
 use crate::types::email::Email;
 use crate::types::id::{
-    AccountId, AddressId, BasketId, BundleId, DriveId, DropId, LineId, OfferId, OrderId, PaymentId, PlanId,
+    AccountId, AddressId, BasketId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId,
     ShippingMethodId, VariantId,
 };
 use crate::types::money::Money;
@@ -161,7 +160,7 @@ pub enum TermsConsent {
 }
 
 /// Body of a quote or an order. A quote doesn't need the URLs.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderRequest {
     /// One to twenty, with one plan at most; or a `basket`.
@@ -178,6 +177,7 @@ pub struct OrderRequest {
     /// What the buyer was shown that he has to pay: the order is refused where it is something else by now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_due: Option<Money>,
+    /// At most five. The set of coupons by which the buyer pays least is used.
     #[serde(default)]
     pub coupon_codes: Vec<String>,
     /// A referral code.
@@ -219,9 +219,10 @@ impl OrderRequest {
             return Err(Code::InvalidField.at("lines", format!("expected 1 to {LINES_MAX} lines")));
         }
         let lines = parse_lines(&self.lines)?;
-        if !self.coupon_codes.is_empty() {
-            return Err(Code::InvalidField.at("coupon_codes[0]", "there is no such coupon"));
+        if self.coupon_codes.len() > ASKED_MAX {
+            return Err(Code::InvalidField.at("coupon_codes", format!("expected at most {ASKED_MAX} codes")));
         }
+        let coupon_codes = self.coupon_codes.iter().map(|typed| normal_code(typed)).collect();
         if self.points.is_some_and(|points| points != 0) {
             return Err(Code::InvalidField.at("points", "the account has no points"));
         }
@@ -229,7 +230,7 @@ impl OrderRequest {
             return Err(Code::InvalidField.at("credit", "the account has no store credit"));
         }
         let shipping = self.shipping.as_ref().map(|asked| asked.parse(kept)).transpose()?;
-        Ok(Cart { customer, lines, shipping })
+        Ok(Cart { customer, lines, shipping, coupon_codes })
     }
 
     /// What the buyer says that he was shown; `units_minor` are the prices that his basket had when he filled it.
@@ -295,20 +296,6 @@ pub struct WaitQuery {
     pub wait: Option<WaitFor>,
 }
 
-/// A priced line of a quote.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct QuotedLine {
-    #[serde(flatten)]
-    pub sells: Sells,
-    pub title: String,
-    pub quantity: i64,
-    pub unit_price: Money,
-    pub discount: Money,
-    pub total: Money,
-    /// It isn't there yet, and is sent from then on.
-    pub ships_from: Option<DateTime<Utc>>,
-}
-
 /// What a line sells: `kind` is `plan`, `variant` or `bundle`, and the field of that name is set.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Sells {
@@ -345,55 +332,6 @@ impl Sells {
             None => Self::plan(row.plan_id, row.drive_id),
         }
     }
-}
-
-/// Something that you could have.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = QuotedOffer)]
-pub struct ProposalView {
-    pub offer: OfferId,
-    pub code: String,
-    /// `swap`: put `variant` in the place of the line, with `instead_of`. `gift`: add `variant` as a line.
-    pub kind: OfferKind,
-    pub name: String,
-    /// Position of the line that it is about, from 0.
-    pub line: usize,
-    pub variant: VariantId,
-    pub title: String,
-    pub quantity: i64,
-    /// Of one unit, with the offer.
-    pub unit_price: Money,
-    /// Of a swap: what one unit costs more than what is given up.
-    pub supplement: Option<Money>,
-}
-
-impl ProposalView {
-    pub fn new(proposal: Proposal, currency: &str) -> Self {
-        Self {
-            offer: proposal.offer,
-            code: proposal.code,
-            kind: proposal.kind,
-            name: proposal.name,
-            line: proposal.line,
-            variant: proposal.variant,
-            title: proposal.title,
-            quantity: proposal.quantity,
-            unit_price: Money::new(proposal.unit_price_minor, currency),
-            supplement: proposal.supplement_minor.map(|minor| Money::new(minor, currency)),
-        }
-    }
-}
-
-/// What an order would cost now, and why. No effect, no promise: places are held by an order.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct QuoteView {
-    pub lines: Vec<QuotedLine>,
-    pub totals: TotalsView,
-    pub explanation: Vec<Explained>,
-    /// What else you could have: something better for a supplement, something for nothing.
-    pub offers: Vec<ProposalView>,
-    /// Prices may have changed after that.
-    pub valid_until: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]

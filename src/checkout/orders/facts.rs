@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
+use super::coupons::Offered;
 use super::model;
+use super::prices::sold_article;
 use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, Swap};
 use super::service::{ArticleLine, Cart, Customer, Line, PlanLine};
 use crate::checkout::claims;
@@ -18,6 +20,8 @@ use crate::membership::memberships::model::{self as memberships, MembershipRow};
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::people::segments::model::segments_of;
+use crate::promotion::campaigns::model::Campaign;
+use crate::promotion::campaigns::rules::Sold;
 use crate::shop::audience::{Ranks, Visitor};
 use crate::shop::drops::model::{self as drops, Drop, FCode};
 use crate::shop::offers::model::{self as offers, Offer, OfferKind};
@@ -42,6 +46,7 @@ pub struct Catalog {
     offers: Vec<Offer>,
     /// What lines give up for something else; nothing of it is claimed.
     given_up: HashMap<VariantId, Article>,
+    pub coupons: Offered,
     ranks: Ranks,
 }
 
@@ -51,6 +56,25 @@ impl Catalog {
         self.offers.iter().filter(|offer| offer.kind == OfferKind::Swap)
     }
 
+    /// Tries a campaign as if it needed no code and weren't paused.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn try_out(&mut self, conn: &mut Conn, campaign: Campaign) -> Result<()> {
+        self.coupons.try_out(campaign);
+        self.ranks = products::ranks(conn).await?;
+        Ok(())
+    }
+
+    /// What carts may buy of it, as the scopes of coupons know it; which price anybody pays isn't known yet.
+    fn sold(&self) -> Vec<Sold<'_>> {
+        let of_drives =
+            self.drives.values().map(|drive| Sold::Plan { plan: drive.plan.id, tier: &drive.plan.tier_code });
+        let of_plans = self.plans.values().map(|plan| Sold::Plan { plan: plan.id, tier: &plan.tier_code });
+        let articles = self.articles.values().map(|article| sold_article(article, false, false));
+        of_drives.chain(of_plans).chain(articles).collect()
+    }
+
     /// Codes of the segments that something here is for.
     fn segments(&self) -> BTreeSet<String> {
         let of_articles = self.articles.values().flat_map(Article::audiences);
@@ -58,7 +82,8 @@ impl Catalog {
         let of_methods = self.methods.values().filter_map(|method| method.free_for.as_ref());
         let given_up = self.given_up.values().flat_map(Article::audiences);
         let of_offers = self.offers.iter().map(|offer| &offer.buyers);
-        segments_in(of_articles.chain(of_drops).chain(of_methods).chain(given_up).chain(of_offers))
+        let goods = of_articles.chain(of_drops).chain(of_methods).chain(given_up);
+        segments_in(goods.chain(of_offers).chain(self.coupons.audiences()))
     }
 }
 
@@ -129,7 +154,12 @@ fn ids<T: Copy>(named: &BTreeSet<T>) -> Vec<T> {
 ///
 /// # Errors
 /// The database's.
-pub async fn read_catalog(conn: &mut Conn, carts: &[&Cart]) -> Result<Catalog> {
+pub async fn read_catalog(
+    conn: &mut Conn,
+    carts: &[&Cart],
+    day: NaiveDate,
+    now: DateTime<Utc>,
+) -> Result<Catalog> {
     let named = Named::by(carts);
     let mut catalog = Catalog::default();
     if !named.drives.is_empty() {
@@ -153,6 +183,9 @@ pub async fn read_catalog(conn: &mut Conn, carts: &[&Cart]) -> Result<Catalog> {
         catalog.f_codes = drops::f_codes(conn, &named.f_codes.into_iter().collect::<Vec<_>>()).await?;
         let methods = shipping::load(conn, &ids(&named.methods)).await?;
         catalog.methods = methods.into_iter().map(|method| (method.id, method)).collect();
+    }
+    catalog.coupons = Offered::read(conn, carts, &catalog.sold(), (day, now)).await?;
+    if !catalog.articles.is_empty() || catalog.coupons.audiences().next().is_some() {
         catalog.ranks = products::ranks(conn).await?;
     }
     Ok(catalog)
@@ -189,6 +222,7 @@ pub fn pools_of(catalog: &Catalog) -> Vec<PoolId> {
         pools.extend(drop.audiences.iter().filter_map(|of| of.pool));
     }
     pools.extend(catalog.f_codes.iter().map(|code| code.pool));
+    pools.extend(catalog.coupons.pools());
     pools.into_iter().collect()
 }
 
@@ -215,6 +249,7 @@ pub async fn read_locked(
     let mut ledger = Ledger {
         left: pools.iter().map(|pool| (pool.id, pool.left())).collect(),
         pending: model::with_pending_membership(conn, &ids).await?,
+        past: catalog.coupons.past(conn, &buyers).await?,
         ..Ledger::default()
     };
     if !catalog.articles.is_empty() {

@@ -2,11 +2,15 @@
 
 pub mod access;
 pub mod appraisal;
+pub mod coupons;
 pub mod dto;
 pub mod facts;
 pub mod model;
 pub mod placer;
+pub mod prices;
 pub mod proposals;
+pub mod quote_dto;
+pub mod quotes;
 pub mod routes;
 pub mod rows;
 pub mod rules;

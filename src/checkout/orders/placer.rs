@@ -87,7 +87,7 @@ async fn place_all(app: &App, orders: &[PlaceOrder]) -> Vec<Result<Placed>> {
 }
 
 async fn place_once(app: &App, part: &[PlaceOrder]) -> Result<Vec<Result<Placed>>> {
-    let shop = Shop { zone: app.settings.timezone, currency: app.settings.currency.clone() };
+    let shop = Shop::of(&app.settings);
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
         diesel_async::SimpleAsyncConnection::batch_execute(conn, "SET LOCAL lock_timeout = '2s'").await?;

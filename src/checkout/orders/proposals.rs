@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::facts::Catalog;
+use super::prices::article_title;
 use super::rules::{ArticleFacts, Facts, LineFacts};
-use super::service::article_title;
 use crate::checkout::claims;
 use crate::db::Conn;
 use crate::error::Result;

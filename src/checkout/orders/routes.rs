@@ -4,18 +4,16 @@ use std::collections::HashSet;
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::TimeDelta;
 use serde_json::json;
 
 use super::access::OrderCaller;
-use super::dto::{
-    AttemptRequest, Consents, OrderRequest, OrderView, ProposalView, QuoteView, QuotedLine, Sells,
-    TermsConsent, WaitQuery, order_id,
-};
+use super::dto::{AttemptRequest, Consents, OrderRequest, OrderView, TermsConsent, WaitQuery, order_id};
 use super::model::{self, OrderRow, OrderState};
+use super::quote_dto::QuoteView;
+use super::quotes;
 use super::rules::check_return_url;
 use super::search::{self, Filter, OrderFilter};
-use super::service::{self, Customer, PlaceOrder};
+use super::service::{self, Customer, PlaceOrder, Shop};
 use super::waiting::{WAIT_MAX, WaitFor};
 use crate::app::App;
 use crate::checkout::adoptions::service as adoptions;
@@ -40,13 +38,10 @@ use crate::http::idempotency::IdempotencyKey;
 use crate::http::language::locale_of;
 use crate::people::addresses::model as addresses;
 use crate::people::operators::rules::Right;
+use crate::promotion::coupons::attempts::guard;
 use crate::shop::crowdfunding::model as pledges;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, OrderId};
-use crate::types::money::Money;
-
-/// Prices of a quote stand for that long.
-const QUOTE: TimeDelta = TimeDelta::minutes(15);
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(quote, place, list, show, cancel, adopt, pay_again, admin_list, admin_late, admin_show))]
@@ -83,25 +78,11 @@ pub async fn quote(
     let kept = kept_address(&app, asker.account, &body).await?;
     let cart = body.cart(customer_of(&asker, &body)?, kept)?;
     let now = app.clock.now();
-    let quoted = service::quote(&mut *db::connect(&app.pool).await?, now, &cart).await?;
+    let mut conn = db::connect(&app.pool).await?;
+    guard(&app, &mut conn, asker.account, &request, &cart.coupon_codes).await?;
+    let quoted = quotes::quote(&mut conn, &Shop::of(&app.settings), now, &cart).await?;
     let currency = &app.settings.currency;
-    let money = |minor| Money::new(minor, currency);
-    let lines = quoted.priced.lines.iter().zip(quoted.lines).map(|(line, quoted)| QuotedLine {
-        sells: Sells::of(&quoted.line),
-        title: quoted.title,
-        quantity: line.quantity,
-        unit_price: money(line.unit_price_minor),
-        discount: money(line.discount_minor),
-        total: money(line.total_minor),
-        ships_from: quoted.ships_from,
-    });
-    Ok(HttpResponse::Ok().json(QuoteView {
-        lines: lines.collect(),
-        totals: quoted.priced.totals.view(currency),
-        explanation: quoted.priced.explanation,
-        offers: quoted.proposals.into_iter().map(|proposal| ProposalView::new(proposal, currency)).collect(),
-        valid_until: now + QUOTE,
-    }))
+    Ok(HttpResponse::Ok().json(QuoteView::new(quoted, &body.coupon_codes, currency, now)))
 }
 
 /// Places an order: what it needs is held from now on, or it is refused and nothing has changed. The payment page follows;
@@ -151,6 +132,13 @@ pub async fn place(
         success_url: return_url(&app, "success_url", body.success_url.as_deref())?,
         cancel_url: return_url(&app, "cancel_url", body.cancel_url.as_deref())?,
     };
+    if !order.cart.coupon_codes.is_empty() {
+        let mut conn = db::connect(&app.pool).await?;
+        // A repeat is answered whatever else its buyer has tried since.
+        if service::placed_before(&mut conn, account, &order.key, &order.body_hash).await?.is_none() {
+            guard(&app, &mut conn, asker.account, &request, &order.cart.coupon_codes).await?;
+        }
+    }
     let placed = app.placer.place(order).await?;
     answer_placed(&app, placed.order, query.wait, &token).await
 }

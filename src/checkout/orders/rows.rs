@@ -2,26 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use kindred_stripe::Method;
 use uuid::Uuid;
 
 use super::model::{NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState};
+use super::prices::SWAP_OFFER;
 use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts};
-use super::service::{Customer, PlaceOrder, ROUTE, SWAP_OFFER, Shop};
+use super::service::{Customer, PlaceOrder, ROUTE, Shop};
 use crate::checkout::baskets::model as baskets;
 use crate::checkout::claims::{self, NewClaim};
 use crate::checkout::payments::model::{NewPayment, PaymentState};
+use crate::checkout::pricing::coupons::Candidate;
 use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
 use crate::membership::plans::model::Renews;
 use crate::people::accounts::model::NewGuest;
+use crate::promotion::campaigns::model::Campaign;
+use crate::promotion::coupons::uses::{NewLineCoupon, NewUse};
 use crate::shop::crowdfunding::model::NewPledge;
 use crate::shop::drops::model::{Drop, NewPurchase};
 use crate::shop::offers::model::NewLineOffer;
-use crate::types::id::{BasketId, ClaimId, LineId, OrderId, PaymentId};
+use crate::types::id::{BasketId, ClaimId, CouponUseId, LineId, OrderId, PaymentId, PoolId};
 
 /// The rows of a batch, column by column when they are written.
 #[derive(Default)]
@@ -35,6 +39,8 @@ pub struct Rows {
     purchases: Vec<NewPurchase>,
     pledges: Vec<NewPledge>,
     offers: Vec<NewLineOffer>,
+    uses: Vec<NewUse>,
+    line_coupons: Vec<NewLineCoupon>,
     payments: Vec<NewPayment>,
     keys: Vec<NewKey>,
     baskets: Vec<(BasketId, OrderId)>,
@@ -57,7 +63,7 @@ impl Rows {
     ) -> Result<OrderId> {
         let id = OrderId::new();
         let totals = worded.priced.totals;
-        let terms = Terms::of(facts)?;
+        let terms = Terms::of(facts, worded.campaigns())?;
         self.add_guest(id, order, facts, now)?;
         let shipping = order.cart.shipping.as_ref().filter(|_| is_shipped(facts));
         self.orders.push(NewOrder {
@@ -93,9 +99,11 @@ impl Rows {
         });
         let backer_name = order.backer_name.as_deref();
         let accepted = Accepted { id, facts, admitted, worded: &worded, backer_name, now };
+        let mut lines = Vec::with_capacity(facts.lines.len());
         for (position, line) in facts.lines.iter().enumerate() {
-            self.add_line(&accepted, position, line)?;
+            lines.push(self.add_line(&accepted, position, line)?);
         }
+        self.add_coupons(&accepted, &lines)?;
         self.baskets.extend(order.basket.map(|basket| (basket.id, id)));
         self.add_payment(id, totals.due_minor, &terms, shop, now);
         self.keys.push(NewKey {
@@ -133,7 +141,7 @@ impl Rows {
         Ok(())
     }
 
-    fn add_line(&mut self, of: &Accepted<'_>, position: usize, line: &LineFacts<'_>) -> Result<()> {
+    fn add_line(&mut self, of: &Accepted<'_>, position: usize, line: &LineFacts<'_>) -> Result<LineId> {
         let Accepted { id: order, facts, admitted, worded, backer_name, now } = *of;
         let id = LineId::new();
         let short = || AppError::internal("a line without its price");
@@ -192,7 +200,7 @@ impl Rows {
             id: ClaimId::new(),
             pool_id: *pool,
             order_id: order,
-            line_id: id,
+            line_id: Some(id),
             quantity: *quantity,
             state: "held",
             created_at: now,
@@ -217,6 +225,44 @@ impl Rows {
                 quantity: *units,
             });
         }
+        Ok(id)
+    }
+
+    /// Uses of coupons, what they took off which line, and what they claim.
+    fn add_coupons(&mut self, of: &Accepted<'_>, lines: &[LineId]) -> Result<()> {
+        let Accepted { id: order, facts, worded, now, .. } = *of;
+        for used in &worded.priced.coupons.uses {
+            let Some(one) = worded.coupons.get(used.candidate) else { continue };
+            let id = CouponUseId::new();
+            self.uses.push(NewUse {
+                id,
+                campaign_id: one.campaign.id,
+                coupon_id: one.coupon,
+                is_single: one.is_single,
+                order_id: order,
+                account_id: facts.buyer.id,
+                person_key: facts.buyer.person_key.clone().ok_or(Code::Unauthenticated)?,
+                day: worded.day,
+                discount_minor: used.lines_minor.iter().sum(),
+                shipping_minor: used.shipping_minor,
+                created_at: now,
+            });
+            let shares = lines.iter().zip(&used.lines_minor).filter(|(_, minor)| **minor > 0);
+            self.line_coupons.extend(shares.map(|(line, minor)| NewLineCoupon {
+                line_id: *line,
+                use_id: id,
+                discount_minor: *minor,
+            }));
+        }
+        self.claims.extend(worded.claims.iter().map(|(pool, quantity)| NewClaim {
+            id: ClaimId::new(),
+            pool_id: *pool,
+            order_id: order,
+            line_id: None,
+            quantity: *quantity,
+            state: "held",
+            created_at: now,
+        }));
         Ok(())
     }
 
@@ -288,7 +334,11 @@ impl Rows {
         let orders = NewOrder::insert(&mut one, self.orders);
         let keys = NewKey::insert(&mut two, self.keys);
         tokio::try_join!(orders, keys, claims::shift(&mut three, &held))?;
-        let lines = NewLine::insert(&mut one, self.lines);
+        let lines = async {
+            NewLine::insert(&mut one, self.lines).await?;
+            NewUse::insert(&mut one, self.uses).await?;
+            NewLineCoupon::insert(&mut one, self.line_coupons).await
+        };
         let places = NewSeriesPlace::insert(&mut two, self.places);
         let payments = NewPayment::insert(&mut three, self.payments);
         let baskets = async {
@@ -321,6 +371,19 @@ struct Accepted<'a> {
 pub struct Worded<'a> {
     pub titles: Vec<String>,
     pub priced: &'a Priced,
+    /// Coupons that might have been used.
+    pub coupons: &'a [Candidate<'a>],
+    /// What those that are used claim, by pool.
+    pub claims: &'a BTreeMap<PoolId, i64>,
+    /// The shop's.
+    pub day: NaiveDate,
+}
+
+impl Worded<'_> {
+    /// Whose coupons are used.
+    fn campaigns(&self) -> impl Iterator<Item = &Campaign> {
+        self.priced.coupons.uses.iter().filter_map(|used| Some(self.coupons.get(used.candidate)?.campaign))
+    }
 }
 
 /// What the lines allow together.
@@ -331,30 +394,47 @@ struct Terms {
 }
 
 impl Terms {
-    fn of(facts: &Facts<'_>) -> Result<Self> {
-        let mut terms = Self { hold_minutes: i32::MAX, methods: Vec::new(), saves_card: false };
-        for (index, line) in facts.lines.iter().enumerate() {
-            let (hold_minutes, methods) = match line {
+    fn of<'a>(facts: &Facts<'_>, coupons: impl Iterator<Item = &'a Campaign>) -> Result<Self> {
+        let mut methods = methods_of(facts)?;
+        for campaign in coupons {
+            methods.retain(|method| campaign.conditions.allows(*method));
+        }
+        if methods.is_empty() {
+            return Err(Code::MethodNotOffered.at("coupon_codes", "no payment method suits all of these"));
+        }
+        let mut terms = Self { hold_minutes: i32::MAX, methods, saves_card: false };
+        for line in &facts.lines {
+            let hold_minutes = match line {
                 LineFacts::Plan(line) => {
                     terms.saves_card |= line.plan.renews == Renews::Card;
-                    (line.plan.hold_minutes, &line.plan.payment_methods)
+                    line.plan.hold_minutes
                 }
-                LineFacts::Article(line) => {
-                    (line.article.product.hold_minutes, &line.article.product.payment_methods)
-                }
+                LineFacts::Article(line) => line.article.product.hold_minutes,
             };
             terms.hold_minutes = terms.hold_minutes.min(hold_minutes);
-            if index == 0 {
-                terms.methods.clone_from(methods);
-            } else {
-                terms.methods.retain(|method| methods.contains(method));
-            }
-        }
-        if terms.methods.is_empty() {
-            return Err(Code::MethodNotOffered.at("lines", "no payment method takes all of these"));
         }
         Ok(terms)
     }
+}
+
+/// Methods that all lines can be paid with.
+///
+/// # Errors
+/// `method_not_offered` where there is none.
+pub fn methods_of(facts: &Facts<'_>) -> Result<Vec<Method>> {
+    let of_line = |line: &LineFacts<'_>| match line {
+        LineFacts::Plan(line) => line.plan.payment_methods.clone(),
+        LineFacts::Article(line) => line.article.product.payment_methods.clone(),
+    };
+    let mut methods = facts.lines.first().map(of_line).unwrap_or_default();
+    for line in facts.lines.iter().skip(1) {
+        let others = of_line(line);
+        methods.retain(|method| others.contains(method));
+    }
+    if methods.is_empty() {
+        return Err(Code::MethodNotOffered.at("lines", "no payment method takes all of these"));
+    }
+    Ok(methods)
 }
 
 fn is_shipped(facts: &Facts<'_>) -> bool {

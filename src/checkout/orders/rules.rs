@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use super::coupons::Past;
 use crate::checkout::pricing::gifts::Gift;
 use crate::error::{AppError, Code, FieldError, Result};
 use crate::membership::applications::model::Application;
@@ -43,6 +44,8 @@ pub struct Ledger {
     pub purchases: Vec<(DropId, AccountId, String, i64)>,
     /// What is kept for those in waiting lists.
     pub reserved: HashMap<PoolId, i64>,
+    /// What was used of coupons.
+    pub past: Past,
 }
 
 impl Ledger {
@@ -50,6 +53,15 @@ impl Ledger {
     pub fn open(&self, pool: PoolId) -> i64 {
         let of = |map: &HashMap<PoolId, i64>| map.get(&pool).copied().unwrap_or(0);
         of(&self.left) - of(&self.reserved)
+    }
+
+    /// Takes what an order claims as a whole.
+    pub fn claim(&mut self, claims: &BTreeMap<PoolId, i64>) {
+        for (pool, quantity) in claims {
+            if let Some(left) = self.left.get_mut(pool) {
+                *left -= quantity;
+            }
+        }
     }
 }
 
@@ -397,11 +409,7 @@ fn from_stock(
 
 /// Enters an admitted order into the ledger, so that the batch's later orders see it.
 pub fn enter(facts: &Facts<'_>, admitted: &Admitted, ledger: &mut Ledger) {
-    for (pool, quantity) in admitted.claims.iter().flatten() {
-        if let Some(left) = ledger.left.get_mut(pool) {
-            *left -= quantity;
-        }
-    }
+    admitted.claims.iter().for_each(|claims| ledger.claim(claims));
     let person = facts.buyer.person_key.clone();
     for (drop, units) in admitted.capped.iter().flatten() {
         let person = person.clone().unwrap_or_default();

@@ -3,36 +3,33 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
+use super::coupons;
 use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked};
 use super::model::{self, NewKey, OrderState};
-use super::proposals::{self, Proposal};
+use super::prices::{Bought, buy, title_of};
 use super::rows::{Rows, Worded};
-use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
+use super::rules::{self, Ledger};
 use super::seen::{FromBasket, Shown, as_shown, still_as_read};
 use crate::audit::{self, Actor};
 use crate::checkout::baskets::model::{self as baskets, Standing};
 use crate::checkout::claims;
 use crate::checkout::payments::model::{self as payments, PaymentState};
-use crate::checkout::pricing::rules::{Priced, PricedItem, PricedLine, price};
+use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::people::accounts::model::{self as accounts, Buyer};
+use crate::promotion::coupons::uses;
 use crate::shop::drops::model as drops;
-use crate::shop::drops::rules::unit_price as unit_price_in;
-use crate::shop::products::model::Article;
-use crate::shop::products::rules::{self as products, UnitPrice};
-use crate::shop::shipping::rules::{Address, fee_minor};
+use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, VariantId};
 use crate::types::locale::Locale;
 
 /// The route under which the keys of placed orders are kept.
 pub const ROUTE: &str = "POST /v1/orders";
-/// Why a price is what it is: one thing instead of another.
-pub const SWAP_OFFER: &str = "swap_offer";
 
 /// One line, as asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +105,8 @@ pub struct Cart {
     pub lines: Vec<Line>,
     /// Needless where nothing goes into a parcel.
     pub shipping: Option<ShippingChoice>,
+    /// As they are stored.
+    pub coupon_codes: Vec<String>,
 }
 
 /// An order to place.
@@ -146,8 +145,19 @@ pub struct Shop {
     pub currency: String,
 }
 
+impl Shop {
+    pub fn of(settings: &Settings) -> Self {
+        Self { zone: settings.timezone, currency: settings.currency.clone() }
+    }
+
+    /// The shop's day.
+    pub fn day(&self, now: DateTime<Utc>) -> NaiveDate {
+        now.with_timezone(&self.zone).date_naive()
+    }
+}
+
 /// Places a batch in the caller's transaction: every order is accepted or refused for itself, in the order of the batch,
-/// and only accepted ones leave rows. Locks pools by id, then accounts by id, then baskets by id.
+/// and only accepted ones leave rows. Locks pools by id, coupons by id, accounts by id, baskets by id.
 ///
 /// # Errors
 /// The database's alone: then nothing of the batch stands, and the caller may place its halves.
@@ -158,8 +168,10 @@ pub async fn place(
     batch: &[PlaceOrder],
 ) -> Result<Vec<Result<Placed>>> {
     let carts: Vec<&Cart> = batch.iter().map(|order| &order.cart).collect();
-    let catalog = read_catalog(conn, &carts).await?;
+    let mut catalog = read_catalog(conn, &carts, shop.day(now), now).await?;
+    catalog.coupons.open_day(conn, now).await?;
     let pools = claims::lock(conn, &pools_of(&catalog)).await?;
+    catalog.coupons.lock(conn, now).await?;
     let accounts = accounts_of(&carts);
     let mut buyers = accounts::lock_buyers(conn, &accounts).await?;
     buyers.extend(carts.iter().filter_map(|cart| cart.customer.guest().cloned()));
@@ -201,155 +213,6 @@ async fn keys_of(conn: &mut Conn, batch: &[PlaceOrder], accounts: &[AccountId]) 
     Ok(earlier.into_iter().map(known).collect())
 }
 
-/// What an article is called on an order.
-pub fn article_title(article: &Article, locale: Locale) -> String {
-    let options = article.options.as_object().into_iter().flatten();
-    let options: Vec<_> = options.filter_map(|(_, value)| value.as_str()).collect();
-    let name = article.product.names.pick(locale);
-    if options.is_empty() { name.to_owned() } else { format!("{name} · {}", options.join(", ")) }
-}
-
-pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
-    match line {
-        LineFacts::Plan(PlanFacts { plan, drive, .. }) => {
-            let tier = locale.pick(&plan.tier_zh, &plan.tier_en);
-            match drive {
-                Some(drive) => format!("{} · {tier}", locale.pick(&drive.name_zh, &drive.name_en)),
-                None => tier.clone(),
-            }
-        }
-        LineFacts::Article(ArticleFacts { article, .. }) => article_title(article, locale),
-    }
-}
-
-pub(super) fn priced_item(line: &LineFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> PricedItem {
-    match line {
-        LineFacts::Plan(PlanFacts { plan, drive, .. }) => PricedItem {
-            quantity: 1,
-            unit_price_minor: plan.price_minor,
-            why: if drive.is_some() { "drive_price" } else { "plan_price" },
-            tax_rate_bp: 0,
-            article: None,
-        },
-        LineFacts::Article(line @ ArticleFacts { article, quantity, .. }) => {
-            let unit = unit_price(line, facts, now);
-            PricedItem {
-                quantity: *quantity,
-                unit_price_minor: unit.minor,
-                why: unit.why,
-                tax_rate_bp: article.product.tax_rate_bp,
-                article: Some(article.id),
-            }
-        }
-    }
-}
-
-/// What one unit costs: by a swap the price of what is given up and the supplement, unless it is cheaper without.
-fn unit_price(line: &ArticleFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> UnitPrice {
-    let of = |article| products::unit_price(article, line.quantity, facts.visitor, facts.ranks, now);
-    let direct = match line.drop.and_then(|drop| drop.item(line.article.id)) {
-        Some(item) => unit_price_in(of(line.article), item, facts.visitor, facts.ranks),
-        None => of(line.article),
-    };
-    let swapped = line.swap.map(|swap| {
-        let minor = of(swap.given_up).minor.saturating_add(swap.offer.supplement_minor.unwrap_or(0));
-        UnitPrice { minor, why: SWAP_OFFER }
-    });
-    swapped.filter(|swapped| swapped.minor <= direct.minor).unwrap_or(direct)
-}
-
-/// Prices what was admitted.
-///
-/// # Errors
-/// `shipping_required`, `not_shipped_there`, `amount_out_of_range`, `pledge_needs_price`.
-fn price_of(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Priced> {
-    let items: Vec<_> = facts.lines.iter().map(|line| priced_item(line, facts, now)).collect();
-    let priced = price(&items, &facts.gifts, |lines| shipping_minor(facts, lines))?;
-    let of_lines_minor = priced.totals.subtotal_minor - priced.totals.discount_minor;
-    if rules::is_pledge(facts) && (of_lines_minor == 0 || priced.totals.due_minor == 0) {
-        return Err(Code::PledgeNeedsPrice.at("lines[0]", "it costs nothing"));
-    }
-    Ok(priced)
-}
-
-/// What goes into parcels: its worth and its weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parcel {
-    pub goods_minor: i64,
-    pub weight_grams: i64,
-}
-
-/// None where nothing is sent.
-pub(super) fn parcel_of(lines: &[LineFacts<'_>], priced: &[PricedLine]) -> Option<Parcel> {
-    let mut parcel = None;
-    for (line, priced) in lines.iter().zip(priced) {
-        let LineFacts::Article(ArticleFacts { article, quantity, .. }) = line else { continue };
-        if article.is_shipped() {
-            let so_far = parcel.unwrap_or(Parcel { goods_minor: 0, weight_grams: 0 });
-            let grams = article.weight_grams().saturating_mul(*quantity);
-            parcel = Some(Parcel {
-                goods_minor: so_far.goods_minor.saturating_add(priced.total_minor),
-                weight_grams: so_far.weight_grams.saturating_add(grams),
-            });
-        }
-    }
-    parcel
-}
-
-/// What the parcel costs where something is sent.
-fn shipping_minor(facts: &Facts<'_>, lines: &[PricedLine]) -> Result<Option<i64>> {
-    let Some(Parcel { goods_minor, weight_grams }) = parcel_of(&facts.lines, lines) else { return Ok(None) };
-    let Some((method, address)) = facts.shipping else {
-        return Err(Code::ShippingRequired.at("shipping", "missing field"));
-    };
-    let (visitor, ranks) = (facts.visitor, facts.ranks);
-    let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
-    fee.map(Some).map_err(|code| code.at("shipping.method", "not for this address"))
-}
-
-/// A line of a quote.
-#[derive(Clone, Debug)]
-pub struct QuotedLine {
-    pub line: Line,
-    pub title: String,
-    /// It isn't there yet, and is sent from then on.
-    pub ships_from: Option<DateTime<Utc>>,
-}
-
-/// A cart with its price, as an order placed now would have it.
-#[derive(Clone, Debug)]
-pub struct Quoted {
-    pub lines: Vec<QuotedLine>,
-    pub priced: Priced,
-    /// What else the buyer could have.
-    pub proposals: Vec<Proposal>,
-}
-
-/// Prices a cart without a lock or an effect.
-///
-/// # Errors
-/// As an order would be refused.
-pub async fn quote(conn: &mut Conn, now: DateTime<Utc>, cart: &Cart) -> Result<Quoted> {
-    let catalog = read_catalog(conn, &[cart]).await?;
-    let pools = claims::read(conn, &pools_of(&catalog)).await?;
-    let buyers = vec![buyer_of(conn, &cart.customer).await?];
-    let (locked, ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
-    let facts = facts_of(cart, &catalog, &locked, now)?;
-    rules::admit(&facts, &ledger, now)?;
-    let priced = price_of(&facts, now)?;
-    let lines = cart.lines.iter().zip(&facts.lines).map(|(line, of_line)| QuotedLine {
-        line: line.clone(),
-        title: title_of(of_line, facts.buyer.locale),
-        ships_from: match of_line {
-            LineFacts::Article(of_line) => of_line.article.ships_from(now),
-            LineFacts::Plan(_) => None,
-        },
-    });
-    let lines = lines.collect();
-    let proposals = proposals::of(conn, &facts, &catalog, now).await?;
-    Ok(Quoted { lines, priced, proposals })
-}
-
 /// Who buys, read without a lock.
 ///
 /// # Errors
@@ -375,11 +238,18 @@ fn accept(
     if order.backer_name.is_some() && !rules::is_pledge(&facts) {
         return Err(Code::InvalidField.at("consents.backer_name", "goes with a crowdfunded drop"));
     }
-    let priced = price_of(&facts, now)?;
+    let offered = &catalog.coupons;
+    let Bought { priced, coupons, outcomes } = buy(&order.cart, &facts, offered, ledger, shop, now)?;
+    coupons::all_good(&outcomes, facts.buyer.locale)?;
     as_shown(order.shown.as_ref(), &priced)?;
     let titles = facts.lines.iter().map(|line| title_of(line, facts.buyer.locale)).collect();
-    let id = rows.add(order, &facts, &admitted, Worded { titles, priced: &priced }, shop, now)?;
+    let claims = offered.claims(&coupons.might, &priced.coupons);
+    let worded =
+        Worded { titles, priced: &priced, coupons: &coupons.might, claims: &claims, day: offered.day() };
+    let id = rows.add(order, &facts, &admitted, worded, shop, now)?;
     rules::enter(&facts, &admitted, ledger);
+    ledger.claim(&claims);
+    ledger.past.enter(facts.buyer, &coupons.might, &priced.coupons);
     Ok(Placed { order: id, replayed: false })
 }
 
@@ -453,6 +323,7 @@ pub async fn close(conn: &mut Conn, id: OrderId, state: OrderState, now: DateTim
     claims::release(conn, id, now).await?;
     model::release_places(conn, id, now).await?;
     drops::release_purchases(conn, id, now).await?;
+    uses::release(conn, id, now).await?;
     payments::end_live(conn, id, PaymentState::Expired, now).await?;
     model::set_state(conn, id, state, now).await
 }

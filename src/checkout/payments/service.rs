@@ -26,6 +26,7 @@ use crate::membership::plans::model as plans;
 use crate::messages::mails::Recipient;
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
+use crate::promotion::coupons::uses;
 use crate::shop::{drops, waiting_list};
 use crate::types::id::{AccountId, OrderId, PaymentId, PoolId};
 
@@ -165,6 +166,8 @@ enum Impossible {
     NoPlaceLeft,
     MembershipForbids,
     GoalMissed,
+    /// The order's coupon is another one's by now.
+    CouponGone,
 }
 
 impl Impossible {
@@ -176,6 +179,7 @@ impl Impossible {
             Self::NoPlaceLeft => "no_place_left",
             Self::MembershipForbids => "membership_forbids",
             Self::GoalMissed => "goal_missed",
+            Self::CouponGone => "coupon_gone",
         }
     }
 }
@@ -307,6 +311,11 @@ async fn make_possible(
             if !drops::service::renew(conn, order.id, order.account_id).await? {
                 return Ok(Err(Impossible::NoPlaceLeft));
             }
+            let person =
+                accounts::load_buyer(conn, order.account_id).await.ok().and_then(|buyer| buyer.person_key);
+            if !uses::renew(conn, order.id, person.as_deref()).await? {
+                return Ok(Err(Impossible::CouponGone));
+            }
             claims::take_again(conn, order.id, now).await?;
             Ok(Ok(Claims::Taken))
         }
@@ -435,7 +444,7 @@ pub async fn try_again(
     Ok(())
 }
 
-/// The methods that pay every line of the order, or the one of them that is wanted.
+/// The methods that pay every line of the order, and that its coupons allow; or the one of them that is wanted.
 async fn offered_methods(conn: &mut Conn, id: OrderId, wanted: Option<&str>) -> Result<String> {
     let lines = orders::lines_of(conn, &[id]).await?;
     let plans: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
@@ -447,6 +456,9 @@ async fn offered_methods(conn: &mut Conn, id: OrderId, wanted: Option<&str>) -> 
         .chain(articles.values().map(|article| &article.product.payment_methods));
     let mut methods = of_lines.next().cloned().ok_or_else(|| AppError::internal("what was sold is gone"))?;
     of_lines.for_each(|others| methods.retain(|method| others.contains(method)));
+    for names in uses::methods_of(conn, id).await? {
+        methods.retain(|method| names.iter().any(|name| name == method.as_str()));
+    }
     match wanted {
         None => Ok(method_names(&methods)),
         Some(name) => methods

@@ -29,7 +29,7 @@ pub const NOT_IN_CART: &str = "gift_not_in_cart";
 
 /// Applies the offers one after another, the oldest first. A unit counts once: as bought for one offer, or as given by one.
 /// What is given must be in the cart as a line; it is given in the order of the lines.
-pub fn give(items: &[PricedItem], gifts: &[Gift<'_>]) -> (Vec<Given>, Vec<Explained>) {
+pub fn give(items: &[PricedItem<'_>], gifts: &[Gift<'_>]) -> (Vec<Given>, Vec<Explained>) {
     let mut units = Units { items, left: items.iter().map(|item| item.quantity).collect() };
     let (mut given, mut explanation) = (Vec::new(), Vec::new());
     for gift in gifts {
@@ -57,21 +57,21 @@ pub fn give(items: &[PricedItem], gifts: &[Gift<'_>]) -> (Vec<Given>, Vec<Explai
 
 /// What of the cart no offer has counted yet, by line.
 struct Units<'a> {
-    items: &'a [PricedItem],
+    items: &'a [PricedItem<'a>],
     left: Vec<i64>,
 }
 
 impl Units<'_> {
     fn of(&self, variant: crate::types::id::VariantId) -> i64 {
         let lines = self.items.iter().zip(&self.left);
-        lines.filter(|(item, _)| item.article == Some(variant)).map(|(_, left)| left).sum()
+        lines.filter(|(item, _)| item.article() == Some(variant)).map(|(_, left)| left).sum()
     }
 
     /// Counts so many units of a variant: (line, units).
     fn take(&mut self, variant: crate::types::id::VariantId, mut wanted: i64) -> Vec<(usize, i64)> {
         let mut taken = Vec::new();
         for (line, (item, left)) in self.items.iter().zip(&mut self.left).enumerate() {
-            let units = if item.article == Some(variant) { (*left).min(wanted) } else { 0 };
+            let units = if item.article() == Some(variant) { (*left).min(wanted) } else { 0 };
             if units > 0 {
                 *left -= units;
                 wanted -= units;
@@ -116,13 +116,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::promotion::campaigns::rules::Sold;
     use crate::shop::audience::Audience;
     use crate::shop::offers::model::OfferKind;
-    use crate::types::id::VariantId;
+    use crate::types::id::{ProductId, VariantId};
     use crate::types::locale::Names;
 
-    fn item(article: VariantId, quantity: i64, unit_price_minor: i64) -> PricedItem {
-        PricedItem { quantity, unit_price_minor, why: "list_price", tax_rate_bp: 0, article: Some(article) }
+    fn item(variant: VariantId, quantity: i64, unit_price_minor: i64) -> PricedItem<'static> {
+        let product = ProductId(variant.0);
+        let sold = Sold::Article { variant, product, category: None, in_drop: false, is_reduced: false };
+        PricedItem { quantity, unit_price_minor, why: "list_price", tax_rate_bp: 0, sold }
     }
 
     fn offer(buy: (VariantId, i32), get: (VariantId, i32), most_per_order: Option<i32>) -> Offer {
@@ -151,7 +154,7 @@ mod tests {
     }
 
     /// (line, units, off) of what is given; the reasons.
-    fn ask(items: &[PricedItem], gifts: &[Gift<'_>]) -> (Vec<(usize, i64, i64)>, Vec<String>) {
+    fn ask(items: &[PricedItem<'_>], gifts: &[Gift<'_>]) -> (Vec<(usize, i64, i64)>, Vec<String>) {
         let (given, explained) = give(items, gifts);
         let given = given.iter().map(|given| (given.line, given.quantity, given.discount_minor)).collect();
         (given, explained.into_iter().map(|explained| explained.reason).collect())

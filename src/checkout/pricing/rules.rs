@@ -3,23 +3,45 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::coupons::{self, Applied, Candidate, CartLine, Payable};
 use super::gifts::{Gift, Given, give};
 use crate::error::{Code, Result};
+use crate::promotion::campaigns::rules::Sold;
 use crate::shop::products::rules::included_tax_minor;
 use crate::types::id::VariantId;
 use crate::types::money::Money;
 
 /// A line as it is asked for, with the facts that price it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PricedItem {
+pub struct PricedItem<'a> {
     pub quantity: i64,
     pub unit_price_minor: i64,
     /// Stable reason of that price.
     pub why: &'static str,
     /// Tax that the price includes, in hundredths of a percent.
     pub tax_rate_bp: i32,
-    /// What offers know it by; none for a plan.
-    pub article: Option<VariantId>,
+    /// What offers and coupons know it by.
+    pub sold: Sold<'a>,
+}
+
+impl PricedItem<'_> {
+    /// None for a plan.
+    pub fn article(&self) -> Option<VariantId> {
+        match self.sold {
+            Sold::Article { variant, .. } => Some(variant),
+            Sold::Plan { .. } => None,
+        }
+    }
+}
+
+/// What is priced together, and by what.
+#[derive(Clone, Copy, Debug)]
+pub struct PricedCart<'a> {
+    pub items: &'a [PricedItem<'a>],
+    pub gifts: &'a [Gift<'a>],
+    /// Coupons that might be used.
+    pub coupons: &'a [Candidate<'a>],
+    pub payable: Payable<'a>,
 }
 
 /// One line with what it costs.
@@ -77,59 +99,48 @@ pub struct Priced {
     pub explanation: Vec<Explained>,
     /// What offers gave.
     pub given: Vec<Given>,
+    pub coupons: Applied,
 }
 
 /// The most that an order may come to: Stripe takes eight digits.
 pub const ORDER_MAX_MINOR: i64 = 99_999_999;
 
-/// Prices a cart. `shipping_minor` tells what the parcel costs where there is one, from what the lines come to.
+/// Prices a cart. `fee` tells what the parcel costs where there is one, from what each line comes to.
 ///
 /// # Errors
-/// `amount_out_of_range` when a sum is beyond [`ORDER_MAX_MINOR`]; those of `shipping_minor`.
-pub fn price(
-    items: &[PricedItem],
-    gifts: &[Gift<'_>],
-    shipping_minor: impl FnOnce(&[PricedLine]) -> Result<Option<i64>>,
-) -> Result<Priced> {
-    let (given, of_offers) = give(items, gifts);
-    let mut lines = Vec::with_capacity(items.len());
-    let mut explanation = Vec::with_capacity(items.len());
+/// `amount_out_of_range` when a sum is beyond [`ORDER_MAX_MINOR`]; those of `fee`.
+pub fn price(cart: PricedCart<'_>, fee: impl Fn(&[i64]) -> Result<Option<i64>>) -> Result<Priced> {
+    let (given, of_offers) = give(cart.items, cart.gifts);
     let in_range = |minor: &i64| (0..=ORDER_MAX_MINOR).contains(minor);
-    let mut totals = Totals::default();
-    for (index, item) in items.iter().enumerate() {
-        let line_minor = item
+    let mut explanation = Vec::with_capacity(cart.items.len());
+    let mut of_cart = Vec::with_capacity(cart.items.len());
+    let mut subtotal_minor = 0_i64;
+    for (index, item) in cart.items.iter().enumerate() {
+        let minor = item
             .unit_price_minor
             .checked_mul(item.quantity)
             .filter(in_range)
             .ok_or(Code::AmountOutOfRange)?;
-        let of_line = given.iter().filter(|given| given.line == index);
-        let discount_minor: i64 = of_line.map(|given| given.discount_minor).sum();
-        let total_minor = line_minor - discount_minor;
-        let tax_included_minor = included_tax_minor(total_minor, item.tax_rate_bp);
-        totals.subtotal_minor += line_minor;
-        totals.discount_minor += discount_minor;
-        totals.tax_included_minor += tax_included_minor;
+        subtotal_minor = subtotal_minor.checked_add(minor).ok_or(Code::AmountOutOfRange)?;
+        let of_line = || given.iter().filter(|given| given.line == index);
+        of_cart.push(CartLine {
+            sold: item.sold,
+            units: item.quantity - of_line().map(|given| given.quantity).sum::<i64>(),
+            minor: minor - of_line().map(|given| given.discount_minor).sum::<i64>(),
+        });
+        let reason = item.why.to_owned();
         explanation.push(Explained {
             line: Some(index),
             rule: "list_price".to_owned(),
             outcome: "applied".to_owned(),
-            reason: item.why.to_owned(),
+            reason,
             amount_minor: item.unit_price_minor,
-        });
-        lines.push(PricedLine {
-            unit_price_minor: item.unit_price_minor,
-            quantity: item.quantity,
-            subtotal_minor: line_minor,
-            discount_minor,
-            total_minor,
-            tax_included_minor,
-            tax_rate_bp: item.tax_rate_bp,
         });
     }
     explanation.extend(of_offers);
-    let shipping_minor = shipping_minor(&lines)?;
-    totals.shipping_minor = shipping_minor.unwrap_or(0);
-    if let Some(minor) = shipping_minor {
+    let applied = coupons::best(&of_cart, cart.coupons, cart.payable, fee)?;
+    explanation.extend(explain(&applied, cart.coupons));
+    if let Some(minor) = applied.shipping_minor {
         explanation.push(Explained {
             line: None,
             rule: "shipping".to_owned(),
@@ -138,14 +149,68 @@ pub fn price(
             amount_minor: minor,
         });
     }
-    totals.total_minor = totals
-        .subtotal_minor
-        .checked_sub(totals.discount_minor)
-        .and_then(|minor| minor.checked_add(totals.shipping_minor))
+    let lines: Vec<_> = cart
+        .items
+        .iter()
+        .zip(&of_cart)
+        .enumerate()
+        .map(|(index, (item, before))| priced_line(item, before.minor - applied.off_line_minor(index)))
+        .collect();
+    let mut totals = Totals {
+        subtotal_minor,
+        discount_minor: lines.iter().map(|line| line.discount_minor).sum(),
+        shipping_minor: applied.shipping_minor.unwrap_or(0),
+        tax_included_minor: lines.iter().map(|line| line.tax_included_minor).sum(),
+        ..Totals::default()
+    };
+    totals.total_minor = (subtotal_minor - totals.discount_minor)
+        .checked_add(totals.shipping_minor)
         .filter(in_range)
         .ok_or(Code::AmountOutOfRange)?;
     totals.due_minor = totals.total_minor;
-    Ok(Priced { lines, totals, explanation, given })
+    Ok(Priced { lines, totals, explanation, given, coupons: applied })
+}
+
+fn priced_line(item: &PricedItem<'_>, total_minor: i64) -> PricedLine {
+    let subtotal_minor = item.unit_price_minor * item.quantity;
+    PricedLine {
+        unit_price_minor: item.unit_price_minor,
+        quantity: item.quantity,
+        subtotal_minor,
+        discount_minor: subtotal_minor - total_minor,
+        total_minor,
+        tax_included_minor: included_tax_minor(total_minor, item.tax_rate_bp),
+        tax_rate_bp: item.tax_rate_bp,
+    }
+}
+
+/// What each coupon took off which line, and why others weren't used.
+fn explain(applied: &Applied, candidates: &[Candidate<'_>]) -> Vec<Explained> {
+    let mut explained = Vec::new();
+    let rule = |index: usize| {
+        candidates.get(index).map(|one| format!("coupon:{}", one.campaign.code)).unwrap_or_default()
+    };
+    for of_use in &applied.uses {
+        let off_lines = of_use.lines_minor.iter().enumerate().map(|(line, minor)| (Some(line), *minor));
+        for (line, amount_minor) in
+            off_lines.chain([(None, of_use.shipping_minor)]).filter(|(_, minor)| *minor > 0)
+        {
+            let (outcome, reason) = ("applied".to_owned(), "coupon".to_owned());
+            explained.push(Explained { line, rule: rule(of_use.candidate), outcome, reason, amount_minor });
+        }
+    }
+    // An automatic one that doesn't fit is nothing that the buyer asked for.
+    let asked = |index: usize| candidates.get(index).is_some_and(|one| one.asked.is_some());
+    explained.extend(applied.refused.iter().filter(|(index, _)| asked(*index)).map(|(index, reason)| {
+        Explained {
+            line: None,
+            rule: rule(*index),
+            outcome: "refused".to_owned(),
+            reason: reason.as_str().to_owned(),
+            amount_minor: 0,
+        }
+    }));
+    explained
 }
 
 /// [`Totals`] over the wire.
@@ -180,14 +245,20 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::id::PlanId;
 
-    fn item(unit_price_minor: i64, quantity: i64) -> PricedItem {
-        PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900, article: None }
+    fn cart<'a>(items: &'a [PricedItem<'a>]) -> PricedCart<'a> {
+        PricedCart { items, gifts: &[], coupons: &[], payable: Payable { methods: &[], least_minor: 0 } }
+    }
+
+    fn item(unit_price_minor: i64, quantity: i64) -> PricedItem<'static> {
+        let sold = Sold::Plan { plan: PlanId(uuid::Uuid::nil()), tier: "regular" };
+        PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900, sold }
     }
 
     #[test]
     fn what_is_shown_sums_to_what_is_charged() {
-        let priced = price(&[item(20_000, 1), item(120_000, 2)], &[], |_| Ok(Some(1_200))).unwrap();
+        let priced = price(cart(&[item(20_000, 1), item(120_000, 2)]), |_| Ok(Some(1_200))).unwrap();
         assert_eq!((priced.totals.subtotal_minor, priced.totals.due_minor), (260_000, 261_200));
         let of_lines: i64 = priced.lines.iter().map(|line| line.total_minor).sum();
         assert_eq!(of_lines + priced.totals.shipping_minor, priced.totals.due_minor);
@@ -198,8 +269,9 @@ mod tests {
 
     #[test]
     fn amounts_out_of_range_are_refused() {
-        assert!(price(&[item(ORDER_MAX_MINOR, 1)], &[], |_| Ok(None)).is_ok());
-        let refused = |items: &[PricedItem], shipping| price(items, &[], |_| Ok(shipping)).unwrap_err().code;
+        assert!(price(cart(&[item(ORDER_MAX_MINOR, 1)]), |_| Ok(None)).is_ok());
+        let refused =
+            |items: &[PricedItem<'_>], shipping| price(cart(items), |_| Ok(shipping)).unwrap_err().code;
         assert_eq!(refused(&[item(ORDER_MAX_MINOR, 2)], None), Code::AmountOutOfRange);
         assert_eq!(refused(&[item(i64::MAX, 2)], None), Code::AmountOutOfRange);
         assert_eq!(refused(&[item(ORDER_MAX_MINOR, 1), item(1, 1)], None), Code::AmountOutOfRange);

@@ -25,6 +25,7 @@ use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships::service as memberships;
 use crate::messages::mails::{self, Mail};
 use crate::people::accounts::model as accounts;
+use crate::promotion::coupons::uses;
 use crate::shop::stock::service as stock;
 use crate::shop::{drops, rights};
 use crate::types::id::{OrderId, PaymentId, RefundId};
@@ -191,7 +192,7 @@ async fn book(
         })
         .collect();
     if ended.is_empty() {
-        return Ok(());
+        return give_back_coupons(conn, order.id, state, now).await;
     }
     let taken_in = match restock {
         // Units of which some came back, or will, by a return: the others come back one by one.
@@ -220,7 +221,31 @@ async fn book(
             None => give_back(conn, now, order.id, line).await?,
         }
     }
+    give_back_coupons(conn, order.id, state, now).await
+}
+
+/// An order that is refunded in full, and of which everything is back on sale, gives its coupons back. Where a line cost
+/// nothing, and so stays its buyer's, they stay used.
+async fn give_back_coupons(
+    conn: &mut Conn,
+    order: OrderId,
+    state: OrderState,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let lines = orders::lines_of(conn, &[order]).await?;
+    if state == OrderState::Refunded && lines.iter().all(|line| line.restocked_at.is_some()) {
+        give_back_whole(conn, order, now).await?;
+    }
     Ok(())
+}
+
+/// What the order claimed as a whole can be claimed again: its coupons. Locks their pools.
+///
+/// # Errors
+/// The database's.
+pub async fn give_back_whole(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
+    claims::give_back_whole(conn, order, now).await?;
+    uses::release(conn, order, now).await
 }
 
 /// Lines of which units are on a way of their own.

@@ -124,6 +124,7 @@ async fn build(settings: Settings, cluster: &Cluster, extras: Extras) -> Result<
     }
     seed::grant(&application.app).await?;
     seed::issue_codes(&application.app).await?;
+    seed::give_out_coupons(&application.app).await?;
     Ok(application)
 }
 

@@ -15,6 +15,8 @@ use crate::membership::seed::luoji;
 use crate::people::accounts::model::find_by_email;
 use crate::people::accounts::service::{NewSeed, seed_all};
 use crate::people::operators::rules::Role;
+use crate::promotion::coupons::dto::NewShared;
+use crate::promotion::{campaigns, coupons, giveouts};
 use crate::schema::{drives, f_codes, member_numbers, plans, tiers};
 use crate::shop::drops::dto::NewFCodes;
 use crate::shop::drops::{self, model as drop_rows};
@@ -138,6 +140,47 @@ pub async fn issue_codes(app: &App) -> Result<()> {
     };
     drops::service::issue(app, Actor::Operator(owner), drop.id, &new, &request).await?;
     Ok(())
+}
+
+/// A coupon for the mooncakes, by a code that everybody may share, and another one that is given out every hour, once.
+///
+/// # Errors
+/// The database's.
+pub async fn give_out_coupons(app: &App) -> Result<()> {
+    let mut conn = db::connect(&app.pool).await?;
+    if campaigns::model::find_code(&mut conn, "mid-autumn-2014").await?.is_some() {
+        return Ok(());
+    }
+    let owner = account(&mut conn, OWNER).await?;
+    drop(conn);
+    let (actor, now, currency) = (Actor::Operator(owner), app.clock.now(), &app.settings.currency);
+    let yuan = |amount: i64| json!({ "amount": amount * 100, "currency": currency });
+    let shared = json!({
+        "code": "mid-autumn-2014", "names": { "zh-CN": "中秋九折", "en": "A tenth off for mid-autumn" },
+        "class": "order", "benefit": { "kind": "percentage", "percent": "10", "cap": yuan(20) },
+        "conditions": { "minimum_spend": yuan(99) },
+        "limits": { "total": 1_000, "per_person": 1, "budget": yuan(10_000) },
+    });
+    let given = json!({
+        "code": "five-off", "names": { "zh-CN": "五元券", "en": "Five yuan off" }, "class": "product",
+        "benefit": { "kind": "amount", "off": yuan(5) }, "valid_days": 30,
+    });
+    let request =
+        |key: &str| Request { account: owner, route: "demo", key: key.to_owned(), body_hash: Vec::new() };
+    let made = campaigns::service::create(&app.pool, actor, &read(shared)?, currency, now).await?;
+    let code = NewShared { code: "MOON-2014".to_owned(), expires_at: None };
+    coupons::service::share(app, actor, made.id, &code, &request("coupons")).await?;
+    let made = campaigns::service::create(&app.pool, actor, &read(given)?, currency, now).await?;
+    let hourly = json!({
+        "code": "every-hour", "campaign": made.id, "starts_at": now, "ends_at": now + OPEN_FOR,
+        "every_minutes": 60, "per_round": 100, "per_person": 3,
+    });
+    giveouts::service::create(app, actor, &read(hourly)?).await?;
+    Ok(())
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: serde_json::Value) -> Result<T> {
+    serde_json::from_value(body).map_err(AppError::internal)
 }
 
 async fn account(conn: &mut Conn, address: &str) -> Result<AccountId> {

@@ -37,10 +37,11 @@ pub fn may_use(invitation: &Invitation, guest: Guest<'_>, now: DateTime<Utc>) ->
 pub const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A code as it is stored, whatever was typed: capitals, no hyphens or spaces, and `O`, `I`, `L` as the digits that they
-/// were meant to be.
+/// were meant to be. What is longer than any code is cut: it names nothing either way.
 pub fn normal_code(typed: &str) -> String {
-    let visible = typed.chars().filter(|c| !c.is_whitespace() && *c != '-');
+    let visible = typed.chars().filter(|c| !c.is_whitespace() && !c.is_control() && *c != '-');
     visible
+        .take(64)
         .map(|c| match c.to_ascii_uppercase() {
             'O' => '0',
             'I' | 'L' => '1',

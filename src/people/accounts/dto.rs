@@ -47,6 +47,9 @@ pub struct ProfilePatch {
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub marketing: Patch<bool>,
+    /// Month and day, as `06-17`. It can be given once: coupons hang on it.
+    #[serde(default)]
+    pub birthday: Option<String>,
     /// A new address. It takes the old one's place once it is verified by the mail that goes to it. Needs `password`.
     #[schema(value_type = Option<String>, format = "email")]
     #[serde(default)]
@@ -71,6 +74,9 @@ pub struct Account {
     pub name: Option<String>,
     pub locale: Locale,
     pub marketing: bool,
+    /// Month and day.
+    #[schema(example = "06-17")]
+    pub birthday: Option<String>,
     pub invite_code: Option<String>,
     /// Of an operator.
     pub roles: Vec<Role>,
@@ -87,6 +93,7 @@ impl Account {
             name: row.name,
             locale: Locale::from_stored(&row.locale),
             marketing: row.marketing,
+            birthday: row.birthday,
             invite_code: row.invite_code,
             roles: roles_from_stored(&row.roles),
             created_at: row.created_at,

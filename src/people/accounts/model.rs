@@ -24,6 +24,8 @@ pub struct AccountRow {
     pub name: Option<String>,
     pub locale: String,
     pub marketing: bool,
+    /// Month and day.
+    pub birthday: Option<String>,
     pub roles: Vec<String>,
     pub invite_code: Option<String>,
     pub email_verified_at: Option<DateTime<Utc>>,
@@ -315,6 +317,7 @@ pub struct ProfileChange {
     pub name: Option<Option<String>>,
     pub locale: Option<&'static str>,
     pub marketing: Option<bool>,
+    pub birthday: Option<String>,
     /// The same address, written in another way.
     pub email: Option<String>,
     pub password_hash: Option<String>,

@@ -1,5 +1,7 @@
 //! What may be said of oneself.
 
+use chrono::NaiveDate;
+
 use crate::error::{Code, Result};
 
 const NAME_MAX_CHARS: usize = 100;
@@ -24,6 +26,21 @@ pub fn name(text: Option<&str>) -> Result<Option<String>> {
 /// Unicode UAX #9 §2: embeddings, overrides, isolates.
 fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A birthday: month and day, as `06-17`. The 29th of February is one.
+///
+/// # Errors
+/// `invalid_field`.
+pub fn birthday(text: &str) -> Result<String> {
+    let day = text.trim();
+    // 2000 was a leap year.
+    let is_day = day.len() == 5 && NaiveDate::parse_from_str(&format!("2000-{day}"), "%Y-%m-%d").is_ok();
+    if is_day {
+        Ok(day.to_owned())
+    } else {
+        Err(Code::InvalidField.at("birthday", "expected month and day: 06-17"))
+    }
 }
 
 /// An invite code as it is compared: trimmed, upper case. Whether anybody gave it out is looked at when it is used.

@@ -103,6 +103,7 @@ fn check_patch(patch: &ProfilePatch) -> Result<Wanted> {
         name,
         locale: not_null(&patch.locale, "locale")?.map(Locale::as_str),
         marketing: not_null(&patch.marketing, "marketing")?,
+        birthday: patch.birthday.as_deref().map(rules::birthday).transpose()?,
         email: None,
         password_hash: None,
     };
@@ -128,7 +129,7 @@ fn not_null<T: Clone>(field: &Patch<T>, name: &str) -> Result<Option<T>> {
 /// Changes what is in the body and leaves the rest. A new address is only noted: it takes effect when it is verified.
 ///
 /// # Errors
-/// `invalid_field`, `weak_password`, `wrong_password`, `email_taken`, `too_many_attempts`.
+/// `invalid_field`, `birthday_set`, `weak_password`, `wrong_password`, `email_taken`, `too_many_attempts`.
 pub async fn update(app: &App, caller: Caller, patch: &ProfilePatch) -> Result<Account> {
     let mut wanted = check_patch(patch)?;
     if let Some(password) =
@@ -167,6 +168,9 @@ async fn write_update(
 ) -> Result<(Account, Vec<crate::types::id::SessionId>)> {
     let row = model::lock(conn, caller.account).await?;
     let mut change = wanted.profile.clone();
+    if change.birthday.is_some() && row.birthday.is_some() && change.birthday != row.birthday {
+        return Err(Code::BirthdaySet.error());
+    }
     if let Some(email) = &wanted.email {
         if row.email_key.as_deref() == Some(email.key().as_str()) {
             // The same address, written in another way: nothing to verify.

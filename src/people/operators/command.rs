@@ -1,9 +1,6 @@
 //! `kindred operator …`: who runs it has the machine, so it needs no rights of the shop's.
 
-use chrono::TimeDelta;
 use clap::{Args, Subcommand};
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
 use super::rules::Role;
 use super::service::{self, Created, NewOperator};
@@ -11,8 +8,6 @@ use crate::config::PasswordSettings;
 use crate::db::{self, Pool};
 use crate::error::AppError;
 use crate::people::passwords::Password;
-use crate::ports::clock::Clock;
-use crate::schema::shop_clock;
 use crate::types::email::Email;
 
 /// Where the password of a new operator is, unless it comes in on standard input. Never an argument: other users of the
@@ -45,22 +40,13 @@ pub async fn run(command: OperatorCommand, pool: &Pool) -> Result<String, String
     let OperatorCommand::Create(create) = command;
     let password = read_password(create.password_stdin)?;
     let operator = NewOperator { email: create.email, role: create.role, password };
-    let clock = shop_clock(pool).await.map_err(explain)?;
+    let clock = db::shop_clock(pool).await.map_err(explain)?;
     let cost = PasswordSettings::default();
     let created = service::create(pool, &cost, operator, clock.now()).await.map_err(explain)?;
     Ok(match created {
         Created::New(id) => format!("made {id}, {}", create.role.as_str()),
         Created::Promoted(id) => format!("{id} is {} now and keeps its password", create.role.as_str()),
     })
-}
-
-/// The shop's clock, without an application around it.
-async fn shop_clock(pool: &Pool) -> Result<Clock, AppError> {
-    let mut conn = db::connect(pool).await?;
-    let micros: i64 = shop_clock::table.select(shop_clock::offset_micros).first(&mut conn).await?;
-    let clock = Clock::real();
-    clock.raise_offset(TimeDelta::microseconds(micros));
-    Ok(clock)
 }
 
 fn read_password(from_stdin: bool) -> Result<Option<Password>, String> {

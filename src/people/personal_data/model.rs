@@ -12,6 +12,8 @@ use crate::checkout::{invoices, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
+use crate::promotion::coupons::uses as coupon_uses;
+use crate::promotion::giveouts;
 use crate::schema::{
     account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
     order_tokens, orders, refresh_tokens, returns, series_places, sessions, shipping_promises,
@@ -50,6 +52,12 @@ SELECT jsonb_build_object(
     FROM series_places t WHERE account_id = $1),
   'drop_purchases', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
     FROM drop_purchases t WHERE account_id = $1),
+  'coupons', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM coupons t WHERE account_id = $1),
+  'coupon_uses', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM coupon_uses t WHERE account_id = $1),
+  'give_out_claims', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM give_out_claims t WHERE account_id = $1),
   'pledges', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
     FROM pledges t WHERE account_id = $1),
   'waiting_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
@@ -189,6 +197,8 @@ pub async fn anonymise(
         .set(drop_purchases::person_key.eq(&nobody))
         .execute(conn)
         .await?;
+    coupon_uses::forget(conn, account, &nobody).await?;
+    giveouts::model::forget(conn, account, &nobody).await?;
     crowdfunding::model::forget(conn, account).await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
         .set(drive_applications::answers.eq(json!({})))
@@ -261,6 +271,7 @@ async fn forget_account(conn: &mut Conn, account: AccountId, now: DateTime<Utc>)
             accounts::password_hash.eq(None::<String>),
             accounts::name.eq(None::<String>),
             accounts::marketing.eq(false),
+            accounts::birthday.eq(None::<String>),
             accounts::roles.eq(Vec::<String>::new()),
             accounts::invite_code.eq(None::<String>),
             accounts::email_verified_at.eq(None::<DateTime<Utc>>),

@@ -132,7 +132,11 @@ pub const BREAKAGES: &[Breakage] = &[
         "INSERT INTO stock_moves (id, variant_id, quantity, reason, cause, moved_by, moved_at) VALUES
              (u('a'), u('tea'), 3, 'received', 'a', 'operator', t(0)), (u('b'), u('tea'), -3, 'announced', 'b', 'operator', t(0))",
     ),
-    breaks(&["line_offers"], Id("line", "ian line"), "UPDATE line_offers SET discount_minor = 3001"),
+    breaks(
+        &["coupon_discounts", "line_offers"],
+        Id("line", "ian line"),
+        "UPDATE line_offers SET discount_minor = 3001",
+    ),
     breaks(&["line_offers"], Id("line", "ian line"), "UPDATE line_offers SET quantity = 3"),
     breaks(&["line_offers"], Id("line", "ian line"), "UPDATE offers SET get_variant_id = u('cup')"),
     breaks(&["stock_moves"], Id("var", "tea"), "UPDATE pools SET capacity = 11 WHERE id = u('tea pool')"),
@@ -1008,4 +1012,66 @@ pub const BREAKAGES: &[Breakage] = &[
          DELETE FROM audit_log WHERE seq = 3",
     ),
     breaks(&["audit_chain"], Word("head"), "DELETE FROM audit_head"),
+    // Coupons.
+    breaks(
+        &["coupon_claims"],
+        Id("ord", "cara order"),
+        "UPDATE claims SET quantity = 900 WHERE id = u('cara claim campaign budget');
+         UPDATE pools SET held = 900 WHERE id = u('campaign budget')",
+    ),
+    breaks(
+        &["coupon_claims", "coupon_uses_follow_orders"],
+        Id("ord", "cara order"),
+        "UPDATE coupon_uses SET released_at = t(2) WHERE id = u('cara use')",
+    ),
+    breaks(
+        &["coupon_uses_follow_orders"],
+        Id("use", "cora use"),
+        "DELETE FROM claims WHERE order_id = u('cora order');
+         UPDATE coupon_campaigns SET pool_id = NULL, automatic = true, budget_pool_id = NULL, per_day = NULL;
+         DELETE FROM claims WHERE order_id = u('cara order');
+         DELETE FROM coupon_days;
+         DELETE FROM pools WHERE id IN (u('campaign pool'), u('campaign day'), u('campaign budget'));
+         UPDATE coupon_uses SET released_at = NULL, coupon_id = u('coupon 2') WHERE id = u('cora use')",
+    ),
+    breaks(
+        &["coupon_discounts", "coupon_uses_add_up"],
+        Id("line", "cara line"),
+        "UPDATE line_coupons SET discount_minor = 999 WHERE use_id = u('cara use')",
+    ),
+    breaks(
+        &["coupon_uses_add_up"],
+        Id("use", "cora use"),
+        "UPDATE coupon_uses SET discount_minor = 900 WHERE id = u('cora use')",
+    ),
+    breaks(
+        &["coupon_limits"],
+        Id("camp", "campaign"),
+        "INSERT INTO coupon_uses (id, campaign_id, is_single, order_id, account_id, person_key, day, discount_minor,
+                                  shipping_minor, created_at)
+             SELECT u('again'), campaign_id, false, order_id, account_id, person_key, '2026-11-23', 0, 0, created_at
+             FROM coupon_uses WHERE id = u('cara use');
+         UPDATE claims SET quantity = 2 WHERE id = u('cara claim campaign pool');
+         UPDATE pools SET held = 2 WHERE id = u('campaign pool')",
+    ),
+    breaks(
+        &["coupons_used_once"],
+        Id("cpn", "coupon 1"),
+        "UPDATE coupons SET account_id = u('ada') WHERE id = u('coupon 1')",
+    ),
+    breaks(
+        &["coupon_issues_made"],
+        Id("iss", "issue"),
+        "DELETE FROM coupons WHERE id = u('coupon 2')",
+    ),
+    breaks(
+        &["give_outs_taken"],
+        Id("give", "give-out"),
+        "UPDATE coupons SET account_id = u('bob') WHERE id = u('given coupon')",
+    ),
+    breaks(
+        &["pools_taken"],
+        Id("pool", "round pool"),
+        "UPDATE pools SET taken = 2 WHERE id = u('round pool')",
+    ),
 ];

@@ -489,3 +489,50 @@ INSERT INTO withdrawals (id, order_id, state, name, declared_at, token_hash, end
     (u('oda withdrawal'), u('oda order'), 'accepted', NULL, t(5), '\x02', t(6), 'in time', u('oda refund'));
 SELECT mail('withdrawal_received', 'withdrawal:' || ext('wdr', name || ' withdrawal') || ':received', name, '{"token": "scrubbed"}')
 FROM (VALUES ('hua'), ('oda')) AS x (name);
+
+-- A campaign for memberships with a limit of uses, of a day and of a budget: a use that waits, one that was released, and a
+-- shared code beside those of an issue.
+INSERT INTO pools (id, kind, capacity, held) VALUES
+    (u('campaign pool'), 'coupon', 10, 1), (u('campaign day'), 'coupon_day', 5, 1), (u('campaign budget'), 'coupon_budget', 9000, 1000);
+INSERT INTO coupon_campaigns (id, code, name_zh, name_en, class, benefit, scope, conditions, combines_with, priority, automatic,
+                              per_person, per_order, per_day, pool_id, budget_pool_id, created_at)
+    VALUES (u('campaign'), 'spring', '春', 'Spring', 'membership', '{}', '{}', '{}', '{}', 0, false, 1, 1, 5,
+            u('campaign pool'), u('campaign budget'), t(0));
+INSERT INTO coupon_days VALUES (u('campaign'), '2026-11-22', u('campaign day'));
+INSERT INTO coupon_issues (id, campaign_id, quantity, made, prefix, length, created_by, created_at, ended_at)
+    VALUES (u('issue'), u('campaign'), 2, 2, '', 12, 'operator', t(0), t(0));
+INSERT INTO coupons (id, campaign_id, code, is_shared, issue_id, created_at) VALUES
+    (u('coupon 1'), u('campaign'), 'ONE', false, u('issue'), t(0)), (u('coupon 2'), u('campaign'), 'TWO', false, u('issue'), t(0)),
+    (u('shared coupon'), u('campaign'), 'SPRING', true, NULL, t(0));
+
+CREATE FUNCTION use_coupon(name text, coupon text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO coupon_uses (id, campaign_id, coupon_id, is_single, order_id, account_id, person_key, day, discount_minor,
+                             shipping_minor, created_at)
+        VALUES (u(name || ' use'), u('campaign'), u(coupon), true, u(name || ' order'), u(name), name || '@shop.test', '2026-11-22',
+                1000, 0, t(1));
+    INSERT INTO line_coupons VALUES (u(name || ' line'), u(name || ' use'), 1000);
+    UPDATE order_lines SET discount_minor = 1000, total_minor = 19000 WHERE order_id = u(name || ' order');
+    UPDATE orders SET discount_minor = 1000, total_minor = 19000, due_minor = 19000 WHERE id = u(name || ' order');
+    UPDATE payments SET amount_minor = 19000 WHERE order_id = u(name || ' order');
+    INSERT INTO claims (id, pool_id, order_id, quantity, state, created_at)
+        SELECT u(name || ' claim ' || p), u(p), u(name || ' order'), CASE p WHEN 'campaign budget' THEN 1000 ELSE 1 END, 'held', t(1)
+        FROM unnest(ARRAY['campaign pool', 'campaign day', 'campaign budget']) AS p
+$$;
+
+SELECT place('cora', 'regular plan', NULL, NULL, 20000), use_coupon('cora', 'coupon 1');
+UPDATE claims SET state = 'released', ended_at = t(2) WHERE order_id = u('cora order');
+UPDATE coupon_uses SET released_at = t(2) WHERE id = u('cora use');
+UPDATE orders SET state = 'cancelled', closed_at = t(2) WHERE id = u('cora order');
+UPDATE payments SET state = 'expired', ended_at = t(2) WHERE order_id = u('cora order');
+UPDATE jobs SET state = 'done', finished_at = t(2) WHERE payload = jsonb_build_object('payment', ext('pay', 'cora payment 1'));
+SELECT place('cara', 'regular plan', NULL, NULL, 20000), use_coupon('cara', 'coupon 1');
+
+-- Given out to whoever came first: one, in one round.
+INSERT INTO pools (id, kind, capacity, taken) VALUES (u('round pool'), 'give_out', 5, 1);
+INSERT INTO give_outs (id, code, campaign_id, audience, starts_at, ends_at, per_round, per_person, created_at)
+    VALUES (u('give-out'), 'rush', u('campaign'), '{"who": "signed_in"}', t(0), t(60), 5, 1, t(0));
+INSERT INTO give_out_rounds VALUES (u('give-out'), t(0), u('round pool'));
+INSERT INTO coupons (id, campaign_id, code, is_shared, account_id, created_at)
+    VALUES (u('given coupon'), u('campaign'), 'GIVEN', false, u('ada'), t(1));
+INSERT INTO give_out_claims (id, give_out_id, round_at, account_id, person_key, nth, coupon_id, created_at)
+    VALUES (u('taken'), u('give-out'), t(0), u('ada'), 'ada@shop.test', 1, u('given coupon'), t(1));

@@ -1,0 +1,169 @@
+//! What a cart costs: its lines, its coupons, its parcel; and what its lines are called.
+
+use chrono::{DateTime, Utc};
+
+use super::coupons::{self, Asker, Candidates, Offered, Outcome};
+use super::rows::methods_of;
+use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
+use super::service::{Cart, Shop};
+use crate::checkout::pricing::coupons::{Candidate, Payable};
+use crate::checkout::pricing::rules::{Priced, PricedCart, PricedItem, price};
+use crate::error::{Code, Result};
+use crate::promotion::campaigns::rules::{Person, Sold};
+use crate::shop::drops::rules::unit_price as unit_price_in;
+use crate::shop::products::model::Article;
+use crate::shop::products::rules::{self as products, LIST_PRICE, UnitPrice};
+use crate::shop::shipping::rules::fee_minor;
+use crate::types::locale::Locale;
+use crate::types::money::smallest_charge_minor;
+
+/// Why a price is what it is: one thing instead of another.
+pub const SWAP_OFFER: &str = "swap_offer";
+
+/// What an article is called on an order.
+pub fn article_title(article: &Article, locale: Locale) -> String {
+    let options = article.options.as_object().into_iter().flatten();
+    let options: Vec<_> = options.filter_map(|(_, value)| value.as_str()).collect();
+    let name = article.product.names.pick(locale);
+    if options.is_empty() { name.to_owned() } else { format!("{name} · {}", options.join(", ")) }
+}
+
+pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
+    match line {
+        LineFacts::Plan(PlanFacts { plan, drive, .. }) => {
+            let tier = locale.pick(&plan.tier_zh, &plan.tier_en);
+            match drive {
+                Some(drive) => format!("{} · {tier}", locale.pick(&drive.name_zh, &drive.name_en)),
+                None => tier.clone(),
+            }
+        }
+        LineFacts::Article(ArticleFacts { article, .. }) => article_title(article, locale),
+    }
+}
+
+pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: DateTime<Utc>) -> PricedItem<'a> {
+    match line {
+        LineFacts::Plan(PlanFacts { plan, drive, .. }) => PricedItem {
+            quantity: 1,
+            unit_price_minor: plan.price_minor,
+            why: if drive.is_some() { "drive_price" } else { "plan_price" },
+            tax_rate_bp: 0,
+            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+        },
+        LineFacts::Article(line @ ArticleFacts { article, quantity, .. }) => {
+            let unit = unit_price(line, facts, now);
+            PricedItem {
+                quantity: *quantity,
+                unit_price_minor: unit.minor,
+                why: unit.why,
+                tax_rate_bp: article.product.tax_rate_bp,
+                sold: sold_article(article, line.drop.is_some(), unit.why != LIST_PRICE),
+            }
+        }
+    }
+}
+
+/// What coupons know an article by.
+pub(super) fn sold_article(article: &Article, in_drop: bool, is_reduced: bool) -> Sold<'_> {
+    let product = &article.product;
+    let (variant, product, category) = (article.id, product.id, product.category.as_deref());
+    Sold::Article { variant, product, category, in_drop, is_reduced }
+}
+
+/// What one unit costs: by a swap the price of what is given up and the supplement, unless it is cheaper without.
+fn unit_price(line: &ArticleFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> UnitPrice {
+    let of = |article| products::unit_price(article, line.quantity, facts.visitor, facts.ranks, now);
+    let direct = match line.drop.and_then(|drop| drop.item(line.article.id)) {
+        Some(item) => unit_price_in(of(line.article), item, facts.visitor, facts.ranks),
+        None => of(line.article),
+    };
+    let swapped = line.swap.map(|swap| {
+        let minor = of(swap.given_up).minor.saturating_add(swap.offer.supplement_minor.unwrap_or(0));
+        UnitPrice { minor, why: SWAP_OFFER }
+    });
+    swapped.filter(|swapped| swapped.minor <= direct.minor).unwrap_or(direct)
+}
+
+/// A cart as it is bought: its price, and the coupons that might have been used for it.
+pub(super) struct Bought<'a> {
+    pub priced: Priced,
+    pub coupons: Candidates<'a>,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Prices what was admitted.
+///
+/// # Errors
+/// `shipping_required`, `not_shipped_there`, `amount_out_of_range`, `amount_too_small`, `pledge_needs_price`,
+/// `method_not_offered`.
+pub(super) fn buy<'a>(
+    cart: &Cart,
+    facts: &Facts<'_>,
+    offered: &'a Offered,
+    ledger: &Ledger,
+    shop: &Shop,
+    now: DateTime<Utc>,
+) -> Result<Bought<'a>> {
+    let history = ledger.past.history(facts.buyer);
+    let person = Person { visitor: facts.visitor, ranks: facts.ranks, history: &history };
+    let asker = Asker { buyer: facts.buyer, person, past: &ledger.past, zone: shop.zone, now };
+    let coupons = offered.candidates(cart, &asker, |pool| ledger.left.get(&pool).copied());
+    let priced = price_of(facts, &coupons.might, shop, now)?;
+    let outcomes = coupons::outcomes(&coupons, &priced.coupons, facts.buyer.locale);
+    Ok(Bought { priced, coupons, outcomes })
+}
+
+fn price_of(facts: &Facts<'_>, coupons: &[Candidate<'_>], shop: &Shop, now: DateTime<Utc>) -> Result<Priced> {
+    let items: Vec<_> = facts.lines.iter().map(|line| priced_item(line, facts, now)).collect();
+    let methods = methods_of(facts)?;
+    let least_minor = smallest_charge_minor(&shop.currency);
+    let payable = Payable { methods: &methods, least_minor };
+    let cart = PricedCart { items: &items, gifts: &facts.gifts, coupons, payable };
+    let priced = price(cart, |lines_minor| shipping_minor(facts, lines_minor))?;
+    if (1..least_minor).contains(&priced.totals.due_minor) {
+        let why = format!("at least {least_minor} minor units can be charged, or nothing");
+        return Err(Code::AmountTooSmall.at("lines", why));
+    }
+    let of_lines_minor = priced.totals.subtotal_minor - priced.totals.discount_minor;
+    if rules::is_pledge(facts) && (of_lines_minor == 0 || priced.totals.due_minor == 0) {
+        return Err(Code::PledgeNeedsPrice.at("lines[0]", "it costs nothing"));
+    }
+    Ok(priced)
+}
+
+/// What goes into parcels: its worth and its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    pub goods_minor: i64,
+    pub weight_grams: i64,
+}
+
+/// None where nothing is sent.
+pub(super) fn parcel_of(lines: &[LineFacts<'_>], lines_minor: &[i64]) -> Option<Parcel> {
+    let mut parcel = None;
+    for (line, minor) in lines.iter().zip(lines_minor) {
+        let LineFacts::Article(ArticleFacts { article, quantity, .. }) = line else { continue };
+        if article.is_shipped() {
+            let so_far = parcel.unwrap_or(Parcel { goods_minor: 0, weight_grams: 0 });
+            let grams = article.weight_grams().saturating_mul(*quantity);
+            parcel = Some(Parcel {
+                goods_minor: so_far.goods_minor.saturating_add(*minor),
+                weight_grams: so_far.weight_grams.saturating_add(grams),
+            });
+        }
+    }
+    parcel
+}
+
+/// What the parcel costs where something is sent.
+fn shipping_minor(facts: &Facts<'_>, lines_minor: &[i64]) -> Result<Option<i64>> {
+    let Some(Parcel { goods_minor, weight_grams }) = parcel_of(&facts.lines, lines_minor) else {
+        return Ok(None);
+    };
+    let Some((method, address)) = facts.shipping else {
+        return Err(Code::ShippingRequired.at("shipping", "missing field"));
+    };
+    let (visitor, ranks) = (facts.visitor, facts.ranks);
+    let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
+    fee.map(Some).map_err(|code| code.at("shipping.method", "not for this address"))
+}

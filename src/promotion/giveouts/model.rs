@@ -1,0 +1,206 @@
+//! Rows of give-outs, their rounds, and who took one.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::db::Conn;
+use crate::db::page::Page;
+use crate::error::{AppError, Result};
+use crate::schema::{give_out_claims, give_out_rounds, give_outs, pools};
+use crate::shop::audience::Audience;
+use crate::types::id::{AccountId, CampaignId, CouponId, GiveOutId, PoolId};
+
+/// Coupons of a campaign for whoever comes first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GiveOut {
+    pub id: GiveOutId,
+    /// By which people name it.
+    pub code: String,
+    pub campaign_id: CampaignId,
+    pub audience: Audience,
+    pub starts_at: DateTime<Utc>,
+    /// Exclusive.
+    pub ends_at: DateTime<Utc>,
+    /// None: one round from the start to the end.
+    pub every_minutes: Option<i32>,
+    pub per_round: i64,
+    /// Of one person, over all rounds; one in a round.
+    pub per_person: i32,
+    pub created_at: DateTime<Utc>,
+    /// An operator ended it.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = give_outs)]
+struct GiveOutRow {
+    id: GiveOutId,
+    code: String,
+    campaign_id: CampaignId,
+    audience: Value,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    every_minutes: Option<i32>,
+    per_round: i64,
+    per_person: i32,
+    created_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<GiveOutRow> for GiveOut {
+    type Error = AppError;
+
+    fn try_from(row: GiveOutRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            code: row.code,
+            campaign_id: row.campaign_id,
+            audience: serde_json::from_value(row.audience).map_err(AppError::internal)?,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            every_minutes: row.every_minutes,
+            per_round: row.per_round,
+            per_person: row.per_person,
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+        })
+    }
+}
+
+/// # Errors
+/// `code_taken`
+pub async fn insert(conn: &mut Conn, of: &GiveOut) -> Result<()> {
+    let row = GiveOutRow {
+        id: of.id,
+        code: of.code.clone(),
+        campaign_id: of.campaign_id,
+        audience: serde_json::to_value(&of.audience).map_err(AppError::internal)?,
+        starts_at: of.starts_at,
+        ends_at: of.ends_at,
+        every_minutes: of.every_minutes,
+        per_round: of.per_round,
+        per_person: of.per_person,
+        created_at: of.created_at,
+        ended_at: of.ended_at,
+    };
+    diesel::insert_into(give_outs::table).values(row).execute(conn).await?;
+    Ok(())
+}
+
+/// # Errors
+/// The database's.
+pub async fn find_code(conn: &mut Conn, code: &str) -> Result<Option<GiveOut>> {
+    let query = give_outs::table.filter(give_outs::code.eq(code)).select(GiveOutRow::as_select());
+    query.first(conn).await.optional()?.map(GiveOut::try_from).transpose()
+}
+
+/// # Errors
+/// The database's.
+pub async fn find(conn: &mut Conn, id: GiveOutId) -> Result<Option<GiveOut>> {
+    let query = give_outs::table.find(id).select(GiveOutRow::as_select());
+    query.first(conn).await.optional()?.map(GiveOut::try_from).transpose()
+}
+
+/// A page of give-outs, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(conn: &mut Conn, page: Page) -> Result<Vec<GiveOut>> {
+    let rows: Vec<GiveOutRow> = give_outs::table
+        .filter(give_outs::id.lt(GiveOutId(page.before)))
+        .order(give_outs::id.desc())
+        .limit(page.fetch())
+        .select(GiveOutRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(GiveOut::try_from).collect()
+}
+
+/// Ends a give-out that hasn't been ended: false where it was.
+///
+/// # Errors
+/// The database's.
+pub async fn end(conn: &mut Conn, id: GiveOutId, now: DateTime<Utc>) -> Result<bool> {
+    let open = give_outs::table.find(id).filter(give_outs::ended_at.is_null());
+    Ok(diesel::update(open).set(give_outs::ended_at.eq(now)).execute(conn).await? == 1)
+}
+
+/// The pool of a round: its id follows from both, so that whoever comes first makes it.
+pub fn round_pool(of: GiveOutId, round_at: DateTime<Utc>) -> PoolId {
+    PoolId(Uuid::new_v5(&of.0, round_at.to_rfc3339().as_bytes()))
+}
+
+/// Makes the pool of a round where it isn't there yet.
+///
+/// # Errors
+/// The database's.
+pub async fn open_round(conn: &mut Conn, of: &GiveOut, round_at: DateTime<Utc>) -> Result<PoolId> {
+    let pool = round_pool(of.id, round_at);
+    diesel::insert_into(pools::table)
+        .values((pools::id.eq(pool), pools::kind.eq("give_out"), pools::capacity.eq(of.per_round)))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await?;
+    diesel::insert_into(give_out_rounds::table)
+        .values((
+            give_out_rounds::give_out_id.eq(of.id),
+            give_out_rounds::starts_at.eq(round_at),
+            give_out_rounds::pool_id.eq(pool),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(pool)
+}
+
+/// Somebody took one.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = give_out_claims)]
+pub struct NewClaim {
+    pub id: Uuid,
+    pub give_out_id: GiveOutId,
+    pub round_at: DateTime<Utc>,
+    pub account_id: AccountId,
+    pub person_key: String,
+    pub nth: i32,
+    pub coupon_id: CouponId,
+    pub created_at: DateTime<Utc>,
+}
+
+/// # Errors
+/// The database's.
+pub async fn insert_claim(conn: &mut Conn, claim: &NewClaim) -> Result<()> {
+    diesel::insert_into(give_out_claims::table).values(claim).execute(conn).await?;
+    Ok(())
+}
+
+/// What a person took, over all accounts: the beginnings of the rounds.
+///
+/// # Errors
+/// The database's.
+pub async fn taken_by(
+    conn: &mut Conn,
+    of: GiveOutId,
+    account: AccountId,
+    person: &str,
+) -> Result<Vec<DateTime<Utc>>> {
+    Ok(give_out_claims::table
+        .filter(give_out_claims::give_out_id.eq(of))
+        .filter(give_out_claims::account_id.eq(account).or(give_out_claims::person_key.eq(person)))
+        .select(give_out_claims::round_at)
+        .load(conn)
+        .await?)
+}
+
+/// What an erased account took still counts, for nobody who could be named.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
+    let of_account = give_out_claims::table.filter(give_out_claims::account_id.eq(account));
+    diesel::update(of_account).set(give_out_claims::person_key.eq(nobody)).execute(conn).await?;
+    Ok(())
+}

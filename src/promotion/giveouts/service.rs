@@ -1,0 +1,226 @@
+//! Give-outs: made, and taken from by many at once.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::dto::{NewGiveOut, PublicGiveOut};
+use super::model::{self, GiveOut, NewClaim};
+use super::rules;
+use crate::app::App;
+use crate::audit::{self, Actor, Entry};
+use crate::checkout::claims;
+use crate::db::idempotency::{self, Claim, Request};
+use crate::db::{self, Conn};
+use crate::error::{Code, Result};
+use crate::fields;
+use crate::membership::memberships::model as memberships;
+use crate::people::accounts::model as accounts;
+use crate::people::segments::model::segments_of;
+use crate::promotion::campaigns::model as campaigns;
+use crate::promotion::campaigns::rules::runs;
+use crate::promotion::coupons::dto::WalletCoupon;
+use crate::promotion::coupons::{model as coupons, service as coupon_service};
+use crate::shop::audience::Audience;
+use crate::shop::products::model::ranks;
+use crate::shop::products::service::{groups, known_audience};
+use crate::shop::visitors::{segments_in, visitor_of};
+use crate::types::id::{AccountId, CouponId, GiveOutId};
+use crate::types::locale::Locale;
+
+/// Limits beyond this are slips of the keyboard.
+const PER_ROUND_MAX: i64 = 10_000_000;
+const PER_PERSON_MAX: i32 = 1_000;
+const EVERY_MINUTES_MAX: i32 = 7 * 24 * 60;
+
+/// # Errors
+/// `invalid_field`, `not_found` for the campaign, `closed`, `code_taken`.
+pub async fn create(app: &App, actor: Actor, new: &NewGiveOut) -> Result<GiveOut> {
+    let now = app.clock.now();
+    let of = GiveOut {
+        id: GiveOutId::new(),
+        code: fields::slug("code", &new.code)?,
+        campaign_id: new.campaign,
+        audience: new.audience.clone().unwrap_or(Audience::SignedIn),
+        starts_at: fields::dated("starts_at", new.starts_at, now)?,
+        ends_at: fields::ahead("ends_at", new.ends_at, now)?,
+        every_minutes: new
+            .every_minutes
+            .map(|minutes| fields::within("every_minutes", minutes, 1, EVERY_MINUTES_MAX))
+            .transpose()?,
+        per_round: fields::within("per_round", new.per_round, 1, PER_ROUND_MAX)?,
+        per_person: fields::within("per_person", new.per_person.unwrap_or(1), 1, PER_PERSON_MAX)?,
+        created_at: now,
+        ended_at: None,
+    };
+    if of.ends_at <= of.starts_at {
+        return Err(Code::InvalidField.at("ends_at", "expected a time after starts_at"));
+    }
+    if of.audience == Audience::Everyone {
+        return Err(
+            Code::InvalidField.at("audience", "a coupon goes into a wallet: who is signed in at least")
+        );
+    }
+    db::transaction(&app.pool, async |conn| {
+        coupon_service::open_campaign(conn, of.campaign_id).await?;
+        known_audience("audience", &of.audience, &groups(conn).await?)?;
+        model::insert(conn, &of).await?;
+        record(conn, actor, "give_out.create", &of, now).await?;
+        Ok(of.clone())
+    })
+    .await
+}
+
+/// Ends a give-out. Twice does no more than once; what was taken stays.
+///
+/// # Errors
+/// `not_found`
+pub async fn end(app: &App, actor: Actor, id: GiveOutId) -> Result<GiveOut> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        if model::end(conn, id, now).await? {
+            let of = model::find(conn, id).await?.ok_or(Code::NotFound)?;
+            record(conn, actor, "give_out.end", &of, now).await?;
+        }
+        model::find(conn, id).await?.ok_or_else(|| Code::NotFound.error())
+    })
+    .await
+}
+
+async fn record(conn: &mut Conn, actor: Actor, action: &str, of: &GiveOut, now: DateTime<Utc>) -> Result<()> {
+    let (subject_id, detail) = (of.id.to_string(), json!({ "code": of.code }));
+    let entry = Entry { actor, action, subject_kind: "give_out", subject_id, reason: None, detail };
+    audit::record(conn, now, entry).await
+}
+
+/// How a give-out stands for everybody.
+///
+/// # Errors
+/// `not_found`
+pub async fn show(conn: &mut Conn, code: &str, locale: Locale, now: DateTime<Utc>) -> Result<PublicGiveOut> {
+    let of = model::find_code(conn, code).await?.ok_or(Code::NotFound)?;
+    let campaign = campaigns::find(conn, of.campaign_id).await?.ok_or(Code::NotFound)?;
+    let (state, remaining) = match rules::round(&of, now) {
+        Err(Code::NotOpen) => ("scheduled", of.per_round),
+        Err(_) => ("closed", 0),
+        Ok(round_at) => {
+            let pools = claims::read(conn, &[model::round_pool(of.id, round_at)]).await?;
+            let left = pools.first().map_or(of.per_round, claims::Pool::left);
+            (if left > 0 { "open" } else { "given_out" }, left)
+        }
+    };
+    Ok(PublicGiveOut {
+        next_round_at: rules::next_round(&of, now),
+        code: of.code,
+        name: campaign.names.pick(locale).to_owned(),
+        class: campaign.class,
+        benefit: campaign.benefit,
+        state,
+        remaining,
+        per_round: of.per_round,
+        starts_at: of.starts_at,
+        ends_at: of.ends_at,
+    })
+}
+
+/// Takes a coupon of the round that runs, once a request. Locks the round's pool, then the account.
+///
+/// # Errors
+/// `not_found`, `not_open`, `closed`, `given_out`, `cap_reached`, the audience's reason, `idempotency_key_reused`,
+/// `request_in_progress`.
+pub async fn take(app: &App, code: &str, account: AccountId, request: &Request) -> Result<WalletCoupon> {
+    let now = app.clock.now();
+    // Most who come find nothing left: they are told without a lock. A repeat of who took the last one is looked for first.
+    let mut conn = db::connect(&app.pool).await?;
+    let of = model::find_code(&mut conn, code).await?.ok_or(Code::NotFound)?;
+    let locale = accounts::load_buyer(&mut conn, account).await?.locale;
+    if let Some(earlier) = idempotency::earlier(&mut conn, request).await? {
+        return wallet_coupon(&mut conn, CouponId(earlier), locale, now).await;
+    }
+    let round_at = rules::round(&of, now)?;
+    let pools = claims::read(&mut conn, &[model::round_pool(of.id, round_at)]).await?;
+    if pools.first().is_some_and(|pool| pool.left() < 1) {
+        return Err(Code::GivenOut.error());
+    }
+    drop(conn);
+    db::transaction(&app.pool, async |conn| {
+        let coupon = take_on(conn, &of, round_at, account, request, now).await?;
+        wallet_coupon(conn, coupon, locale, now).await
+    })
+    .await
+}
+
+async fn take_on(
+    conn: &mut Conn,
+    of: &GiveOut,
+    round_at: DateTime<Utc>,
+    account: AccountId,
+    request: &Request,
+    now: DateTime<Utc>,
+) -> Result<CouponId> {
+    let id = CouponId::new();
+    if let Claim::Repeat(earlier) = idempotency::claim(conn, request, 201, id.0, now).await? {
+        return Ok(CouponId(earlier));
+    }
+    let campaign = campaigns::find(conn, of.campaign_id).await?.ok_or(Code::NotFound)?;
+    runs_or_starts(&campaign, now)?;
+    let pool = model::open_round(conn, of, round_at).await?;
+    let left = claims::lock(conn, &[pool]).await?.first().map_or(0, claims::Pool::left);
+    if left < 1 {
+        return Err(Code::GivenOut.error());
+    }
+    let buyers = accounts::lock_buyers(conn, &[account]).await?;
+    let buyer = buyers.into_iter().next().ok_or(Code::Unauthenticated)?;
+    let person = buyer.person_key.ok_or(Code::Unauthenticated)?;
+    is_meant(conn, of, account, now).await?;
+    let taken = model::taken_by(conn, of.id, account, &person).await?;
+    let nth = i32::try_from(taken.len()).unwrap_or(i32::MAX).saturating_add(1);
+    if taken.contains(&round_at) || nth > of.per_person {
+        return Err(Code::CapReached.error());
+    }
+    coupon_service::give(conn, &campaign, &[(id, account)], now).await?;
+    let claim = NewClaim {
+        id: Uuid::now_v7(),
+        give_out_id: of.id,
+        round_at,
+        account_id: account,
+        person_key: person,
+        nth,
+        coupon_id: id,
+        created_at: now,
+    };
+    model::insert_claim(conn, &claim).await?;
+    claims::shift(&mut &*conn, &BTreeMap::from([(pool, (0, 1))])).await?;
+    Ok(id)
+}
+
+/// Coupons of a campaign that begins later may be given out before.
+fn runs_or_starts(campaign: &campaigns::Campaign, now: DateTime<Utc>) -> Result<()> {
+    use crate::promotion::campaigns::reason::Reason;
+    match runs(campaign, now) {
+        Ok(()) | Err(Reason::NotStarted) => Ok(()),
+        Err(_) => Err(Code::Closed.error()),
+    }
+}
+
+async fn is_meant(conn: &mut Conn, of: &GiveOut, account: AccountId, now: DateTime<Utc>) -> Result<()> {
+    let ranks = ranks(conn).await?;
+    let open = memberships::open_of(conn, &[account]).await?;
+    let segments = segments_of(conn, &segments_in([&of.audience]), &[account], now).await?;
+    let his = segments.get(&account).map_or(&[][..], Vec::as_slice);
+    of.audience.admit(visitor_of(open.first(), his, &ranks, now), &ranks)?;
+    Ok(())
+}
+
+async fn wallet_coupon(
+    conn: &mut Conn,
+    id: CouponId,
+    locale: Locale,
+    now: DateTime<Utc>,
+) -> Result<WalletCoupon> {
+    let coupon = coupons::by_id(conn, id).await?.ok_or(Code::NotFound)?;
+    let mut views = coupon_service::wallet(conn, vec![coupon], locale, now).await?;
+    views.pop().ok_or_else(|| Code::NotFound.error())
+}
