@@ -244,6 +244,24 @@ async fn a_new_address_is_verified_before_it_takes_the_old_ones_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reset_ends_a_change_of_address_that_another_had_begun() {
+    let app = TestApp::spawn().await;
+    let person = app.member("zhang@example.org").await;
+    let change = json!({ "email": "thief@example.org", "password": PASSWORD });
+    app.patch("/v1/me").bearer(&person.token).json(&change).send().await.ok(200);
+    let thiefs = mailed(&app, "thief@example.org").await.0.unwrap();
+    ask_reset(&app, "zhang@example.org").await;
+    let token = mailed(&app, "zhang@example.org").await.0.unwrap();
+    reset(&app, &token, "another fine phrase").await.ok(204);
+    verify(&app, &thiefs).await.refused(410, "token_invalid");
+    // And who hasn't proved the address that he has can't change it.
+    let new = app.stranger("new@example.org").await;
+    let request = app.patch("/v1/me").bearer(&new.token).json(&change);
+    request.send().await.refused(403, "email_not_verified");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reset_sets_a_new_password_once_and_ends_all_sessions() {
     let app = TestApp::spawn().await;
     let person = app.stranger("zhang@example.org").await;

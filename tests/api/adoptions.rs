@@ -33,14 +33,15 @@ async fn mailed(mall: &Mall, address: &str) -> String {
     token.unwrap()
 }
 
-async fn verify(mall: &Mall, token: &str) -> Answer {
-    mall.shop.app.post("/v1/email-verifications").json(&json!({ "token": token })).send().await
+async fn verify(mall: &Mall, person: &Person, token: &str) -> Answer {
+    let request = mall.shop.app.post("/v1/email-verifications").bearer(&person.token);
+    request.json(&json!({ "token": token })).send().await
 }
 
 /// An account that has proved the address.
 async fn verified(mall: &Mall) -> Person {
     let person = sign_up(mall).await;
-    verify(mall, &mailed(mall, EMAIL).await).await.ok(204);
+    verify(mall, &person, &mailed(mall, EMAIL).await).await.ok(204);
     person
 }
 
@@ -92,12 +93,12 @@ async fn who_proves_the_address_finds_what_was_bought_with_it() {
     assert!(orders_of(&mall, &person).await.is_empty(), "a typed address proves nothing");
     adopt(&mall, &person, &paid, token(&paid)).await.refused(403, "email_not_verified");
     let proof = mailed(&mall, EMAIL).await;
-    verify(&mall, &proof).await.ok(204);
+    verify(&mall, &person, &proof).await.ok(204);
     let mut wanted = [&paid, &pending, &given_up].map(|order| order["id"].as_str().unwrap().to_owned());
     wanted.sort();
     wanted.reverse();
     assert_eq!(orders_of(&mall, &person).await, wanted);
-    verify(&mall, &proof).await.refused(410, "token_invalid");
+    verify(&mall, &person, &proof).await.refused(410, "token_invalid");
     assert_eq!(orders_of(&mall, &person).await, wanted);
 
     // It is an order like any other: paid, listed for operators, counted for the cap.
@@ -165,7 +166,7 @@ async fn an_account_adopts_with_the_token_what_has_its_address() {
     let body = json!({ "email": "Wang.New@b.test", "password": PASSWORD });
     let newer = order(&mall, "wang.new@b.test", json!([{ "variant": tea }])).await.ok(201);
     mall.shop.app.patch("/v1/me").bearer(&person.token).json(&body).send().await.ok(200);
-    verify(&mall, &mailed(&mall, "Wang.New@b.test").await).await.ok(204);
+    verify(&mall, &person, &mailed(&mall, "Wang.New@b.test").await).await.ok(204);
     assert_eq!(orders_of(&mall, &person).await.len(), 2);
     assert_eq!(mall.shop.show(&person, &newer).await["id"], newer["id"]);
     // The old one is its address no longer.
@@ -226,7 +227,7 @@ async fn payments_that_settle_meanwhile_lose_nothing() {
         mall.shop.pay(order).await;
         mall.shop.app.drain().await;
     }));
-    let prove = join_all((0..3).map(|_| verify(&mall, &proof)));
+    let prove = join_all((0..3).map(|_| verify(&mall, &person, &proof)));
     let bids = join_all(placed.iter().map(|order| adopt(&mall, &person, order, token(order))));
     let look_on = join_all(placed.iter().map(|order| look(&mall, order, "?wait=settled")));
     let ((_, proved), (bids, seen)) = join(join(pay, prove), join(bids, look_on)).await;
@@ -268,5 +269,20 @@ async fn who_is_erased_leaves_no_trace_of_what_was_bought_as_a_guest() {
     mall.shop.advance(TimeDelta::days(31)).await;
     let texts = [TYPED, EMAIL, "罗小姐", "13800000000", "朝阳门外"];
     assert_eq!(traces(&mall.shop.app, &texts).await, Vec::<String>::new());
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_followed_by_who_isnt_signed_in_brings_no_orders_along() {
+    let mall = Mall::open().await;
+    let tea = mall.goods("TEA", 90, 10).await;
+    let bought = order(&mall, EMAIL, json!([{ "variant": tea }])).await.ok(201);
+    // Somebody made the account with another person's address, who follows the link in the belief that it is his own.
+    let stranger = sign_up(&mall).await;
+    let body = json!({ "token": mailed(&mall, EMAIL).await });
+    mall.shop.app.post("/v1/email-verifications").json(&body).send().await.ok(204);
+    assert!(orders_of(&mall, &stranger).await.is_empty());
+    // The order's own token does.
+    adopt(&mall, &stranger, &bought, token(&bought)).await.ok(200);
     mall.finish().await;
 }

@@ -69,10 +69,15 @@ pub const ALL: &[Invariant] = &[
         sql: "SELECT k.resource, k.route FROM idempotency_keys k
               WHERE k.route LIKE 'POST /v1/orders%'
                 AND NOT EXISTS (
-                    SELECT FROM orders o LEFT JOIN returns r ON r.order_id = o.id
-                    LEFT JOIN order_adoptions x ON x.order_id = o.id
-                    WHERE k.account_id IN (o.account_id, x.guest_id)
-                      AND k.resource = CASE WHEN k.route LIKE 'POST /v1/orders/{id}/returns%' THEN r.id ELSE o.id END)",
+                    SELECT FROM (
+                        SELECT o.id AS resource, false AS is_return, o.account_id, x.guest_id
+                        FROM orders o LEFT JOIN order_adoptions x ON x.order_id = o.id
+                        UNION ALL SELECT r.id, true, o.account_id, x.guest_id
+                        FROM returns r JOIN orders o ON o.id = r.order_id
+                        LEFT JOIN order_adoptions x ON x.order_id = o.id) w
+                    WHERE w.resource = k.resource
+                      AND w.is_return = (k.route LIKE 'POST /v1/orders/{id}/returns%')
+                      AND k.account_id IN (w.account_id, w.guest_id))",
     },
 ];
 

@@ -1,7 +1,9 @@
 //! Rows of guests' orders on their way to an account.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
@@ -17,16 +19,19 @@ pub struct Bought {
     pub guest: AccountId,
 }
 
-/// Orders that guests placed with this address, the newest first; with other addresses of the same person, none.
+/// Orders that guests placed with this address, the newest first, at most so many; with other addresses of the same person,
+/// none.
 ///
 /// # Errors
 /// The database's.
-pub async fn find(conn: &mut Conn, email: &Email) -> Result<Vec<Bought>> {
+pub async fn find(conn: &mut Conn, email: &Email, most: i64) -> Result<Vec<Bought>> {
     let rows: Vec<(OrderId, AccountId, String)> = accounts::table
         .inner_join(orders::table)
         .filter(accounts::person_key.eq(email.person_key()))
         .filter(accounts::is_guest)
+        .filter(sql::<Text>("lower(orders.email)").eq(email.key()))
         .order(orders::id.desc())
+        .limit(most)
         .select((orders::id, accounts::id, orders::email))
         .load(conn)
         .await?;

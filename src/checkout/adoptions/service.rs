@@ -19,7 +19,7 @@ use crate::types::email::Email;
 use crate::types::id::{AccountId, OrderId};
 
 /// Orders that one proof of an address brings along, the newest; the others may be adopted one by one.
-const ORDERS_MAX: usize = 1_000;
+const ORDERS_MAX: i64 = 1_000;
 
 /// Locks what guests bought under an address that an account is about to prove, and the accounts of both: before any other
 /// account is locked.
@@ -27,8 +27,7 @@ const ORDERS_MAX: usize = 1_000;
 /// # Errors
 /// The database's.
 pub async fn lock_bought(conn: &mut Conn, account: AccountId, email: &Email) -> Result<Vec<Bought>> {
-    let mut bought = model::find(conn, email).await?;
-    bought.truncate(ORDERS_MAX);
+    let mut bought = model::find(conn, email, ORDERS_MAX).await?;
     let ids: Vec<_> = bought.iter().map(|found| found.order).collect();
     let locked = model::lock(conn, &ids).await?;
     // What somebody else adopted meanwhile isn't a guest's any more.

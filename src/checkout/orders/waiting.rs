@@ -58,10 +58,8 @@ impl WaitingRoom {
     fn seat(&self, id: OrderId) -> watch::Receiver<Option<Standing>> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let seats = asked.entry(id).or_insert_with(|| watch::Sender::new(None));
-        if seats.receiver_count() == 0 {
-            // What those were told who have left may not be so any more.
-            *seats = watch::Sender::new(None);
-        }
+        // What others were told before may not be so any more: who comes now waits for the next look.
+        seats.send_replace(None);
         let seat = seats.subscribe();
         self.someone.notify_one();
         seat

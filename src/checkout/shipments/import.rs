@@ -74,6 +74,10 @@ pub struct Sent(HashMap<LineId, i64>);
 pub async fn apply(conn: &mut Conn, batch: Batch<'_>) -> Result<Applied> {
     let mut applied = Applied::default();
     let mut told = read(conn, &batch, &mut applied.errors).await?;
+    // All of the part before anything of it is written: pools come before the audit log's head.
+    let ids: Vec<_> = told.iter().map(|one| one.order).collect();
+    orders::lock_all(conn, &ids).await?;
+    Facts::read(conn, &ids).await?.lock_announced(conn).await?;
     while !told.is_empty() {
         let mut later = Vec::new();
         let mut round: Vec<Told<'_>> = Vec::with_capacity(told.len());

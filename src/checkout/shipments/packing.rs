@@ -1,8 +1,9 @@
 //! What goes into parcels: seen from facts that are read set by set, for as many orders as are packed together.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::checkout::cancellations::model as cancellations;
+use crate::checkout::claims;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::pledges;
 use crate::db::Conn;
@@ -119,6 +120,20 @@ impl Facts {
     /// out before it is written.
     pub fn is_of_announced(&self, parcel: &Parcel) -> bool {
         parcel.units.keys().any(|variant| self.announced.contains(variant))
+    }
+
+    /// Locks the pools of what was announced.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lock_announced(&self, conn: &mut Conn) -> Result<()> {
+        let own = self.articles.values().filter_map(|article| Some((article.id, article.pool?)));
+        let parts = self.articles.values().flat_map(|article| &article.parts);
+        let of_parts = parts.filter_map(|part| Some((part.variant, part.pool?)));
+        let announced = own.chain(of_parts).filter(|(variant, _)| self.announced.contains(variant));
+        let pools: BTreeSet<_> = announced.map(|(_, pool)| pool).collect();
+        claims::lock(conn, &pools.into_iter().collect::<Vec<_>>()).await?;
+        Ok(())
     }
 
     /// Refuses to send what was announced and didn't come yet.

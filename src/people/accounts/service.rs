@@ -129,7 +129,7 @@ fn not_null<T: Clone>(field: &Patch<T>, name: &str) -> Result<Option<T>> {
 /// Changes what is in the body and leaves the rest. A new address is only noted: it takes effect when it is verified.
 ///
 /// # Errors
-/// `invalid_field`, `birthday_set`, `weak_password`, `wrong_password`, `email_taken`, `too_many_attempts`.
+/// `invalid_field`, `birthday_set`, `email_not_verified`, `weak_password`, `wrong_password`, `email_taken`, `too_many_attempts`.
 pub async fn update(app: &App, caller: Caller, patch: &ProfilePatch) -> Result<Account> {
     let mut wanted = check_patch(patch)?;
     if let Some(password) =
@@ -176,6 +176,8 @@ async fn write_update(
             // The same address, written in another way: nothing to verify.
             one_time::withdraw(conn, row.id, Purpose::ChangeEmail).await?;
             change.email = Some(email.as_str().to_owned());
+        } else if row.email_verified_at.is_none() {
+            return Err(Code::EmailNotVerified.error());
         } else {
             verifications::service::ask_change(conn, &row, email, now).await?;
         }

@@ -38,7 +38,7 @@ SELECT jsonb_build_object(
   'segment_accounts', (SELECT coalesce(jsonb_agg(s.code ORDER BY s.code), '[]')
     FROM segment_accounts t JOIN segments s ON s.id = t.segment_id WHERE t.account_id = $1),
   'baskets', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'secret_hash' ORDER BY id), '[]')
-    FROM baskets t WHERE account_id = $1 OR id IN (SELECT guest_id FROM order_adoptions WHERE account_id = $1)),
+    FROM baskets t WHERE account_id = $1 OR id = ANY (ARRAY(SELECT guest_id FROM order_adoptions WHERE account_id = $1))),
   'member_number', (SELECT to_jsonb(t) - 'account_id' FROM member_numbers t WHERE account_id = $1),
   'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM memberships t WHERE account_id = $1),

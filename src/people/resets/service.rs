@@ -88,7 +88,11 @@ pub async fn redeem(app: &App, token: &str, password: &Password) -> Result<()> {
 async fn apply(conn: &mut Conn, token: &TokenRow, hash: &str, now: DateTime<Utc>) -> Result<Vec<SessionId>> {
     let email: Email = token.email.parse().map_err(|_| Code::TokenInvalid)?;
     // Orders are locked before accounts.
-    let bought = adoptions::lock_bought(conn, token.account_id, &email).await?;
+    let known = model::find(conn, token.account_id).await?.ok_or(Code::TokenInvalid)?;
+    let bought = match known.email_verified_at {
+        None => adoptions::lock_bought(conn, token.account_id, &email).await?,
+        Some(_) => Vec::new(),
+    };
     let row = model::lock(conn, token.account_id).await.map_err(|_| Code::TokenInvalid)?;
     one_time::consume(conn, token, now).await?;
     let key = email.key();
@@ -100,6 +104,8 @@ async fn apply(conn: &mut Conn, token: &TokenRow, hash: &str, now: DateTime<Utc>
     model::change(conn, row.id, &change).await?;
     model::set_verified(conn, row.id, now).await?;
     one_time::withdraw(conn, row.id, Purpose::ResetPassword).await?;
+    // Whoever had the account before may have asked for another address: that is over too.
+    one_time::withdraw(conn, row.id, Purpose::ChangeEmail).await?;
     attempts::clear(conn, &attempts_key(&key)).await?;
     let ended = sessions::model::end(conn, row.id, Which::All, EndReason::Reset, now).await?;
     if row.email_verified_at.is_none() {

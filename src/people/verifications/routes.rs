@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::service;
 use crate::app::App;
 use crate::error::Result;
-use crate::http::auth::Caller;
+use crate::http::auth::{Caller, MaybeCaller};
 use crate::http::body::Body;
 use crate::http::problem::Problem;
 
@@ -27,11 +27,12 @@ pub struct Verification {
 
 /// Verify an address
 ///
-/// With the token of the mail that followed sign-up or a change of address. Orders that guests placed under this address are
-/// the account's from then on.
+/// With the token of the mail that followed sign-up or a change of address. Sent signed in to that account, orders that guests
+/// placed under this address are the account's from then on.
 #[utoipa::path(
     tag = "accounts",
     request_body = Verification,
+    security((), ("bearer" = [])),
     responses(
         (status = 204),
         (status = 409, body = Problem, description = "email_taken"),
@@ -39,8 +40,12 @@ pub struct Verification {
     )
 )]
 #[post("/v1/email-verifications")]
-async fn verify(app: web::Data<App>, Body(body): Body<Verification>) -> Result<HttpResponse> {
-    service::redeem(&app, &body.token).await?;
+async fn verify(
+    app: web::Data<App>,
+    caller: MaybeCaller,
+    Body(body): Body<Verification>,
+) -> Result<HttpResponse> {
+    service::redeem(&app, &body.token, caller.0.map(|caller| caller.account)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

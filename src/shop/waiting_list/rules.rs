@@ -90,6 +90,10 @@ pub fn turn(comer: Comer<'_>, drop: &Drop, article: &Article, now: DateTime<Utc>
         .admit(visitor, ranks)
         .and_then(|()| product.buys.admit(visitor, ranks))
         .and_then(|()| drops::is_meant(drop, visitor, ranks));
+    if article.archived_at.is_some() || product.archived_at.is_some() {
+        // For good: nobody behind him can have it either, and each is told so in his turn.
+        return Turn::PassOver(Code::UnknownArticle);
+    }
     match (allowed, drop.cap_per_person) {
         (Err(why), _) => Turn::PassOver(why),
         (Ok(()), Some(cap)) if bought >= i64::from(cap) => Turn::PassOver(Code::CapReached),
