@@ -188,7 +188,7 @@ pub async fn find_code(conn: &mut Conn, code: &str) -> Result<Option<Campaign>> 
     query.first(conn).await.optional()?.map(Campaign::try_from).transpose()
 }
 
-/// Locks a campaign that is to be changed, until the transaction ends. Its pools come before it.
+/// Locks a campaign that is to be changed, until the transaction ends; its pools are locked after it.
 ///
 /// # Errors
 /// The database's.

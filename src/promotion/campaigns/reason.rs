@@ -58,7 +58,6 @@ reasons! {
     NotCombined "coupon_not_combined" "不能与已用的优惠同时使用；已为您选择更划算的组合。" "It can't stand beside the others: the better set was taken.";
     BetterWithout "coupon_better_without" "不用这张券更划算。" "You pay less without it.";
     TooLittleLeft "coupon_too_little_left" "用券后的金额低于最低支付额。" "What is left to pay would be too little to charge.";
-    NotHere "coupon_not_here" "这是合作伙伴的优惠码，不能在本店使用。" "This code is a partner's: it can't be used here.";
 }
 
 impl Reason {

@@ -256,7 +256,7 @@ pub async fn lock_issue(conn: &mut Conn, id: CouponIssueId) -> Result<Option<Iss
     Ok(query.first(conn).await.optional()?)
 }
 
-/// Locks the issues of a campaign, or one of them, that aren't revoked yet or are still at work.
+/// Locks the issues of a campaign, or one of them, by id, until the transaction ends.
 ///
 /// # Errors
 /// The database's.
