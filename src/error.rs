@@ -126,6 +126,7 @@ codes! {
     RightToBuyExpired 409 "right_to_buy_expired" "The time to use your approved application is over.";
     BasketEnded 409 "basket_ended" "This basket was ordered, or merged into another one. Make a new one.";
     StaleQuote 409 "stale_quote" "It has changed since you were shown it: look again before you order.";
+    CreditInsufficient 409 "credit_insufficient" "There is less store credit than that.";
     OrderNotPending 409 "order_not_pending" "The order no longer waits for payment.";
     OrderAdopted 409 "order_adopted" "An account has this order already.";
     PaymentInProgress 409 "payment_in_progress" "An attempt to pay this order is still open.";

@@ -290,6 +290,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    credit_balances (account_id) {
+        account_id -> Uuid,
+        balance_minor -> BigInt,
+        owed_minor -> BigInt,
+    }
+}
+
+diesel::table! {
+    credit_entries (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        kind -> Text,
+        cause -> Text,
+        amount_minor -> BigInt,
+        owed_minor -> BigInt,
+        order_id -> Nullable<Uuid>,
+        reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     disputes (id) {
         id -> Uuid,
         stripe_dispute_id -> Text,
@@ -1294,6 +1316,9 @@ diesel::joinable!(coupon_uses -> coupons (coupon_id));
 diesel::joinable!(coupon_uses -> orders (order_id));
 diesel::joinable!(coupons -> accounts (account_id));
 diesel::joinable!(coupons -> coupon_campaigns (campaign_id));
+diesel::joinable!(credit_balances -> accounts (account_id));
+diesel::joinable!(credit_entries -> accounts (account_id));
+diesel::joinable!(credit_entries -> orders (order_id));
 diesel::joinable!(disputes -> orders (order_id));
 diesel::joinable!(disputes -> payments (payment_id));
 diesel::joinable!(drive_applications -> accounts (account_id));
@@ -1428,6 +1453,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     coupon_issues,
     coupon_uses,
     coupons,
+    credit_balances,
+    credit_entries,
     disputes,
     drive_applications,
     drive_invitations,

@@ -8,6 +8,7 @@ pub mod adoptions;
 pub mod baskets;
 pub mod cancellations;
 pub mod claims;
+pub mod credit;
 pub mod invoices;
 pub mod orders;
 pub mod payments;
@@ -24,6 +25,7 @@ pub mod withdrawals;
 pub fn configure(config: &mut actix_web::web::ServiceConfig) {
     config
         .configure(baskets::routes::configure)
+        .configure(credit::routes::configure)
         .configure(invoices::routes::configure)
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)

@@ -77,6 +77,7 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::baskets::routes::Api::openapi,
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,
+    checkout::credit::routes::Api::openapi,
     checkout::refunds::routes::Api::openapi,
     checkout::reports::routes::Api::openapi,
     checkout::returns::routes::Api::openapi,

@@ -160,6 +160,9 @@ id_types! {
     GiveOutId = "give";
     /// Codes that are made together.
     CouponIssueId = "iss";
+    /// One movement of store credit.
+    CreditEntryId = "cre";
+    GiftCardId = "gift";
 }
 
 #[cfg(test)]

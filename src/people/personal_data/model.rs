@@ -56,6 +56,10 @@ SELECT jsonb_build_object(
     FROM coupons t WHERE account_id = $1),
   'coupon_uses', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM coupon_uses t WHERE account_id = $1),
+  'credit_balances', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id'), '[]')
+    FROM credit_balances t WHERE account_id = $1),
+  'credit_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM credit_entries t WHERE account_id = $1),
   'give_out_claims', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM give_out_claims t WHERE account_id = $1),
   'pledges', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
