@@ -258,6 +258,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    coupon_mailing_accounts (mailing_id, account_id) {
+        mailing_id -> Uuid,
+        account_id -> Uuid,
+        coupon_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    coupon_mailings (id) {
+        id -> Uuid,
+        campaign_id -> Uuid,
+        segment_id -> Uuid,
+        accounts -> BigInt,
+        given -> BigInt,
+        mailed -> BigInt,
+        before -> Uuid,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     coupon_uses (id) {
         id -> Uuid,
         campaign_id -> Uuid,
@@ -732,6 +755,33 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         version -> Integer,
         frozen_causes -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    occasion_grants (id) {
+        id -> Uuid,
+        occasion_id -> Uuid,
+        account_id -> Uuid,
+        person_key -> Text,
+        cause -> Text,
+        period -> Text,
+        coupon_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    occasions (id) {
+        id -> Uuid,
+        event -> Text,
+        nth -> Nullable<Integer>,
+        campaign_id -> Uuid,
+        pool_id -> Uuid,
+        starts_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -1310,6 +1360,11 @@ diesel::joinable!(claims -> pools (pool_id));
 diesel::joinable!(coupon_days -> coupon_campaigns (campaign_id));
 diesel::joinable!(coupon_days -> pools (pool_id));
 diesel::joinable!(coupon_issues -> coupon_campaigns (campaign_id));
+diesel::joinable!(coupon_mailing_accounts -> accounts (account_id));
+diesel::joinable!(coupon_mailing_accounts -> coupon_mailings (mailing_id));
+diesel::joinable!(coupon_mailing_accounts -> coupons (coupon_id));
+diesel::joinable!(coupon_mailings -> coupon_campaigns (campaign_id));
+diesel::joinable!(coupon_mailings -> segments (segment_id));
 diesel::joinable!(coupon_uses -> accounts (account_id));
 diesel::joinable!(coupon_uses -> coupon_campaigns (campaign_id));
 diesel::joinable!(coupon_uses -> coupons (coupon_id));
@@ -1376,6 +1431,11 @@ diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> chapters (chapter_id));
 diesel::joinable!(memberships -> plans (plan_id));
 diesel::joinable!(memberships -> tiers (tier_id));
+diesel::joinable!(occasion_grants -> accounts (account_id));
+diesel::joinable!(occasion_grants -> coupons (coupon_id));
+diesel::joinable!(occasion_grants -> occasions (occasion_id));
+diesel::joinable!(occasions -> coupon_campaigns (campaign_id));
+diesel::joinable!(occasions -> pools (pool_id));
 diesel::joinable!(order_adoptions -> orders (order_id));
 diesel::joinable!(order_cancellations -> orders (order_id));
 diesel::joinable!(order_cancellations -> refunds (refund_id));
@@ -1451,6 +1511,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     coupon_campaigns,
     coupon_days,
     coupon_issues,
+    coupon_mailing_accounts,
+    coupon_mailings,
     coupon_uses,
     coupons,
     credit_balances,
@@ -1489,6 +1551,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     member_numbers,
     membership_terms,
     memberships,
+    occasion_grants,
+    occasions,
     offers,
     order_adoptions,
     order_cancellations,

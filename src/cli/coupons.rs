@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kindred::config::Settings;
 use kindred::db;
 use kindred::promotion::command::{self, CouponsCommand};
-use kindred::promotion::coupons::model::Issue;
 
 use super::Outcome;
 use super::database::on;
@@ -15,10 +14,10 @@ use super::database::on;
 /// The bar goes to standard error, and what came of it too: standard output is for codes.
 pub async fn run(settings: &Settings, command: CouponsCommand) -> Outcome {
     let bar = ProgressBar::no_length()
-        .with_style(ProgressStyle::with_template("{bar:40} {pos} of {len} codes, {per_sec}")?);
-    let progress = |issue: &Issue| {
-        bar.set_length(issue.quantity.unsigned_abs());
-        bar.set_position(issue.made.unsigned_abs());
+        .with_style(ProgressStyle::with_template("{bar:40} {pos} of {len}, {per_sec}")?);
+    let progress = |done: i64, of: i64| {
+        bar.set_length(of.unsigned_abs());
+        bar.set_position(done.unsigned_abs());
     };
     let said = on(settings, async |url| {
         db::migrate(&url).await?;

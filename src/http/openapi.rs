@@ -62,6 +62,8 @@ const ROOMS: &[fn() -> Document] = &[
     promotion::campaigns::routes::Api::openapi,
     promotion::coupons::routes::Api::openapi,
     promotion::giveouts::routes::Api::openapi,
+    promotion::mailings::routes::Api::openapi,
+    promotion::occasions::routes::Api::openapi,
     shop::offers::routes::Api::openapi,
     shop::reminders::routes::Api::openapi,
     shop::stock::routes::Api::openapi,

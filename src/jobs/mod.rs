@@ -24,9 +24,10 @@ use crate::membership;
 use crate::messages::mails;
 use crate::people;
 use crate::promotion;
+use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, CouponIssueId, DropId, ImportId, MailId, MembershipId, OrderId, PaymentId, RefundId,
+    AccountId, CouponIssueId, DropId, ImportId, MailId, MailingId, MembershipId, OrderId, PaymentId, RefundId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -86,6 +87,12 @@ pub enum Job {
     IssueInvoices {},
     /// Makes the codes of a coupon campaign.
     IssueCoupons { issue: CouponIssueId },
+    /// Gives an account what there is for something that happened to it.
+    GiveOnOccasion { event: OccasionEvent, account: AccountId },
+    /// Gives what there is for birthdays.
+    GiveBirthdays {},
+    /// Gives coupons to everybody in a segment.
+    MailCoupons { mailing: MailingId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -137,7 +144,8 @@ impl Job {
                 Lane::Local
             }
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
-            Self::IssueCoupons { .. } => Lane::Local,
+            Self::IssueCoupons { .. } | Self::MailCoupons { .. } => Lane::Local,
+            Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} => Lane::Local,
         }
     }
 
@@ -164,7 +172,8 @@ impl Job {
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
-            Self::IssueCoupons { .. } => 12,
+            Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::GiveOnOccasion { .. } => 12,
+            Self::GiveBirthdays {} => 5,
             // Another one comes with the next order, and every few minutes.
             Self::IssueInvoices {} => 12,
         }
@@ -202,6 +211,11 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::SendRefund { refund } => refunds::jobs::send(app, refund).await,
         Job::SettleFree { order } => payments::jobs::settle_free(app, order).await,
         Job::IssueCoupons { issue } => promotion::coupons::issue::run(app, issue).await,
+        Job::GiveOnOccasion { event, account } => {
+            promotion::occasions::service::give_on(app, event, account).await
+        }
+        Job::GiveBirthdays {} => promotion::occasions::service::give_birthdays(app).await,
+        Job::MailCoupons { mailing } => promotion::mailings::service::run(app, mailing).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

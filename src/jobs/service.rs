@@ -9,7 +9,7 @@ use crate::audit::{self, Actor};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::imports;
-use crate::promotion::coupons;
+use crate::promotion::{coupons, mailings};
 use crate::types::id::JobId;
 
 /// How far the work of a job is, where that can be said.
@@ -21,6 +21,10 @@ pub async fn progress(conn: &mut Conn, row: &JobRow) -> Result<Option<Progress>>
         Ok(Job::IssueCoupons { issue }) => {
             let issue = coupons::model::find_issue(conn, issue).await?;
             issue.map(|issue| Progress { done: issue.made, of: issue.quantity })
+        }
+        Ok(Job::MailCoupons { mailing }) => {
+            let of = mailings::model::find(conn, mailing).await?;
+            of.map(|of| Progress { done: of.given, of: of.accounts.max(of.given) })
         }
         Ok(Job::RunImport { import }) => {
             let import = imports::model::find(conn, import).await?;

@@ -11,8 +11,9 @@ use super::campaigns::dto::NewCampaign;
 use super::campaigns::model::Campaign;
 use super::campaigns::{figures, model as campaigns, service as campaign_service};
 use super::coupons::dto::{NewGrants, NewIssue, NewRevocation};
-use super::coupons::model::{self, Issue};
-use super::coupons::{issue, service};
+use super::coupons::{issue, model, service};
+use super::mailings;
+use super::mailings::dto::NewMailing;
 use crate::audit::Actor;
 use crate::db::{self, Pool};
 use crate::error::{AppError, Code, Result};
@@ -28,13 +29,16 @@ pub enum CouponsCommand {
     Create { file: PathBuf },
     /// Makes codes that are good for one use each.
     Issue(IssueArgs),
-    /// Puts a coupon each into the wallets of these addresses.
+    /// Puts a coupon each into the wallets of these addresses, or of everybody in a segment, who is told by mail.
     Give {
         /// The campaign's code.
         campaign: String,
         /// Addresses of accounts.
-        #[arg(required = true)]
+        #[arg(required_unless_present = "segment", conflicts_with = "segment")]
         to: Vec<Email>,
+        /// The segment's code.
+        #[arg(long)]
+        segment: Option<String>,
         /// Why: it goes into the audit log.
         #[arg(long)]
         reason: String,
@@ -84,7 +88,10 @@ pub struct RevokeArgs {
     reason: String,
 }
 
-/// Runs the command and says in a line what came of it. `progress` is told how far an issue is.
+/// How far long work is: so many are done of so many.
+pub type Progress<'a> = &'a (dyn Fn(i64, i64) + Sync);
+
+/// Runs the command and says in a line what came of it. `progress` is told how far long work is.
 ///
 /// # Errors
 /// As the routes refuse.
@@ -92,12 +99,15 @@ pub async fn run(
     command: CouponsCommand,
     pool: &Pool,
     currency: &str,
-    progress: &(dyn Fn(&Issue) + Sync),
+    progress: Progress<'_>,
 ) -> Result<String> {
     match command {
         CouponsCommand::Create { file } => create(pool, &file, currency).await,
         CouponsCommand::Issue(asked) => make(pool, asked, progress).await,
-        CouponsCommand::Give { campaign, to, reason } => give(pool, &campaign, &to, reason).await,
+        CouponsCommand::Give { campaign, segment: Some(segment), reason, .. } => {
+            mail(pool, &campaign, NewMailing { segment, reason }, progress).await
+        }
+        CouponsCommand::Give { campaign, to, reason, .. } => give(pool, &campaign, &to, reason).await,
         CouponsCommand::Stats { campaign } => stats(pool, &campaign, currency).await,
         CouponsCommand::Revoke(asked) => revoke(pool, asked).await,
     }
@@ -120,7 +130,7 @@ async fn create(pool: &Pool, file: &std::path::Path, currency: &str) -> Result<S
     Ok(format!("made {} {}{warned}", made.id, made.code))
 }
 
-async fn make(pool: &Pool, asked: IssueArgs, progress: &(dyn Fn(&Issue) + Sync)) -> Result<String> {
+async fn make(pool: &Pool, asked: IssueArgs, progress: Progress<'_>) -> Result<String> {
     let campaign = named(pool, &asked.campaign).await?;
     let clock = db::shop_clock(pool).await?;
     let new =
@@ -129,7 +139,7 @@ async fn make(pool: &Pool, asked: IssueArgs, progress: &(dyn Fn(&Issue) + Sync))
     // A running shop may help: each part is done once. Cut off, a running shop, or the next one that starts, finishes it.
     while issue.ended_at.is_none() {
         issue = issue::step(pool, issue.id, clock.now()).await?;
-        progress(&issue);
+        progress(issue.made, issue.quantity);
     }
     let mut out: Box<dyn Write> = match &asked.out {
         Some(file) => Box::new(std::fs::File::create(file).map_err(AppError::internal)?),
@@ -155,6 +165,19 @@ async fn give(pool: &Pool, campaign: &str, to: &[Email], reason: String) -> Resu
     let given =
         service::grant(pool, Actor::System, campaign.id, &NewGrants { accounts, reason }, None, now).await?;
     Ok(format!("gave {given} coupons"))
+}
+
+async fn mail(pool: &Pool, campaign: &str, new: NewMailing, progress: Progress<'_>) -> Result<String> {
+    let campaign = named(pool, campaign).await?;
+    let clock = db::shop_clock(pool).await?;
+    let (mut of, _) =
+        mailings::service::begin(pool, Actor::System, campaign.id, &new, None, clock.now()).await?;
+    // As with codes that are made: a running shop may help, or finish it. It sends the mails.
+    while of.ended_at.is_none() {
+        of = mailings::service::step(pool, of.id, clock.now()).await?;
+        progress(of.given, of.accounts);
+    }
+    Ok(format!("gave {} coupons, {} of them are told by mail: {}", of.given, of.mailed, of.id))
 }
 
 async fn stats(pool: &Pool, campaign: &str, currency: &str) -> Result<String> {

@@ -4,6 +4,8 @@ pub mod campaigns;
 pub mod command;
 pub mod coupons;
 pub mod giveouts;
+pub mod mailings;
+pub mod occasions;
 
 use actix_web::web;
 
@@ -12,4 +14,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
     campaigns::routes::configure(config);
     coupons::routes::configure(config);
     giveouts::routes::configure(config);
+    mailings::routes::configure(config);
+    occasions::routes::configure(config);
 }

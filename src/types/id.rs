@@ -158,6 +158,10 @@ id_types! {
     CouponUseId = "use";
     /// Coupons for whoever comes first.
     GiveOutId = "give";
+    /// A rule by which coupons are given on an occasion.
+    OccasionId = "occ";
+    /// Coupons for a segment.
+    MailingId = "mlg";
     /// Codes that are made together.
     CouponIssueId = "iss";
     /// One movement of store credit.

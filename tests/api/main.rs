@@ -26,6 +26,7 @@ mod demo;
 mod dependencies;
 mod drives;
 mod drop_events;
+mod event_coupons;
 mod fulfilment;
 mod generated;
 mod giveouts;

@@ -30,6 +30,7 @@ macro_rules! taken {
         "(SELECT pool_id, sum(quantity) AS quantity FROM (
               SELECT pool_id, quantity FROM claims WHERE state = 'taken'
               UNION ALL SELECT pool_id, quantity FROM channel_sale_lines
+              UNION ALL SELECT o.pool_id, 1 FROM occasion_grants g JOIN occasions o ON o.id = g.occasion_id
               UNION ALL SELECT r.pool_id, 1 FROM give_out_claims c
                   JOIN give_out_rounds r ON r.give_out_id = c.give_out_id AND r.starts_at = c.round_at) t
           GROUP BY pool_id)"
@@ -93,6 +94,7 @@ pub const ALL: &[Invariant] = &[
                           WHERE budget_pool_id IS NOT NULL
                       UNION ALL SELECT pool_id, 'coupon_day' FROM coupon_days
                       UNION ALL SELECT pool_id, 'give_out' FROM give_out_rounds
+                      UNION ALL SELECT pool_id, 'occasion' FROM occasions
                       UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
                   GROUP BY pool_id) o ON o.pool_id = p.id
               WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",

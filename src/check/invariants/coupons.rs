@@ -106,6 +106,32 @@ pub const ALL: &[Invariant] = &[
               WHERE t.n > g.per_person OR t.foreign_coupon GROUP BY g.id",
     },
     Invariant {
+        name: "occasions_given",
+        says: "what was given on an occasion is a coupon of its campaign in the wallet of whom it happened to, once a cause and \
+               once a person and period",
+        prefix: "occ",
+        sql: "SELECT o.id, 'twice for one cause, or a coupon that is another''s' FROM occasions o
+              JOIN (SELECT g.occasion_id,
+                           bool_or(p.account_id IS DISTINCT FROM g.account_id OR p.campaign_id <> r.campaign_id)
+                           OR count(DISTINCT g.cause) <> count(*)
+                           OR count(DISTINCT (g.person_key, g.period)) <> count(*) AS wrong
+                    FROM occasion_grants g JOIN coupons p ON p.id = g.coupon_id
+                    JOIN occasions r ON r.id = g.occasion_id GROUP BY g.occasion_id) t ON t.occasion_id = o.id
+              WHERE t.wrong",
+    },
+    Invariant {
+        name: "coupon_mailings_given",
+        says: "a mailing gave as many coupons of its campaign as it says, each into the wallet of its account, and at the end to \
+               nobody twice",
+        prefix: "mlg",
+        sql: "SELECT m.id, format('says %s, %s are there', m.given, coalesce(t.n, 0)) FROM coupon_mailings m
+              LEFT JOIN (SELECT a.mailing_id, count(*) AS n,
+                                bool_or(p.account_id IS DISTINCT FROM a.account_id OR p.campaign_id <> s.campaign_id) AS wrong
+                         FROM coupon_mailing_accounts a JOIN coupons p ON p.id = a.coupon_id
+                         JOIN coupon_mailings s ON s.id = a.mailing_id GROUP BY a.mailing_id) t ON t.mailing_id = m.id
+              WHERE m.given <> coalesce(t.n, 0) OR coalesce(t.wrong, false)",
+    },
+    Invariant {
         name: "coupon_issues_made",
         says: "as many codes of an issue are there as it says, and all of them once it has ended, unless it was revoked",
         prefix: "iss",

@@ -18,6 +18,8 @@ use crate::error::{AppError, Result};
 use crate::membership::memberships;
 use crate::membership::memberships::service::{Activated, Activation};
 use crate::messages::mails::{self, Mail, ReceiptLine};
+use crate::promotion::occasions::rules::OccasionEvent;
+use crate::promotion::occasions::service as occasions;
 use crate::shop::products::model::{self as products, Article};
 use crate::shop::{board, rights};
 use crate::types::id::VariantId;
@@ -89,6 +91,7 @@ pub async fn deliver(
         let ready_at = lines.iter().filter_map(|line| line.ships_from).chain(funded_at).max();
         promises::make(conn, order.id, ship_by(now, ready_at, terms.ship_within)).await?;
     }
+    occasions::happened(conn, OccasionEvent::NthOrder, order.account_id, now).await?;
     mails::queue_all(conn, now, &queued).await
 }
 

@@ -120,6 +120,14 @@ pub enum Mail {
         f_code: String,
         expires_at: DateTime<Utc>,
     },
+    /// A coupon was put into somebody's wallet. `why` is `sign_up`, `birthday`, `nth_order`, or `chosen` by an operator.
+    CouponGiven {
+        campaign_zh: String,
+        campaign_en: String,
+        coupon: String,
+        why: String,
+        expires_at: Option<DateTime<Utc>>,
+    },
     /// Of a product that was announced, to who asked for it: it can be bought now.
     NowAvailable {
         product_zh: String,
@@ -178,7 +186,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 24] = [
+    pub const KINDS: [&str; 25] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -197,6 +205,7 @@ impl Mail {
         "hold_ending",
         "f_code",
         "waiting_list_offer",
+        "coupon_given",
         "now_available",
         "low_stock",
         "dispute_opened",
@@ -255,6 +264,7 @@ impl Mail {
             | Self::HoldEnding { .. }
             | Self::FCode { .. }
             | Self::WaitingListOffer { .. }
+            | Self::CouponGiven { .. }
             | Self::NowAvailable { .. }
             | Self::LowStock { .. }
             | Self::DisputeOpened { .. }

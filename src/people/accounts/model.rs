@@ -341,16 +341,14 @@ pub async fn change(conn: &mut Conn, id: AccountId, change: &ProfileChange) -> R
         .await?)
 }
 
-/// Marks the account's address as verified; the first time stays.
+/// Marks the account's address as verified; the first time stays. True for that.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_verified(conn: &mut Conn, id: AccountId, now: DateTime<Utc>) -> Result<()> {
-    diesel::update(accounts::table.find(id).filter(accounts::email_verified_at.is_null()))
-        .set((accounts::email_verified_at.eq(now), accounts::version.eq(accounts::version + 1)))
-        .execute(conn)
-        .await?;
-    Ok(())
+pub async fn set_verified(conn: &mut Conn, id: AccountId, now: DateTime<Utc>) -> Result<bool> {
+    let unverified = accounts::table.find(id).filter(accounts::email_verified_at.is_null());
+    let set = (accounts::email_verified_at.eq(now), accounts::version.eq(accounts::version + 1));
+    Ok(diesel::update(unverified).set(set).execute(conn).await? == 1)
 }
 
 /// Puts a verified address in the place of the old one.

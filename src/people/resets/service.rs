@@ -15,6 +15,8 @@ use crate::people::passwords::{self, Password};
 use crate::people::sessions::model::{EndReason, Which};
 use crate::people::sessions::service::attempts_key;
 use crate::people::{attempts, sessions};
+use crate::promotion::occasions::rules::OccasionEvent;
+use crate::promotion::occasions::service as occasions;
 use crate::types::email::Email;
 use crate::types::id::{AccountId, SessionId};
 use crate::types::locale::Locale;
@@ -102,7 +104,9 @@ async fn apply(conn: &mut Conn, token: &TokenRow, hash: &str, now: DateTime<Utc>
     }
     let change = model::ProfileChange { password_hash: Some(hash.to_owned()), ..Default::default() };
     model::change(conn, row.id, &change).await?;
-    model::set_verified(conn, row.id, now).await?;
+    if model::set_verified(conn, row.id, now).await? {
+        occasions::happened(conn, OccasionEvent::SignUp, row.id, now).await?;
+    }
     one_time::withdraw(conn, row.id, Purpose::ResetPassword).await?;
     // Whoever had the account before may have asked for another address: that is over too.
     one_time::withdraw(conn, row.id, Purpose::ChangeEmail).await?;

@@ -11,6 +11,8 @@ use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self, AccountRow};
 use crate::people::attempts;
 use crate::people::one_time::{self, Purpose, TokenRow};
+use crate::promotion::occasions::rules::OccasionEvent;
+use crate::promotion::occasions::service as occasions;
 use crate::types::email::Email;
 use crate::types::id::AccountId;
 use crate::types::locale::Locale;
@@ -113,5 +115,8 @@ async fn apply(
     if account.email_key.as_deref() != Some(email.key().as_str()) {
         return Err(Code::TokenInvalid.error());
     }
-    model::set_verified(conn, account.id, now).await
+    if model::set_verified(conn, account.id, now).await? {
+        occasions::happened(conn, OccasionEvent::SignUp, account.id, now).await?;
+    }
+    Ok(())
 }

@@ -19,6 +19,7 @@ use crate::fields;
 use crate::jobs::{self, Job};
 use crate::membership::invitations::rules::normal_code;
 use crate::membership::memberships::model as memberships;
+use crate::messages::mails::Mail;
 use crate::people::accounts::model as accounts;
 use crate::people::secrets;
 use crate::people::segments::model::segments_of;
@@ -133,7 +134,28 @@ pub async fn share(
     .await
 }
 
-/// Puts a coupon each into the wallets of these accounts, under these ids, in the caller's transaction.
+/// A coupon that was put into a wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub id: CouponId,
+    pub code: String,
+    /// Exclusive; none where it ends by itself neither with its campaign.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// May coupons of a campaign be given to people now? One that begins later may be given out before.
+///
+/// # Errors
+/// `closed`
+pub fn may_be_given(campaign: &Campaign, now: DateTime<Utc>) -> Result<(), Code> {
+    match rules::runs(campaign, now) {
+        Ok(()) | Err(Reason::NotStarted) => Ok(()),
+        Err(_) => Err(Code::Closed),
+    }
+}
+
+/// Puts a coupon each into the wallets of these accounts, under these ids, in the caller's transaction: what was given, in the
+/// same order.
 ///
 /// # Errors
 /// The database's.
@@ -142,14 +164,18 @@ pub async fn give(
     campaign: &Campaign,
     accounts: &[(CouponId, AccountId)],
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Vec<Given>> {
     let ends = rules::code_ends_at(campaign, now);
     let mut rows = Vec::with_capacity(accounts.len());
+    let mut given = Vec::with_capacity(accounts.len());
     for (id, account) in accounts {
+        let code = code_from("", &secrets::random_bytes::<12>()?);
+        let expires_at = ends.into_iter().chain(campaign.ends_at).min();
+        given.push(Given { id: *id, code: code.clone(), expires_at });
         rows.push(NewCoupon {
             id: *id,
             campaign_id: campaign.id,
-            code: code_from("", &secrets::random_bytes::<12>()?),
+            code,
             label: None,
             is_shared: false,
             account_id: Some(*account),
@@ -159,7 +185,18 @@ pub async fn give(
         });
     }
     NewCoupon::insert(&mut &*conn, rows).await?;
-    Ok(())
+    Ok(given)
+}
+
+/// The mail that tells of a coupon. `why` is `sign_up`, `birthday`, `nth_order` or `chosen`.
+pub fn mail_of(campaign: &Campaign, given: &Given, why: &str) -> Mail {
+    Mail::CouponGiven {
+        campaign_zh: campaign.names.zh.clone(),
+        campaign_en: campaign.names.en.clone(),
+        coupon: given.code.clone(),
+        why: why.to_owned(),
+        expires_at: given.expires_at,
+    }
 }
 
 /// An operator gives a coupon to each of these accounts, once a request: how many.

@@ -20,7 +20,6 @@ use crate::membership::memberships::model as memberships;
 use crate::people::accounts::model as accounts;
 use crate::people::segments::model::segments_of;
 use crate::promotion::campaigns::model as campaigns;
-use crate::promotion::campaigns::rules::runs;
 use crate::promotion::coupons::dto::WalletCoupon;
 use crate::promotion::coupons::{model as coupons, service as coupon_service};
 use crate::shop::audience::Audience;
@@ -165,7 +164,7 @@ async fn take_on(
         return Ok(CouponId(earlier));
     }
     let campaign = campaigns::find(conn, of.campaign_id).await?.ok_or(Code::NotFound)?;
-    runs_or_starts(&campaign, now)?;
+    coupon_service::may_be_given(&campaign, now)?;
     let pool = model::open_round(conn, of, round_at).await?;
     let left = claims::lock(conn, &[pool]).await?.first().map_or(0, claims::Pool::left);
     if left < 1 {
@@ -194,15 +193,6 @@ async fn take_on(
     model::insert_claim(conn, &claim).await?;
     claims::shift(&mut &*conn, &BTreeMap::from([(pool, (0, 1))])).await?;
     Ok(id)
-}
-
-/// Coupons of a campaign that begins later may be given out before.
-fn runs_or_starts(campaign: &campaigns::Campaign, now: DateTime<Utc>) -> Result<()> {
-    use crate::promotion::campaigns::reason::Reason;
-    match runs(campaign, now) {
-        Ok(()) | Err(Reason::NotStarted) => Ok(()),
-        Err(_) => Err(Code::Closed.error()),
-    }
 }
 
 async fn is_meant(conn: &mut Conn, of: &GiveOut, account: AccountId, now: DateTime<Utc>) -> Result<()> {

@@ -15,7 +15,7 @@ pub struct Breakage {
     pub sql: &'static str,
 }
 
-const fn breaks(fails: &'static [&'static str], names: Named, sql: &'static str) -> Breakage {
+pub const fn breaks(fails: &'static [&'static str], names: Named, sql: &'static str) -> Breakage {
     Breakage { fails, names, sql }
 }
 

@@ -536,3 +536,16 @@ INSERT INTO coupons (id, campaign_id, code, is_shared, account_id, created_at)
     VALUES (u('given coupon'), u('campaign'), 'GIVEN', false, u('ada'), t(1));
 INSERT INTO give_out_claims (id, give_out_id, round_at, account_id, person_key, nth, coupon_id, created_at)
     VALUES (u('taken'), u('give-out'), t(0), u('ada'), 'ada@shop.test', 1, u('given coupon'), t(1));
+
+-- Given on an occasion, and to a segment.
+INSERT INTO pools (id, kind, capacity, taken) VALUES (u('occasion pool'), 'occasion', 5, 1);
+INSERT INTO occasions (id, event, campaign_id, pool_id, starts_at, created_at)
+    VALUES (u('occasion'), 'birthday', u('campaign'), u('occasion pool'), t(0), t(0));
+INSERT INTO segments (id, code, name, kind, created_at) VALUES (u('segment'), 'readers', 'Readers', 'list', t(0));
+INSERT INTO coupons (id, campaign_id, code, is_shared, account_id, created_at) VALUES
+    (u('birthday coupon'), u('campaign'), 'BIRTHDAY', false, u('ada'), t(1)), (u('mailed coupon'), u('campaign'), 'MAILED', false, u('ada'), t(1));
+INSERT INTO occasion_grants (id, occasion_id, account_id, person_key, cause, period, coupon_id, created_at)
+    VALUES (u('granted'), u('occasion'), u('ada'), 'ada@shop.test', 'birthday:2026:' || ext('acc', 'ada'), '2026', u('birthday coupon'), t(1));
+INSERT INTO coupon_mailings (id, campaign_id, segment_id, accounts, given, mailed, before, created_by, created_at, ended_at)
+    VALUES (u('mailing'), u('campaign'), u('segment'), 1, 1, 0, u('ada'), 'operator', t(0), t(1));
+INSERT INTO coupon_mailing_accounts VALUES (u('mailing'), u('ada'), u('mailed coupon'));

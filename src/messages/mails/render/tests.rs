@@ -95,6 +95,13 @@ fn samples() -> Vec<Mail> {
             f_code: "7Q4M2-X9PAB".to_owned(),
             expires_at: utc("2014-06-18T06:00:00Z"),
         },
+        Mail::CouponGiven {
+            campaign_zh: "生日 <八折>".to_owned(),
+            campaign_en: "Birthday <20 % off>".to_owned(),
+            coupon: "7Q4M2X9PABCDE".to_owned(),
+            why: "birthday".to_owned(),
+            expires_at: Some(utc("2014-06-18T06:00:00Z")),
+        },
         Mail::NowAvailable {
             product_zh: "2014 年六月书盒 <限量>".to_owned(),
             product_en: "The book box of June 2014".to_owned(),

@@ -1,0 +1,1 @@
+DROP TABLE coupon_mailing_accounts, coupon_mailings;
