@@ -94,6 +94,7 @@ codes! {
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
     GivenOut 409 "given_out" "All coupons of this round are given out.";
+    NoRightLeft 409 "no_right_left" "Who opens a packet of this chain may start the next one, once: open one first.";
     BirthdaySet 409 "birthday_set" "Your birthday is known and can't be changed.";
     CampaignInUse 409 "campaign_in_use" "There are codes or uses of it: what was promised can't be taken back. Copy the campaign instead.";
     LimitBelowUses 409 "limit_below_uses" "More is held or used than that.";
@@ -269,7 +270,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 23] = [
+const CONSTRAINT_CODES: [(&str, Code); 25] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -289,11 +290,13 @@ const CONSTRAINT_CODES: [(&str, Code); 23] = [
     ("segments_code", Code::CodeTaken),
     ("coupon_campaigns_code", Code::CodeTaken),
     ("coupons_code", Code::CodeTaken),
-    ("give_outs_code", Code::CodeTaken),
+    ("claim_codes_pkey", Code::CodeTaken),
     // Two accounts of one person, at the border of two rounds.
     ("give_out_claims_nth", Code::CapReached),
     ("give_out_claims_round", Code::CapReached),
     ("give_out_claims_account", Code::CapReached),
+    ("packet_parts_person", Code::CapReached),
+    ("packet_parts_account", Code::CapReached),
 ];
 
 impl From<DbError> for AppError {

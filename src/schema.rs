@@ -128,6 +128,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    chain_rights (id) {
+        id -> Uuid,
+        chain_id -> Uuid,
+        account_id -> Uuid,
+        packet_id -> Uuid,
+        created_at -> Timestamptz,
+        started_id -> Nullable<Uuid>,
+        started_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    chains (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        audience -> Jsonb,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        amount_minor -> BigInt,
+        parts -> Integer,
+        split -> Text,
+        packet_hours -> Integer,
+        links_pool_id -> Uuid,
+        budget_pool_id -> Uuid,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     channel_allocations (channel_id, variant_id) {
         channel_id -> Uuid,
         variant_id -> Uuid,
@@ -189,6 +221,13 @@ diesel::table! {
         is_default -> Bool,
         created_at -> Timestamptz,
         version -> Integer,
+    }
+}
+
+diesel::table! {
+    claim_codes (code) {
+        code -> Text,
+        kind -> Text,
     }
 }
 
@@ -518,6 +557,57 @@ diesel::table! {
         created_at -> Timestamptz,
         account_id -> Nullable<Uuid>,
         is_offer -> Bool,
+    }
+}
+
+diesel::table! {
+    game_plays (id) {
+        id -> Uuid,
+        game_id -> Uuid,
+        number -> BigInt,
+        account_id -> Uuid,
+        person_key -> Text,
+        day -> Date,
+        nth_of_day -> Integer,
+        nth -> Integer,
+        drawn_id -> Uuid,
+        prize_id -> Nullable<Uuid>,
+        coupon_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    game_prizes (id) {
+        id -> Uuid,
+        game_id -> Uuid,
+        position -> Integer,
+        name_zh -> Text,
+        name_en -> Text,
+        kind -> Text,
+        campaign_id -> Nullable<Uuid>,
+        amount_minor -> Nullable<BigInt>,
+        weight -> BigInt,
+        pool_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    games (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        audience -> Jsonb,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        plays_a_day -> Integer,
+        plays_in_all -> Integer,
+        when_out -> Text,
+        seed -> Bytea,
+        plays -> BigInt,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -890,6 +980,39 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         ship_to -> Nullable<Jsonb>,
         shipping_method_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    packet_parts (packet_id, position) {
+        packet_id -> Uuid,
+        position -> Integer,
+        amount_minor -> BigInt,
+        account_id -> Nullable<Uuid>,
+        person_key -> Nullable<Text>,
+        opened_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    packets (id) {
+        id -> Uuid,
+        code -> Text,
+        account_id -> Nullable<Uuid>,
+        chain_id -> Nullable<Uuid>,
+        link -> Nullable<Integer>,
+        parent_id -> Nullable<Uuid>,
+        audience -> Jsonb,
+        greeting -> Text,
+        amount_minor -> BigInt,
+        parts -> Integer,
+        split -> Text,
+        seed -> Bytea,
+        pool_id -> Uuid,
+        created_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        returned_minor -> Nullable<BigInt>,
     }
 }
 
@@ -1345,6 +1468,9 @@ diesel::joinable!(addresses -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
 diesel::joinable!(baskets -> accounts (account_id));
 diesel::joinable!(baskets -> orders (order_id));
+diesel::joinable!(chain_rights -> accounts (account_id));
+diesel::joinable!(chain_rights -> chains (chain_id));
+diesel::joinable!(chains -> claim_codes (code));
 diesel::joinable!(channel_allocations -> channels (channel_id));
 diesel::joinable!(channel_allocations -> pools (pool_id));
 diesel::joinable!(channel_allocations -> variants (variant_id));
@@ -1401,11 +1527,19 @@ diesel::joinable!(f_codes -> accounts (account_id));
 diesel::joinable!(f_codes -> drops (drop_id));
 diesel::joinable!(f_codes -> pools (pool_id));
 diesel::joinable!(f_codes -> variants (variant_id));
+diesel::joinable!(game_plays -> accounts (account_id));
+diesel::joinable!(game_plays -> coupons (coupon_id));
+diesel::joinable!(game_plays -> games (game_id));
+diesel::joinable!(game_prizes -> coupon_campaigns (campaign_id));
+diesel::joinable!(game_prizes -> games (game_id));
+diesel::joinable!(game_prizes -> pools (pool_id));
+diesel::joinable!(games -> claim_codes (code));
 diesel::joinable!(give_out_claims -> accounts (account_id));
 diesel::joinable!(give_out_claims -> coupons (coupon_id));
 diesel::joinable!(give_out_claims -> give_outs (give_out_id));
 diesel::joinable!(give_out_rounds -> give_outs (give_out_id));
 diesel::joinable!(give_out_rounds -> pools (pool_id));
+diesel::joinable!(give_outs -> claim_codes (code));
 diesel::joinable!(give_outs -> coupon_campaigns (campaign_id));
 diesel::joinable!(idempotency_keys -> accounts (account_id));
 diesel::joinable!(import_errors -> imports (import_id));
@@ -1450,6 +1584,12 @@ diesel::joinable!(order_tokens -> orders (order_id));
 diesel::joinable!(orders -> accounts (account_id));
 diesel::joinable!(orders -> shipping_methods (shipping_method_id));
 diesel::joinable!(orders -> terms_versions (terms_version));
+diesel::joinable!(packet_parts -> accounts (account_id));
+diesel::joinable!(packet_parts -> packets (packet_id));
+diesel::joinable!(packets -> accounts (account_id));
+diesel::joinable!(packets -> chains (chain_id));
+diesel::joinable!(packets -> claim_codes (code));
+diesel::joinable!(packets -> pools (pool_id));
 diesel::joinable!(payments -> orders (order_id));
 diesel::joinable!(plans -> tiers (tier_id));
 diesel::joinable!(pledges -> accounts (account_id));
@@ -1501,12 +1641,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     baskets,
     bundle_parts,
     catalog_version,
+    chain_rights,
+    chains,
     channel_allocations,
     channel_moves,
     channel_sale_lines,
     channel_sales,
     channels,
     chapters,
+    claim_codes,
     claims,
     coupon_campaigns,
     coupon_days,
@@ -1532,6 +1675,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     drop_tallies,
     drops,
     f_codes,
+    game_plays,
+    game_prizes,
+    games,
     give_out_claims,
     give_out_rounds,
     give_outs,
@@ -1559,6 +1705,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     order_lines,
     order_tokens,
     orders,
+    packet_parts,
+    packets,
     payments,
     pick_lists,
     plans,

@@ -3,10 +3,11 @@
 //!
 //! Every check reads the same snapshot, so it sees each transaction as a whole or not at all. Work that is queued is no
 //! failure; work that is owed and that no job will do is one. The rules are in [`invariants`], one statement each, which
-//! names the rows that break it; the audit log's chain is recomputed in [`audit_chain`].
+//! names the rows that break it; games are played again in [`replays`]; the audit log's chain is recomputed in [`audit_chain`].
 
 pub mod audit_chain;
 pub mod invariants;
+pub mod replays;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -146,6 +147,8 @@ pub async fn recompute(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Check>
         checks.push(look(conn, invariant, now).await?);
     }
     checks.push(look_dead(conn, now).await?);
+    checks.push(replays::games(conn).await?);
+    checks.push(replays::packets(conn).await?);
     checks.push(audit_chain::look(conn).await?);
     Ok(checks)
 }

@@ -27,7 +27,8 @@ use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, CouponIssueId, DropId, ImportId, MailId, MailingId, MembershipId, OrderId, PaymentId, RefundId,
+    AccountId, CouponIssueId, DropId, ImportId, MailId, MailingId, MembershipId, OrderId, PacketId,
+    PaymentId, RefundId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -91,6 +92,8 @@ pub enum Job {
     GiveOnOccasion { event: OccasionEvent, account: AccountId },
     /// Gives what there is for birthdays.
     GiveBirthdays {},
+    /// Gives back what nobody opened of a red packet.
+    EndPacket { packet: PacketId },
     /// Gives coupons to everybody in a segment.
     MailCoupons { mailing: MailingId },
 }
@@ -145,7 +148,7 @@ impl Job {
             }
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } => Lane::Local,
-            Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} => Lane::Local,
+            Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
         }
     }
 
@@ -167,6 +170,7 @@ impl Job {
             | Self::DecideGoal { .. }
             | Self::ConcludeGoal { .. }
             | Self::MovePromises { .. }
+            | Self::EndPacket { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
@@ -215,6 +219,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
             promotion::occasions::service::give_on(app, event, account).await
         }
         Job::GiveBirthdays {} => promotion::occasions::service::give_birthdays(app).await,
+        Job::EndPacket { packet } => promotion::packets::service::run_end(app, packet).await,
         Job::MailCoupons { mailing } => promotion::mailings::service::run(app, mailing).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,

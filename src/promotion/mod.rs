@@ -3,9 +3,11 @@
 pub mod campaigns;
 pub mod command;
 pub mod coupons;
+pub mod games;
 pub mod giveouts;
 pub mod mailings;
 pub mod occasions;
+pub mod packets;
 
 use actix_web::web;
 
@@ -14,6 +16,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     campaigns::routes::configure(config);
     coupons::routes::configure(config);
     giveouts::routes::configure(config);
+    games::routes::configure(config);
     mailings::routes::configure(config);
     occasions::routes::configure(config);
+    packets::routes::configure(config);
 }

@@ -158,6 +158,14 @@ id_types! {
     CouponUseId = "use";
     /// Coupons for whoever comes first.
     GiveOutId = "give";
+    /// An amount for the first who come.
+    PacketId = "pkt";
+    /// Packets that go from hand to hand.
+    ChainId = "chain";
+    /// A weighted chance of prizes.
+    GameId = "game";
+    PrizeId = "prz";
+    PlayId = "play";
     /// A rule by which coupons are given on an occasion.
     OccasionId = "occ";
     /// Coupons for a segment.

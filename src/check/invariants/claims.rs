@@ -30,6 +30,13 @@ macro_rules! taken {
         "(SELECT pool_id, sum(quantity) AS quantity FROM (
               SELECT pool_id, quantity FROM claims WHERE state = 'taken'
               UNION ALL SELECT pool_id, quantity FROM channel_sale_lines
+              UNION ALL SELECT k.pool_id, 1 FROM packet_parts p JOIN packets k ON k.id = p.packet_id
+                  WHERE p.account_id IS NOT NULL
+              UNION ALL SELECT c.links_pool_id, 1 FROM packets k JOIN chains c ON c.id = k.chain_id
+              UNION ALL SELECT c.budget_pool_id, k.amount_minor - coalesce(k.returned_minor, 0)
+                  FROM packets k JOIN chains c ON c.id = k.chain_id
+              UNION ALL SELECT z.pool_id, 1 FROM game_plays p JOIN game_prizes z ON z.id = p.prize_id
+                  WHERE z.pool_id IS NOT NULL
               UNION ALL SELECT o.pool_id, 1 FROM occasion_grants g JOIN occasions o ON o.id = g.occasion_id
               UNION ALL SELECT r.pool_id, 1 FROM give_out_claims c
                   JOIN give_out_rounds r ON r.give_out_id = c.give_out_id AND r.starts_at = c.round_at) t
@@ -95,6 +102,10 @@ pub const ALL: &[Invariant] = &[
                       UNION ALL SELECT pool_id, 'coupon_day' FROM coupon_days
                       UNION ALL SELECT pool_id, 'give_out' FROM give_out_rounds
                       UNION ALL SELECT pool_id, 'occasion' FROM occasions
+                      UNION ALL SELECT pool_id, 'packet' FROM packets
+                      UNION ALL SELECT links_pool_id, 'chain_links' FROM chains
+                      UNION ALL SELECT budget_pool_id, 'chain_budget' FROM chains
+                      UNION ALL SELECT pool_id, 'prize' FROM game_prizes WHERE pool_id IS NOT NULL
                       UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
                   GROUP BY pool_id) o ON o.pool_id = p.id
               WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",

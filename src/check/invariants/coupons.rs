@@ -106,6 +106,93 @@ pub const ALL: &[Invariant] = &[
               WHERE t.n > g.per_person OR t.foreign_coupon GROUP BY g.id",
     },
     Invariant {
+        name: "games_given",
+        says: "what a play won was handed over: the coupon lies in the player's wallet, the amount in the ledger; and nobody \
+               played oftener than he may",
+        prefix: "game",
+        sql: "SELECT g.id, 'a play without its prize, a prize without its play, or one too many' FROM games g
+              JOIN (SELECT p.game_id,
+                           bool_or((z.kind = 'coupon') IS DISTINCT FROM (c.id IS NOT NULL AND c.account_id = p.account_id
+                                       AND c.campaign_id = z.campaign_id) AND (z.id IS NOT NULL OR c.id IS NOT NULL)
+                                   OR (z.kind = 'credit' AND e.amount_minor IS DISTINCT FROM z.amount_minor)
+                                   OR (z.kind IS DISTINCT FROM 'credit' AND e.id IS NOT NULL)) AS wrong
+                    FROM game_plays p LEFT JOIN game_prizes z ON z.id = p.prize_id LEFT JOIN coupons c ON c.id = p.coupon_id
+                    LEFT JOIN credit_entries e ON e.kind = 'prize' AND e.account_id = p.account_id
+                              AND e.cause = 'play:play_' || replace(p.id::text, '-', '')
+                    GROUP BY p.game_id) t ON t.game_id = g.id
+              WHERE t.wrong
+              UNION ALL SELECT g.id, 'one person played too often' FROM games g
+              JOIN (SELECT game_id, person_key, count(*) AS n FROM game_plays GROUP BY game_id, person_key) t
+                  ON t.game_id = g.id AND t.n > g.plays_in_all
+              UNION ALL SELECT g.id, 'one person played too often in a day' FROM games g
+              JOIN (SELECT game_id, person_key, day, count(*) AS n FROM game_plays GROUP BY game_id, person_key, day) t
+                  ON t.game_id = g.id AND t.n > g.plays_a_day",
+    },
+    Invariant {
+        name: "packets_exact",
+        says: "the parts of a packet sum to its amount; opened from the first on, and what nobody opened went back when it ended",
+        prefix: "pkt",
+        sql: "SELECT k.id, format('%s of %s in %s parts, %s opened, %s went back', t.minor, k.amount_minor, t.n, t.opened,
+                                  k.returned_minor)
+              FROM packets k JOIN (
+                  SELECT packet_id, count(*) AS n, sum(amount_minor) AS minor, count(account_id) AS opened,
+                         coalesce(sum(amount_minor) FILTER (WHERE account_id IS NOT NULL), 0) AS given,
+                         coalesce(max(position + 1) FILTER (WHERE account_id IS NOT NULL), 0) AS last
+                  FROM packet_parts GROUP BY packet_id) t ON t.packet_id = k.id
+              WHERE t.n <> k.parts OR t.minor <> k.amount_minor OR t.last <> t.opened
+                 OR t.given + k.returned_minor <> k.amount_minor
+              UNION ALL SELECT k.id, 'no parts' FROM packets k
+              WHERE NOT EXISTS (SELECT FROM packet_parts p WHERE p.packet_id = k.id)",
+    },
+    Invariant {
+        name: "packets_paid",
+        says: "the ledger of store credit has what a member put into a packet, each part that was opened and what came back to \
+               its maker, and nothing else of packets",
+        prefix: "pkt",
+        sql: "SELECT coalesce(w.packet_id, k.id), format('%s: the ledger has %s, the packet says %s',
+                     coalesce(w.cause, e.cause), coalesce(e.amount_minor, 0), coalesce(w.minor, 0))
+              FROM (SELECT id AS packet_id, account_id, -amount_minor AS minor,
+                           'packet:pkt_' || replace(id::text, '-', '') || ':made' AS cause
+                    FROM packets WHERE account_id IS NOT NULL
+                    UNION ALL SELECT packet_id, account_id, amount_minor,
+                           'packet:pkt_' || replace(packet_id::text, '-', '') || ':' || position
+                    FROM packet_parts WHERE account_id IS NOT NULL
+                    UNION ALL SELECT id, account_id, returned_minor,
+                           'packet:pkt_' || replace(id::text, '-', '') || ':returned'
+                    FROM packets WHERE account_id IS NOT NULL AND returned_minor > 0) w
+              FULL JOIN (SELECT * FROM credit_entries WHERE kind = 'packet') e ON e.cause = w.cause
+              LEFT JOIN packets k ON split_part(e.cause, ':', 2) = 'pkt_' || replace(k.id::text, '-', '')
+              WHERE w.cause IS NULL OR e.cause IS NULL OR e.amount_minor <> w.minor OR e.account_id <> w.account_id",
+    },
+    Invariant {
+        name: "packets_end",
+        says: "a packet that hasn't ended has the job that ends it",
+        prefix: "pkt",
+        sql: "SELECT k.id, 'no job ends it' FROM packets k
+              LEFT JOIN jobs j ON j.kind = 'end_packet' AND j.state <> 'done'
+                        AND j.payload ->> 'packet' = 'pkt_' || replace(k.id::text, '-', '')
+              WHERE k.ended_at IS NULL AND j.id IS NULL",
+    },
+    Invariant {
+        name: "chain_rights",
+        says: "whoever opened a packet of a chain has one right to go on with it, used for one packet at most, which comes from \
+               the one that was opened; only the first packet of a chain needs none",
+        prefix: "chain",
+        sql: "SELECT r.chain_id, 'a right without its part, or used for a packet that doesn''t come from it' FROM chain_rights r
+              LEFT JOIN packet_parts p ON p.packet_id = r.packet_id AND p.account_id = r.account_id
+              LEFT JOIN packets o ON o.id = r.packet_id LEFT JOIN packets s ON s.id = r.started_id
+              WHERE p.packet_id IS NULL OR o.chain_id IS DISTINCT FROM r.chain_id
+                 OR (r.started_id IS NOT NULL AND (s.chain_id IS DISTINCT FROM r.chain_id
+                                                   OR s.parent_id IS DISTINCT FROM r.packet_id))
+              UNION ALL SELECT k.chain_id, format('link %s came from no right', k.link) FROM packets k
+              LEFT JOIN chain_rights r ON r.started_id = k.id
+              WHERE k.chain_id IS NOT NULL AND k.link > 1 AND r.id IS NULL
+              UNION ALL SELECT k.chain_id, 'a part that brought no right' FROM packet_parts p
+              JOIN packets k ON k.id = p.packet_id AND k.chain_id IS NOT NULL
+              LEFT JOIN chain_rights r ON r.packet_id = p.packet_id AND r.account_id = p.account_id
+              WHERE p.account_id IS NOT NULL AND r.id IS NULL",
+    },
+    Invariant {
         name: "occasions_given",
         says: "what was given on an occasion is a coupon of its campaign in the wallet of whom it happened to, once a cause and \
                once a person and period",

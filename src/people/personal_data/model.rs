@@ -13,7 +13,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
 use crate::promotion::coupons::uses as coupon_uses;
-use crate::promotion::{giveouts, occasions};
+use crate::promotion::{games, giveouts, occasions, packets};
 use crate::schema::{
     account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
     order_tokens, orders, refresh_tokens, returns, series_places, sessions, shipping_promises,
@@ -62,6 +62,14 @@ SELECT jsonb_build_object(
     FROM credit_entries t WHERE account_id = $1),
   'give_out_claims', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM give_out_claims t WHERE account_id = $1),
+  'packets', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'seed' ORDER BY id), '[]')
+    FROM packets t WHERE account_id = $1),
+  'packet_parts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY packet_id), '[]')
+    FROM packet_parts t WHERE account_id = $1),
+  'chain_rights', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM chain_rights t WHERE account_id = $1),
+  'game_plays', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM game_plays t WHERE account_id = $1),
   'occasion_grants', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM occasion_grants t WHERE account_id = $1),
   'coupon_mailing_accounts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY mailing_id), '[]')
@@ -208,6 +216,8 @@ pub async fn anonymise(
     coupon_uses::forget(conn, account, &nobody).await?;
     giveouts::model::forget(conn, account, &nobody).await?;
     occasions::model::forget(conn, account, &nobody).await?;
+    games::model::forget(conn, account, &nobody).await?;
+    packets::model::forget(conn, account, &nobody).await?;
     crowdfunding::model::forget(conn, account).await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
         .set(drive_applications::answers.eq(json!({})))

@@ -5,8 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::model::GiveOut;
 use crate::promotion::campaigns::rules::{Benefit, Class};
+use crate::promotion::coupons::dto::WalletCoupon;
+use crate::promotion::games::dto::{PlayView, PublicGame};
+use crate::promotion::packets::dto::{ClaimedPacket, PublicChain, PublicPacket};
 use crate::shop::audience::Audience;
 use crate::types::id::{CampaignId, GiveOutId};
+use crate::types::money::Money;
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -64,9 +68,55 @@ impl From<GiveOut> for GiveOutView {
     }
 }
 
+/// What a claim brought. Of a coupon there are all fields that it has in the wallet.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Claimed {
+    /// `coupon`, `credit` (store credit), `packet` (one that was started in a chain), or `nothing`.
+    #[schema(example = "coupon")]
+    pub kind: &'static str,
+    #[serde(flatten)]
+    pub coupon: Option<WalletCoupon>,
+    /// Store credit that was won, or a part of a packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// Of a game: how it was drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub play: Option<PlayView>,
+    /// The packet that was opened or started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet: Option<ClaimedPacket>,
+}
+
+impl Claimed {
+    pub fn coupon(coupon: WalletCoupon) -> Self {
+        Self { kind: "coupon", coupon: Some(coupon), ..Self::nothing() }
+    }
+
+    pub fn credit(amount: Money) -> Self {
+        Self { kind: "credit", amount: Some(amount), ..Self::nothing() }
+    }
+
+    pub fn nothing() -> Self {
+        Self { kind: "nothing", coupon: None, amount: None, play: None, packet: None }
+    }
+}
+
+/// What there is to claim under a code: `kind` tells which.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum PublicClaim {
+    GiveOut(PublicGiveOut),
+    Game(PublicGame),
+    Packet(PublicPacket),
+    Chain(PublicChain),
+}
+
 /// A give-out as everybody sees it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PublicGiveOut {
+    /// `give_out`
+    #[schema(example = "give_out")]
+    pub kind: &'static str,
     pub code: String,
     /// What the campaign is called, in the caller's language.
     pub name: String,

@@ -9,9 +9,10 @@ use uuid::Uuid;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
-use crate::schema::{give_out_claims, give_out_rounds, give_outs, pools};
+use crate::schema::{claim_codes, give_out_claims, give_out_rounds, give_outs, pools};
 use crate::shop::audience::Audience;
 use crate::types::id::{AccountId, CampaignId, CouponId, GiveOutId, PoolId};
+use crate::types::stored::stored_enum;
 
 /// Coupons of a campaign for whoever comes first.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +71,34 @@ impl TryFrom<GiveOutRow> for GiveOut {
     }
 }
 
+stored_enum! {
+    /// What people come to by a code.
+    ClaimKind {
+        GiveOut = "give_out",
+        Game = "game",
+        Packet = "packet",
+        Chain = "chain",
+    }
+}
+
+/// Takes a code for something that people claim: all of them share one namespace.
+///
+/// # Errors
+/// `code_taken`
+pub async fn take_code(conn: &mut Conn, code: &str, kind: ClaimKind) -> Result<()> {
+    let row = (claim_codes::code.eq(code), claim_codes::kind.eq(kind));
+    diesel::insert_into(claim_codes::table).values(row).execute(conn).await?;
+    Ok(())
+}
+
+/// What a code is of.
+///
+/// # Errors
+/// The database's.
+pub async fn kind_of(conn: &mut Conn, code: &str) -> Result<Option<ClaimKind>> {
+    Ok(claim_codes::table.find(code).select(claim_codes::kind).first(conn).await.optional()?)
+}
+
 /// # Errors
 /// `code_taken`
 pub async fn insert(conn: &mut Conn, of: &GiveOut) -> Result<()> {
@@ -86,6 +115,7 @@ pub async fn insert(conn: &mut Conn, of: &GiveOut) -> Result<()> {
         created_at: of.created_at,
         ended_at: of.ended_at,
     };
+    take_code(conn, &of.code, ClaimKind::GiveOut).await?;
     diesel::insert_into(give_outs::table).values(row).execute(conn).await?;
     Ok(())
 }

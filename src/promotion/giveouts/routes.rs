@@ -4,7 +4,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde_json::json;
 
-use super::dto::{GiveOutView, NewGiveOut, PublicGiveOut};
+use super::dto::{Claimed, GiveOutView, NewGiveOut, PublicClaim};
 use super::{model, service};
 use crate::app::App;
 use crate::db;
@@ -16,7 +16,6 @@ use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::language::locale_of;
 use crate::http::problem::Problem;
-use crate::promotion::coupons::dto::WalletCoupon;
 use crate::types::id::GiveOutId;
 
 #[derive(utoipa::OpenApi)]
@@ -27,29 +26,28 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.service(show).service(take).service(create).service(list).service(end);
 }
 
-/// A give-out: what there is, and when
+/// What there is to claim under a code, and when
 #[utoipa::path(
     tag = "coupons",
     params(("code" = String, Path)),
-    responses((status = 200, body = PublicGiveOut), (status = 404, body = Problem, description = "not_found"))
+    responses((status = 200, body = PublicClaim), (status = 404, body = Problem, description = "not_found"))
 )]
 #[get("/v1/coupon-campaigns/{code}")]
 async fn show(app: web::Data<App>, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse> {
-    let mut conn = db::connect(&app.pool).await?;
-    let view = service::show(&mut conn, &path, locale_of(&request), app.clock.now()).await?;
+    let view = service::look(&app, &path, locale_of(&request)).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
-/// Take a coupon from a give-out
+/// Claim: take a coupon from a give-out, play a game, open a red packet, start one in a chain
 #[utoipa::path(
     tag = "coupons",
-    params(("code" = String, Path), ("Idempotency-Key" = String, Header, description = "A repeat answers the same coupon")),
+    params(("code" = String, Path), ("Idempotency-Key" = String, Header, description = "A repeat answers the same")),
     security(("bearer" = [])),
     responses(
-        (status = 201, body = WalletCoupon),
+        (status = 201, body = Claimed),
         (status = 403, body = Problem, description = "not for you: the code says why"),
         (status = 404, body = Problem, description = "not_found"),
-        (status = 409, body = Problem, description = "not_open, closed, given_out, cap_reached"),
+        (status = 409, body = Problem, description = "not_open, closed, given_out, cap_reached, no_right_left"),
     )
 )]
 #[post("/v1/coupon-campaigns/{code}/claim")]
@@ -65,8 +63,8 @@ async fn take(
         key: key.0,
         body_hash: idempotency::hash(&json!([*path]))?,
     };
-    let coupon = service::take(&app, &path, caller.account, &request).await?;
-    Ok(HttpResponse::Created().json(coupon))
+    let claimed = service::claim(&app, &path, caller.account, &request).await?;
+    Ok(HttpResponse::Created().json(claimed))
 }
 
 /// Give coupons out to whoever comes first

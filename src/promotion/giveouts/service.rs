@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::dto::{NewGiveOut, PublicGiveOut};
-use super::model::{self, GiveOut, NewClaim};
+use super::dto::{Claimed, NewGiveOut, PublicClaim, PublicGiveOut};
+use super::model::{self, ClaimKind, GiveOut, NewClaim};
 use super::rules;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
@@ -22,6 +22,8 @@ use crate::people::segments::model::segments_of;
 use crate::promotion::campaigns::model as campaigns;
 use crate::promotion::coupons::dto::WalletCoupon;
 use crate::promotion::coupons::{model as coupons, service as coupon_service};
+use crate::promotion::games::service as games;
+use crate::promotion::packets::{chains, service as packets};
 use crate::shop::audience::Audience;
 use crate::shop::products::model::ranks;
 use crate::shop::products::service::{groups, known_audience};
@@ -57,14 +59,9 @@ pub async fn create(app: &App, actor: Actor, new: &NewGiveOut) -> Result<GiveOut
     if of.ends_at <= of.starts_at {
         return Err(Code::InvalidField.at("ends_at", "expected a time after starts_at"));
     }
-    if of.audience == Audience::Everyone {
-        return Err(
-            Code::InvalidField.at("audience", "a coupon goes into a wallet: who is signed in at least")
-        );
-    }
     db::transaction(&app.pool, async |conn| {
         coupon_service::open_campaign(conn, of.campaign_id).await?;
-        known_audience("audience", &of.audience, &groups(conn).await?)?;
+        claimers(conn, Some(&of.audience)).await?;
         model::insert(conn, &of).await?;
         record(conn, actor, "give_out.create", &of, now).await?;
         Ok(of.clone())
@@ -94,6 +91,35 @@ async fn record(conn: &mut Conn, actor: Actor, action: &str, of: &GiveOut, now: 
     audit::record(conn, now, entry).await
 }
 
+/// What there is to claim under a code.
+///
+/// # Errors
+/// `not_found`
+pub async fn look(app: &App, code: &str, locale: Locale) -> Result<PublicClaim> {
+    let mut conn = db::connect(&app.pool).await?;
+    let kind = model::kind_of(&mut conn, code).await?.ok_or(Code::NotFound)?;
+    Ok(match kind {
+        ClaimKind::GiveOut => PublicClaim::GiveOut(show(&mut conn, code, locale, app.clock.now()).await?),
+        ClaimKind::Game => PublicClaim::Game(games::show(app, &mut conn, code, locale).await?),
+        ClaimKind::Packet => PublicClaim::Packet(packets::show(app, &mut conn, code).await?),
+        ClaimKind::Chain => PublicClaim::Chain(chains::show(app, &mut conn, code, locale).await?),
+    })
+}
+
+/// Claims what there is under a code, once a request.
+///
+/// # Errors
+/// As what it is of.
+pub async fn claim(app: &App, code: &str, account: AccountId, request: &Request) -> Result<Claimed> {
+    let kind = model::kind_of(&mut *db::connect(&app.pool).await?, code).await?.ok_or(Code::NotFound)?;
+    match kind {
+        ClaimKind::GiveOut => Ok(Claimed::coupon(take(app, code, account, request).await?)),
+        ClaimKind::Game => games::play(app, code, account, request).await,
+        ClaimKind::Packet => packets::open(app, code, account, request).await,
+        ClaimKind::Chain => chains::start(app, code, account, request).await,
+    }
+}
+
 /// How a give-out stands for everybody.
 ///
 /// # Errors
@@ -111,6 +137,7 @@ pub async fn show(conn: &mut Conn, code: &str, locale: Locale, now: DateTime<Utc
         }
     };
     Ok(PublicGiveOut {
+        kind: "give_out",
         next_round_at: rules::next_round(&of, now),
         code: of.code,
         name: campaign.names.pick(locale).to_owned(),
@@ -173,7 +200,7 @@ async fn take_on(
     let buyers = accounts::lock_buyers(conn, &[account]).await?;
     let buyer = buyers.into_iter().next().ok_or(Code::Unauthenticated)?;
     let person = buyer.person_key.ok_or(Code::Unauthenticated)?;
-    is_meant(conn, of, account, now).await?;
+    is_meant(conn, &of.audience, account, now).await?;
     let taken = model::taken_by(conn, of.id, account, &person).await?;
     let nth = i32::try_from(taken.len()).unwrap_or(i32::MAX).saturating_add(1);
     if taken.contains(&round_at) || nth > of.per_person {
@@ -195,16 +222,44 @@ async fn take_on(
     Ok(id)
 }
 
-async fn is_meant(conn: &mut Conn, of: &GiveOut, account: AccountId, now: DateTime<Utc>) -> Result<()> {
+/// Is this account meant by an audience now?
+///
+/// # Errors
+/// The audience's reason.
+pub async fn is_meant(
+    conn: &mut Conn,
+    audience: &Audience,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let ranks = ranks(conn).await?;
     let open = memberships::open_of(conn, &[account]).await?;
-    let segments = segments_of(conn, &segments_in([&of.audience]), &[account], now).await?;
+    let segments = segments_of(conn, &segments_in([audience]), &[account], now).await?;
     let his = segments.get(&account).map_or(&[][..], Vec::as_slice);
-    of.audience.admit(visitor_of(open.first(), his, &ranks, now), &ranks)?;
+    audience.admit(visitor_of(open.first(), his, &ranks, now), &ranks)?;
     Ok(())
 }
 
-async fn wallet_coupon(
+/// An audience that something can be claimed by: a wallet is needed, so who is signed in at least.
+///
+/// # Errors
+/// `invalid_field`
+pub async fn claimers(conn: &mut Conn, typed: Option<&Audience>) -> Result<Audience> {
+    let audience = typed.cloned().unwrap_or(Audience::SignedIn);
+    if audience == Audience::Everyone {
+        return Err(
+            Code::InvalidField.at("audience", "a coupon goes into a wallet: who is signed in at least")
+        );
+    }
+    known_audience("audience", &audience, &groups(conn).await?)?;
+    Ok(audience)
+}
+
+/// A coupon as its owner sees it.
+///
+/// # Errors
+/// `not_found`
+pub async fn wallet_coupon(
     conn: &mut Conn,
     id: CouponId,
     locale: Locale,

@@ -529,6 +529,7 @@ SELECT place('cara', 'regular plan', NULL, NULL, 20000), use_coupon('cara', 'cou
 
 -- Given out to whoever came first: one, in one round.
 INSERT INTO pools (id, kind, capacity, taken) VALUES (u('round pool'), 'give_out', 5, 1);
+INSERT INTO claim_codes VALUES ('rush', 'give_out');
 INSERT INTO give_outs (id, code, campaign_id, audience, starts_at, ends_at, per_round, per_person, created_at)
     VALUES (u('give-out'), 'rush', u('campaign'), '{"who": "signed_in"}', t(0), t(60), 5, 1, t(0));
 INSERT INTO give_out_rounds VALUES (u('give-out'), t(0), u('round pool'));
@@ -549,3 +550,48 @@ INSERT INTO occasion_grants (id, occasion_id, account_id, person_key, cause, per
 INSERT INTO coupon_mailings (id, campaign_id, segment_id, accounts, given, mailed, before, created_by, created_at, ended_at)
     VALUES (u('mailing'), u('campaign'), u('segment'), 1, 1, 0, u('ada'), 'operator', t(0), t(1));
 INSERT INTO coupon_mailing_accounts VALUES (u('mailing'), u('ada'), u('mailed coupon'));
+
+-- A game that two played: a prize each, of which there is one; the second play's was out.
+INSERT INTO claim_codes VALUES ('wheel', 'game');
+INSERT INTO pools (id, kind, capacity, taken) VALUES (u('prize pool'), 'prize', 1, 1);
+INSERT INTO games (id, code, name_zh, name_en, audience, starts_at, ends_at, plays_a_day, plays_in_all, when_out, seed, plays, created_at)
+    VALUES (u('game'), 'wheel', '转盘', 'Wheel', '{"who": "signed_in"}', t(0), t(60), 1, 1, 'nothing', decode(repeat('00', 32), 'hex'), 2, t(0));
+INSERT INTO game_prizes (id, game_id, position, name_zh, name_en, kind, campaign_id, weight, pool_id)
+    VALUES (u('prize'), u('game'), 0, '券', 'Coupon', 'coupon', u('campaign'), 1, u('prize pool'));
+INSERT INTO coupons (id, campaign_id, code, is_shared, account_id, created_at)
+    VALUES (u('won coupon'), u('campaign'), 'WON', false, u('ada'), t(1));
+INSERT INTO game_plays (id, game_id, number, account_id, person_key, day, nth_of_day, nth, drawn_id, prize_id, coupon_id, created_at) VALUES
+    (u('play 1'), u('game'), 1, u('ada'), 'ada@shop.test', '2026-11-22', 1, 1, u('prize'), u('prize'), u('won coupon'), t(1)),
+    (u('play 2'), u('game'), 2, u('bob'), 'bob@shop.test', '2026-11-22', 1, 1, u('prize'), NULL, NULL, t(2));
+
+-- A packet of a member's for two, one of which was opened before it ended; and a chain: a link that was opened, and the next
+-- one, started by who opened it.
+CREATE FUNCTION entry(account text, of_cause text, amount bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO credit_balances (account_id) VALUES (u(account)) ON CONFLICT DO NOTHING;
+    INSERT INTO credit_entries (id, account_id, kind, cause, amount_minor, created_at)
+        VALUES (u(of_cause), u(account), CASE WHEN of_cause LIKE 'packet:%' THEN 'packet' ELSE 'operator' END, of_cause, amount, t(1));
+    UPDATE credit_balances SET balance_minor = balance_minor + amount WHERE account_id = u(account);
+$$;
+INSERT INTO claim_codes VALUES ('members', 'packet'), ('year', 'chain'), ('first', 'packet'), ('second', 'packet');
+INSERT INTO pools (id, kind, capacity, taken) VALUES (u('members pool'), 'packet', 2, 1), (u('first pool'), 'packet', 2, 1),
+    (u('second pool'), 'packet', 2, 0), (u('links pool'), 'chain_links', 5, 2), (u('chain budget'), 'chain_budget', 1000, 400);
+INSERT INTO chains (id, code, name_zh, name_en, audience, starts_at, ends_at, amount_minor, parts, split, packet_hours,
+                    links_pool_id, budget_pool_id, created_at)
+    VALUES (u('chain'), 'year', '接龙', 'Chain', '{"who": "signed_in"}', t(0), t(600), 200, 2, 'equal', 24,
+            u('links pool'), u('chain budget'), t(0));
+INSERT INTO packets (id, code, account_id, chain_id, link, parent_id, audience, greeting, amount_minor, parts, split, seed, pool_id,
+                     created_at, ends_at, ended_at, returned_minor)
+    SELECT u(code || ' packet'), code, u(maker), u(chain), link, u(parent), '{"who": "signed_in"}', '', 200, 2, 'equal',
+           decode(repeat('00', 32), 'hex'), u(code || ' pool'), t(0), t(600), CASE WHEN maker IS NOT NULL THEN t(5) END, back
+    FROM (VALUES ('members', 'ada', NULL, NULL::integer, NULL, 100::bigint), ('first', NULL, 'chain', 1, NULL, NULL),
+                 ('second', NULL, 'chain', 2, 'first packet', NULL)) AS x (code, maker, chain, link, parent, back);
+INSERT INTO packet_parts (packet_id, position, amount_minor)
+    SELECT u(code || ' packet'), position, 100 FROM unnest(ARRAY['members', 'first', 'second']) AS code, generate_series(0, 1) AS position;
+UPDATE packet_parts SET account_id = u('bob'), person_key = 'bob@shop.test', opened_at = t(1)
+    WHERE position = 0 AND packet_id <> u('second packet');
+SELECT job('end_packet', 'packet', ext('pkt', code || ' packet'), 'queued', t(600)) FROM unnest(ARRAY['first', 'second']) AS code;
+INSERT INTO chain_rights (id, chain_id, account_id, packet_id, created_at, started_id, started_at)
+    VALUES (u('right'), u('chain'), u('bob'), u('first packet'), t(1), u('second packet'), t(2));
+SELECT entry('ada', 'ada funds', 500), entry('ada', 'packet:' || ext('pkt', 'members packet') || ':made', -200),
+       entry('ada', 'packet:' || ext('pkt', 'members packet') || ':returned', 100),
+       entry('bob', 'packet:' || ext('pkt', 'members packet') || ':0', 100), entry('bob', 'packet:' || ext('pkt', 'first packet') || ':0', 100);
