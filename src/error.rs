@@ -146,6 +146,7 @@ codes! {
     TooManyAddresses 409 "too_many_addresses" "The address book is full: delete an address first.";
     MailQueued 409 "mail_queued" "The mail is waiting to be sent already.";
     SecretGone 409 "secret_gone" "The one-time link in this mail was removed after it went out: have a new one made.";
+    ReferralDecided 409 "referral_decided" "There is nothing to decide about this referral any more.";
     JobNotDead 409 "job_not_dead" "Only a dead job can be put back into the queue.";
     // 408, 410, 412, 413, 415
     RequestTimeout 408 "request_timeout" "The body took too long to arrive.";

@@ -705,6 +705,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    invite_codes (code) {
+        code -> Text,
+        account_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     invoice_counters (kind) {
         kind -> Text,
         year -> Integer,
@@ -1150,6 +1158,69 @@ diesel::table! {
 }
 
 diesel::table! {
+    referral_caps (pool_id) {
+        pool_id -> Uuid,
+        inviter_id -> Uuid,
+        day -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
+    referral_programme (id) {
+        id -> Integer,
+        is_on -> Bool,
+        starts_at -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        touch_days -> Integer,
+        minimum_minor -> BigInt,
+        inviter_reward -> Nullable<Jsonb>,
+        friend_reward -> Nullable<Jsonb>,
+        per_inviter_day -> Nullable<Integer>,
+        per_inviter -> Nullable<Integer>,
+        pool_id -> Uuid,
+        budget_pool_id -> Uuid,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    referral_rewards (referral_id, side) {
+        referral_id -> Uuid,
+        side -> Text,
+        kind -> Text,
+        campaign_id -> Nullable<Uuid>,
+        amount_minor -> Nullable<BigInt>,
+        days -> Nullable<Integer>,
+        state -> Text,
+        coupon_id -> Nullable<Uuid>,
+        term_id -> Nullable<Uuid>,
+        given_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    referrals (id) {
+        id -> Uuid,
+        inviter_id -> Uuid,
+        friend_id -> Uuid,
+        person_key -> Text,
+        order_id -> Uuid,
+        code -> Text,
+        day -> Date,
+        basis_minor -> BigInt,
+        minimum_minor -> BigInt,
+        budget_minor -> BigInt,
+        state -> Text,
+        reason -> Nullable<Text>,
+        signals -> Array<Text>,
+        released_at -> Nullable<Timestamptz>,
+        address_hash -> Nullable<Text>,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     refresh_tokens (hash) {
         hash -> Bytea,
         session_id -> Uuid,
@@ -1544,6 +1615,7 @@ diesel::joinable!(give_outs -> coupon_campaigns (campaign_id));
 diesel::joinable!(idempotency_keys -> accounts (account_id));
 diesel::joinable!(import_errors -> imports (import_id));
 diesel::joinable!(import_parts -> imports (import_id));
+diesel::joinable!(invite_codes -> accounts (account_id));
 diesel::joinable!(invoices -> orders (order_id));
 diesel::joinable!(invoices -> refunds (refund_id));
 diesel::joinable!(invoices_due -> orders (order_id));
@@ -1598,6 +1670,13 @@ diesel::joinable!(pledges -> order_lines (line_id));
 diesel::joinable!(prices -> variants (variant_id));
 diesel::joinable!(product_reminders -> accounts (account_id));
 diesel::joinable!(product_reminders -> products (product_id));
+diesel::joinable!(referral_caps -> accounts (inviter_id));
+diesel::joinable!(referral_caps -> pools (pool_id));
+diesel::joinable!(referral_rewards -> coupon_campaigns (campaign_id));
+diesel::joinable!(referral_rewards -> coupons (coupon_id));
+diesel::joinable!(referral_rewards -> membership_terms (term_id));
+diesel::joinable!(referral_rewards -> referrals (referral_id));
+diesel::joinable!(referrals -> orders (order_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(refund_lines -> order_lines (line_id));
 diesel::joinable!(refund_lines -> refunds (refund_id));
@@ -1686,6 +1765,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_parts,
     imports,
     instances,
+    invite_codes,
     invoice_counters,
     invoices,
     invoices_due,
@@ -1715,6 +1795,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     prices,
     product_reminders,
     products,
+    referral_caps,
+    referral_programme,
+    referral_rewards,
+    referrals,
     refresh_tokens,
     refund_lines,
     refunds,

@@ -1,5 +1,5 @@
 //! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns,
-//! invoices, withdrawals, and orders of guests that an account adopts.
+//! invoices, withdrawals, orders of guests that an account adopts, and orders that came by an invitation.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
@@ -9,6 +9,7 @@ pub mod baskets;
 pub mod cancellations;
 pub mod claims;
 pub mod credit;
+pub mod invited;
 pub mod invoices;
 pub mod orders;
 pub mod payments;
@@ -26,6 +27,7 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
     config
         .configure(baskets::routes::configure)
         .configure(credit::routes::configure)
+        .configure(invited::routes::configure)
         .configure(invoices::routes::configure)
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::checkout::{invoices, payments, pledges, refunds};
+use crate::checkout::{invited, invoices, payments, pledges, refunds};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::imports;
@@ -96,6 +96,10 @@ pub enum Job {
     EndPacket { packet: PacketId },
     /// Gives coupons to everybody in a segment.
     MailCoupons { mailing: MailingId },
+    /// Something happened to an order that somebody was invited to.
+    FollowInvite { order: OrderId },
+    /// Looks after the invitation of an order until it is decided.
+    WatchInvite { order: OrderId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -149,6 +153,7 @@ impl Job {
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } => Lane::Local,
             Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
+            Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
         }
     }
 
@@ -171,6 +176,8 @@ impl Job {
             | Self::ConcludeGoal { .. }
             | Self::MovePromises { .. }
             | Self::EndPacket { .. }
+            | Self::FollowInvite { .. }
+            | Self::WatchInvite { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
@@ -221,6 +228,8 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::GiveBirthdays {} => promotion::occasions::service::give_birthdays(app).await,
         Job::EndPacket { packet } => promotion::packets::service::run_end(app, packet).await,
         Job::MailCoupons { mailing } => promotion::mailings::service::run(app, mailing).await,
+        Job::FollowInvite { order } => invited::service::follow(app, order).await,
+        Job::WatchInvite { order } => invited::service::watch(app, order).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

@@ -1,13 +1,15 @@
-//! What makes people come and come back: coupon campaigns, their codes, and give-outs of them.
+//! What makes people come and come back: coupon campaigns, their codes, give-outs of them, invite codes and referrals.
 
 pub mod campaigns;
 pub mod command;
 pub mod coupons;
 pub mod games;
 pub mod giveouts;
+pub mod invites;
 pub mod mailings;
 pub mod occasions;
 pub mod packets;
+pub mod referrals;
 
 use actix_web::web;
 
@@ -20,4 +22,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     mailings::routes::configure(config);
     occasions::routes::configure(config);
     packets::routes::configure(config);
+    invites::routes::configure(config);
+    referrals::routes::configure(config);
+    referrals::admin_routes::configure(config);
 }

@@ -175,6 +175,8 @@ id_types! {
     /// One movement of store credit.
     CreditEntryId = "cre";
     GiftCardId = "gift";
+    /// Who brought whom.
+    ReferralId = "rfr";
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ mod payment_faults;
 mod platform;
 mod preorders;
 mod private_postgres;
+mod referrals;
 mod rehearse;
 mod returns;
 mod segments;

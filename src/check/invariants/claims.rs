@@ -24,10 +24,43 @@ macro_rules! wanted {
     };
 }
 
-/// What was taken from each pool: by orders, by sales that channels reported, and by who came to a give-out.
+/// What referrals in some states take of their caps: of the programme's, its budget's, the inviter's and his day's.
+macro_rules! referred {
+    ($states:literal) => {
+        concat!(
+            "SELECT p.pool_id, 1::bigint AS quantity FROM referrals r CROSS JOIN referral_programme p
+                 WHERE r.state IN (",
+            $states,
+            ") UNION ALL SELECT p.budget_pool_id, r.budget_minor FROM referrals r CROSS JOIN referral_programme p
+                 WHERE r.state IN (",
+            $states,
+            ") UNION ALL SELECT c.pool_id, 1 FROM referrals r JOIN referral_caps c
+                     ON c.inviter_id = r.inviter_id AND (c.day IS NULL OR c.day = r.day)
+                 WHERE r.state IN (",
+            $states,
+            ")"
+        )
+    };
+}
+
+/// What is held of each pool: by orders, and by referrals that aren't decided.
+macro_rules! held {
+    () => {
+        concat!(
+            "(SELECT pool_id, sum(quantity) AS quantity FROM (
+                  SELECT pool_id, quantity FROM claims WHERE state = 'held'
+                  UNION ALL ",
+            referred!("'pending', 'held'"),
+            ") h GROUP BY pool_id)"
+        )
+    };
+}
+
+/// What was taken from each pool: by orders, by sales that channels reported, by who came to a give-out, and by referrals.
 macro_rules! taken {
     () => {
-        "(SELECT pool_id, sum(quantity) AS quantity FROM (
+        concat!(
+            "(SELECT pool_id, sum(quantity) AS quantity FROM (
               SELECT pool_id, quantity FROM claims WHERE state = 'taken'
               UNION ALL SELECT pool_id, quantity FROM channel_sale_lines
               UNION ALL SELECT k.pool_id, 1 FROM packet_parts p JOIN packets k ON k.id = p.packet_id
@@ -39,8 +72,11 @@ macro_rules! taken {
                   WHERE z.pool_id IS NOT NULL
               UNION ALL SELECT o.pool_id, 1 FROM occasion_grants g JOIN occasions o ON o.id = g.occasion_id
               UNION ALL SELECT r.pool_id, 1 FROM give_out_claims c
-                  JOIN give_out_rounds r ON r.give_out_id = c.give_out_id AND r.starts_at = c.round_at) t
-          GROUP BY pool_id)"
+                  JOIN give_out_rounds r ON r.give_out_id = c.give_out_id AND r.starts_at = c.round_at
+              UNION ALL ",
+            referred!("'rewarded'"),
+            ") t GROUP BY pool_id)"
+        )
     };
 }
 
@@ -49,10 +85,13 @@ pub const ALL: &[Invariant] = &[
         name: "pools_held",
         says: "what a pool says is held is the sum of its held claims",
         prefix: "pool",
-        sql: "SELECT p.id, format('says %s, its claims %s', p.held, coalesce(c.quantity, 0))
-              FROM pools p LEFT JOIN (SELECT pool_id, sum(quantity) AS quantity FROM claims
-                                      WHERE state = 'held' GROUP BY pool_id) c ON c.pool_id = p.id
-              WHERE p.held <> coalesce(c.quantity, 0)",
+        sql: concat!(
+            "SELECT p.id, format('says %s, its claims %s', p.held, coalesce(c.quantity, 0))
+             FROM pools p LEFT JOIN ",
+            held!(),
+            " c ON c.pool_id = p.id
+             WHERE p.held <> coalesce(c.quantity, 0)"
+        ),
     },
     Invariant {
         name: "pools_taken",
@@ -76,8 +115,9 @@ pub const ALL: &[Invariant] = &[
              FROM pools p LEFT JOIN ",
             taken!(),
             " c ON c.pool_id = p.id
-             LEFT JOIN (SELECT pool_id, sum(quantity) AS quantity FROM claims
-                        WHERE state = 'held' GROUP BY pool_id) h ON h.pool_id = p.id
+             LEFT JOIN ",
+            held!(),
+            " h ON h.pool_id = p.id
              WHERE coalesce(c.quantity, 0) + coalesce(h.quantity, 0) > p.capacity OR p.held + p.taken > p.capacity
                 OR p.held < 0 OR p.taken < 0"
         ),
@@ -106,6 +146,10 @@ pub const ALL: &[Invariant] = &[
                       UNION ALL SELECT links_pool_id, 'chain_links' FROM chains
                       UNION ALL SELECT budget_pool_id, 'chain_budget' FROM chains
                       UNION ALL SELECT pool_id, 'prize' FROM game_prizes WHERE pool_id IS NOT NULL
+                      UNION ALL SELECT pool_id, 'referral' FROM referral_programme
+                      UNION ALL SELECT budget_pool_id, 'referral_budget' FROM referral_programme
+                      UNION ALL SELECT pool_id, CASE WHEN day IS NULL THEN 'referral_inviter' ELSE 'referral_day' END
+                          FROM referral_caps
                       UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
                   GROUP BY pool_id) o ON o.pool_id = p.id
               WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",

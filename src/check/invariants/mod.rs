@@ -18,6 +18,7 @@ mod memberships;
 mod orders;
 mod payments;
 mod places;
+mod referrals;
 mod refunds;
 mod returns;
 mod waiting;
@@ -35,6 +36,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         orders::ALL,
         baskets::ALL,
         coupons::ALL,
+        referrals::ALL,
         goods::ALL,
         channels::ALL,
         crowdfunding::ALL,

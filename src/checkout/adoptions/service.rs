@@ -9,6 +9,7 @@ use serde_json::json;
 use super::model::{self, Bought};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
+use crate::checkout::invited;
 use crate::checkout::orders::model as orders;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
@@ -53,6 +54,7 @@ pub async fn adopt_locked(
     let ids: BTreeSet<OrderId> = bought.iter().map(|found| found.order).collect();
     model::move_orders(conn, bought, account).await?;
     pledges::move_to(conn, &ids.iter().copied().collect::<Vec<_>>(), account).await?;
+    invited::service::adopted(conn, &ids.iter().copied().collect::<Vec<_>>(), account, now).await?;
     model::note(conn, bought, account, now).await?;
     let entry = Entry {
         actor: Actor::Account(account),

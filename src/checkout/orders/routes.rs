@@ -20,6 +20,8 @@ use crate::checkout::adoptions::service as adoptions;
 use crate::checkout::baskets::service::{self as baskets, Asker, ToOrder};
 use crate::checkout::cancellations::model as cancelled;
 use crate::checkout::cancellations::service as cancellations;
+use crate::checkout::invited;
+use crate::checkout::invited::rules::Typed;
 use crate::checkout::payments::model as payments;
 use crate::checkout::payments::service as paying;
 use crate::checkout::refunds::model as refunds;
@@ -77,10 +79,15 @@ pub async fn quote(
     unpack(&app, &asker, &mut body).await?;
     let kept = kept_address(&app, asker.account, &body).await?;
     let cart = body.cart(customer_of(&asker, &body)?, kept)?;
+    let code = body.referral()?;
     let now = app.clock.now();
     let mut conn = db::connect(&app.pool).await?;
     guard(&app, &mut conn, asker.account, &request, &cart.coupon_codes).await?;
-    let quoted = quotes::quote(&mut conn, &Shop::of(&app.settings), now, &cart).await?;
+    let mut quoted = quotes::quote(&mut conn, &Shop::of(&app.settings), now, &cart).await?;
+    if let Some(code) = code {
+        let typed = invited::service::typed(&mut conn, &cart.customer, code, now).await?;
+        quoted.priced.explanation.push(typed.explained(quoted.priced.basis_minor()));
+    }
     let currency = &app.settings.currency;
     Ok(HttpResponse::Ok().json(QuoteView::new(quoted, &body.coupon_codes, currency, now)))
 }
@@ -117,6 +124,10 @@ pub async fn place(
             return answer_placed(&app, order, query.wait, &token).await;
         }
     }
+    let invite = match body.referral()? {
+        Some(code) => Some(invited(&app, &customer, code).await?),
+        None => None,
+    };
     let order = PlaceOrder {
         cart: body.cart(customer, kept)?,
         shown: body.shown(&app.settings.currency, from.as_ref().map(|from| &*from.units_minor))?,
@@ -124,7 +135,7 @@ pub async fn place(
         token_hash: token.hash(),
         key: key.0,
         body_hash,
-        invite_code: body.referral()?,
+        invite,
         backer_name: body.backer_name()?,
         terms_version: accepted_terms(&app, body.consents.as_ref()).await?,
         // The name lies with the pledge, from where it can be taken back.
@@ -141,6 +152,12 @@ pub async fn place(
     }
     let placed = app.placer.place(order).await?;
     answer_placed(&app, placed.order, query.wait, &token).await
+}
+
+/// What an invite code would count for.
+async fn invited(app: &App, customer: &Customer, code: String) -> Result<Typed> {
+    let mut conn = db::connect(&app.pool).await?;
+    invited::service::typed(&mut conn, customer, code, app.clock.now()).await
 }
 
 /// A guest's mails need an address; an account's orders go to its own.

@@ -80,10 +80,10 @@ impl Rows {
             points_minor: totals.points_minor,
             credit_minor: totals.credit_minor,
             due_minor: totals.due_minor,
-            explanation: serde_json::to_value(&worded.priced.explanation).map_err(AppError::internal)?,
+            explanation: serde_json::to_value(explained(order, worded.priced)).map_err(AppError::internal)?,
             email: facts.buyer.email.clone().ok_or(Code::Unauthenticated)?,
             locale: facts.buyer.locale.as_str().to_owned(),
-            invite_code: order.invite_code.clone().or_else(|| facts.buyer.invite_code.clone()),
+            invite_code: order.invite.as_ref().map(|typed| typed.code.clone()),
             terms_version: order.terms_version.clone(),
             consents: order.consents.clone(),
             success_url: order.success_url.clone(),
@@ -435,6 +435,12 @@ pub fn methods_of(facts: &Facts<'_>) -> Result<Vec<Method>> {
         return Err(Code::MethodNotOffered.at("lines", "no payment method takes all of these"));
     }
     Ok(methods)
+}
+
+/// Why the order costs what it does, and what became of its invite code.
+fn explained(order: &PlaceOrder, priced: &Priced) -> Vec<Explained> {
+    let typed = order.invite.as_ref().map(|typed| typed.explained(priced.basis_minor()));
+    priced.explanation.iter().cloned().chain(typed).collect()
 }
 
 fn is_shipped(facts: &Facts<'_>) -> bool {

@@ -17,6 +17,7 @@ use super::seen::{FromBasket, Shown, as_shown, still_as_read};
 use crate::audit::{self, Actor};
 use crate::checkout::baskets::model::{self as baskets, Standing};
 use crate::checkout::claims;
+use crate::checkout::invited::rules::Typed;
 use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::config::Settings;
 use crate::db::Conn;
@@ -121,7 +122,8 @@ pub struct PlaceOrder {
     pub shown: Option<Shown>,
     pub key: String,
     pub body_hash: Vec<u8>,
-    pub invite_code: Option<String>,
+    /// An invite code, with what it counts for.
+    pub invite: Option<Typed>,
     pub terms_version: Option<String>,
     pub consents: Value,
     /// To be shown among the backers of what is crowdfunded.
@@ -217,7 +219,7 @@ async fn keys_of(conn: &mut Conn, batch: &[PlaceOrder], accounts: &[AccountId]) 
 ///
 /// # Errors
 /// `unauthenticated` when the account is gone.
-pub(super) async fn buyer_of(conn: &mut Conn, customer: &Customer) -> Result<Buyer> {
+pub async fn buyer_of(conn: &mut Conn, customer: &Customer) -> Result<Buyer> {
     match customer {
         Customer::Account(id) => accounts::load_buyer(conn, *id).await,
         Customer::Guest(buyer) => Ok(buyer.clone()),

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::service::recipient_of;
+use crate::checkout::invited;
 use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::pledges;
@@ -54,6 +55,7 @@ pub async fn deliver(
     if order.total_minor > 0 {
         invoices::owe(conn, order.id, invoices::Cause::Paid, now).await?;
     }
+    invited::service::paid(conn, order, now).await?;
     let recipient = recipient_of(order);
     let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
     let articles = articles_of(conn, lines).await?;

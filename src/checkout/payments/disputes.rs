@@ -11,6 +11,7 @@ use serde_json::json;
 use super::model::PaymentRow;
 use crate::app::App;
 use crate::audit::Actor;
+use crate::checkout::invited;
 use crate::checkout::orders::model as orders;
 use crate::checkout::orders::service as ordering;
 use crate::db::{self, Conn};
@@ -90,6 +91,7 @@ pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result
         if state != DisputeState::Open {
             close(conn, &dispute.id, state, now).await?;
         }
+        invited::service::changed(conn, order.id, now).await?;
         let action = format!("dispute.{}", state.as_str());
         let detail = json!({ "dispute": dispute.id, "amount_minor": dispute.amount_minor });
         ordering::audit_order(conn, now, Actor::System, &action, order.id, &dispute.reason, detail).await

@@ -102,6 +102,13 @@ pub struct Priced {
     pub coupons: Applied,
 }
 
+impl Priced {
+    /// What the lines come to, without shipping.
+    pub fn basis_minor(&self) -> i64 {
+        self.lines.iter().map(|line| line.total_minor).sum()
+    }
+}
+
 /// The most that an order may come to: Stripe takes eight digits.
 pub const ORDER_MAX_MINOR: i64 = 99_999_999;
 

@@ -11,6 +11,7 @@ use super::rules::{self, Asked, Parts, Refundable};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::invited;
 use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::service as ordering;
@@ -184,6 +185,7 @@ async fn book(
         OrderState::PartlyRefunded
     };
     orders::add_refunded(conn, order.id, amount_minor, &parts.lines, state).await?;
+    invited::service::changed(conn, order.id, now).await?;
     let ended: Vec<_> = lines
         .iter()
         .filter(|line| {

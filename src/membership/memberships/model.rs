@@ -154,6 +154,12 @@ pub async fn term_of_line(conn: &mut Conn, line: LineId) -> Result<Option<TermRo
 
 /// # Errors
 /// The database's.
+pub async fn find_term(conn: &mut Conn, id: TermId) -> Result<Option<TermRow>> {
+    Ok(membership_terms::table.find(id).select(TermRow::as_select()).first(conn).await.optional()?)
+}
+
+/// # Errors
+/// The database's.
 pub async fn insert(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
     diesel::insert_into(memberships::table).values(row).execute(conn).await?;
     Ok(())

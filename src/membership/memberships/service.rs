@@ -209,17 +209,34 @@ pub(super) async fn number_for(
 /// # Errors
 /// The database's.
 pub async fn end_term(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
-    let Some(term) = model::term_of_line(conn, line).await? else { return Ok(()) };
+    if let Some(term) = model::term_of_line(conn, line).await? {
+        remove(conn, &term, now).await?;
+    }
+    Ok(())
+}
+
+/// Takes a term back that was given: what is left of it, as [`end_term`] does. False where nothing is left.
+///
+/// # Errors
+/// The database's.
+pub async fn take_back(conn: &mut Conn, term: TermId, now: DateTime<Utc>) -> Result<bool> {
+    match model::find_term(conn, term).await? {
+        Some(term) if term.ends_at.is_none_or(|end| now < end) => remove(conn, &term, now).await,
+        Some(_) | None => Ok(false),
+    }
+}
+
+async fn remove(conn: &mut Conn, term: &TermRow, now: DateTime<Utc>) -> Result<bool> {
     let held = model::lock_all_of(conn, term.account_id).await?;
     let Some(mut membership) = held.into_iter().find(|row| row.id == term.membership_id && row.is_open())
     else {
-        return Ok(());
+        return Ok(false);
     };
     // Read again, under the lock.
     let terms = model::terms_of(conn, membership.id).await?;
-    let Some(removed) = terms.iter().find(|candidate| candidate.id == term.id) else { return Ok(()) };
+    let Some(removed) = terms.iter().find(|candidate| candidate.id == term.id) else { return Ok(false) };
     let at = rules::standing_at(&membership, now).max(membership.starts_at);
-    let Some(removal) = rules::removal(&terms, removed, at) else { return Ok(()) };
+    let Some(removal) = rules::removal(&terms, removed, at) else { return Ok(false) };
     model::store_term(conn, &TermRow { ended_at: Some(now), ..removed.clone() }).await?;
     for term in terms.iter().filter(|term| removal.following.contains(&term.id)) {
         model::store_term(conn, &rules::moved(term, -removal.moved_up)).await?;
@@ -229,7 +246,50 @@ pub async fn end_term(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Resu
         close(&mut membership, Stored::Expired, now);
     }
     model::store(conn, &membership).await?;
-    queue_expiry(conn, &membership, now).await
+    queue_expiry(conn, &membership, now).await?;
+    Ok(true)
+}
+
+/// Has the account a membership that runs and has an end: one that can be lengthened?
+///
+/// # Errors
+/// The database's.
+pub async fn is_running(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<bool> {
+    let open = model::open_of(conn, &[account]).await?;
+    Ok(open.first().is_some_and(|row| can_be_lengthened(row, now)))
+}
+
+fn can_be_lengthened(row: &MembershipRow, now: DateTime<Utc>) -> bool {
+    rules::life(row, now, GRACE) == Life::Active
+        && rules::joining(Some(row), row.tier_id, now, GRACE) == Ok(Joining::Extends)
+}
+
+/// So many days more for the membership that runs, as a term that is worth nothing.
+///
+/// # Errors
+/// `membership_not_open` where [`is_running`] is false.
+pub async fn lengthen(
+    conn: &mut Conn,
+    account: AccountId,
+    days: u32,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<TermId> {
+    let held = model::lock_all_of(conn, account).await?;
+    let open = held.iter().find(|row| row.is_open() && can_be_lengthened(row, now));
+    let tier = open.ok_or(Code::MembershipNotOpen)?.tier_id;
+    let addition = Addition {
+        account,
+        tier,
+        plan: None,
+        term: Term::Days(days),
+        source: Source::Extension,
+        line: None,
+        value_minor: 0,
+        now,
+        zone,
+    };
+    Ok(add_term(conn, held, &addition).await?.term.id)
 }
 
 fn close(membership: &mut MembershipRow, state: Stored, now: DateTime<Utc>) {

@@ -155,6 +155,19 @@ pub enum Mail {
         #[serde(default)]
         declared_at: DateTime<Utc>,
     },
+    /// To both whom a referral names: what it has brought. `side` is whose mail it is (`inviter`, `friend`), `reward` the kind:
+    /// `credit` (an amount), `coupon` (of a campaign, by its names), `membership_days`. `friend` is the first letter of
+    /// his name, for the inviter.
+    ReferralReward {
+        side: String,
+        friend: Option<String>,
+        reward: String,
+        amount_minor: i64,
+        currency: String,
+        days: i32,
+        coupon_zh: String,
+        coupon_en: String,
+    },
     WithdrawalAccepted {
         order_number: String,
     },
@@ -186,7 +199,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 25] = [
+    pub const KINDS: [&str; 26] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -209,6 +222,7 @@ impl Mail {
         "now_available",
         "low_stock",
         "dispute_opened",
+        "referral_reward",
         "withdrawal_received",
         "withdrawal_accepted",
         "withdrawal_rejected",
@@ -268,6 +282,7 @@ impl Mail {
             | Self::NowAvailable { .. }
             | Self::LowStock { .. }
             | Self::DisputeOpened { .. }
+            | Self::ReferralReward { .. }
             | Self::WithdrawalAccepted { .. }
             | Self::WithdrawalRejected { .. } => None,
         }

@@ -62,8 +62,6 @@ pub struct Buyer {
     pub email_verified_at: Option<DateTime<Utc>>,
     pub locale: Locale,
     pub name: Option<String>,
-    /// The code it signed up with.
-    pub invite_code: Option<String>,
     pub stripe_customer_id: Option<String>,
     /// Nobody can sign in to it.
     pub is_guest: bool,
@@ -81,7 +79,6 @@ impl Buyer {
             email_verified_at: None,
             locale,
             name: None,
-            invite_code: None,
             stripe_customer_id: None,
             is_guest: true,
         }
@@ -117,7 +114,6 @@ struct BuyerRow {
     email_verified_at: Option<DateTime<Utc>>,
     locale: String,
     name: Option<String>,
-    invite_code: Option<String>,
     stripe_customer_id: Option<String>,
     is_guest: bool,
 }
@@ -132,7 +128,6 @@ impl From<BuyerRow> for Buyer {
             email_verified_at: row.email_verified_at,
             locale: Locale::from_stored(&row.locale),
             name: row.name,
-            invite_code: row.invite_code,
             stripe_customer_id: row.stripe_customer_id,
             is_guest: row.is_guest,
         }

@@ -13,7 +13,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
 use crate::promotion::coupons::uses as coupon_uses;
-use crate::promotion::{games, giveouts, occasions, packets};
+use crate::promotion::{games, giveouts, occasions, packets, referrals};
 use crate::schema::{
     account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
     order_tokens, orders, refresh_tokens, returns, series_places, sessions, shipping_promises,
@@ -74,6 +74,15 @@ SELECT jsonb_build_object(
     FROM occasion_grants t WHERE account_id = $1),
   'coupon_mailing_accounts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY mailing_id), '[]')
     FROM coupon_mailing_accounts t WHERE account_id = $1),
+  'invite_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY code), '[]')
+    FROM invite_codes t WHERE account_id = $1),
+  'referrals', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'inviter_id' - 'friend_id' - 'person_key' - 'address_hash' - 'signals'
+        - CASE WHEN inviter_id = $1 THEN 'order_id' ELSE 'code' END
+        || jsonb_build_object('side', CASE WHEN inviter_id = $1 THEN 'inviter' ELSE 'friend' END) ORDER BY id), '[]')
+    FROM referrals t WHERE inviter_id = $1 OR friend_id = $1),
+  'referral_rewards', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.referral_id), '[]')
+    FROM referral_rewards t JOIN referrals r ON r.id = t.referral_id
+    WHERE (t.side = 'inviter' AND r.inviter_id = $1) OR (t.side = 'friend' AND r.friend_id = $1)),
   'pledges', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
     FROM pledges t WHERE account_id = $1),
   'waiting_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
@@ -218,6 +227,7 @@ pub async fn anonymise(
     occasions::model::forget(conn, account, &nobody).await?;
     games::model::forget(conn, account, &nobody).await?;
     packets::model::forget(conn, account, &nobody).await?;
+    referrals::model::forget(conn, account, &nobody).await?;
     crowdfunding::model::forget(conn, account).await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
         .set(drive_applications::answers.eq(json!({})))

@@ -1074,4 +1074,31 @@ pub const BREAKAGES: &[Breakage] = &[
         Id("pool", "round pool"),
         "UPDATE pools SET taken = 2 WHERE id = u('round pool')",
     ),
+    // Referrals.
+    breaks(
+        &["pools_held"],
+        Id("pool", "ada today"),
+        "UPDATE pools SET held = 0 WHERE id = u('ada today')",
+    ),
+    breaks(&["referral_orders"], Id("rfr", "pia referral"), "DELETE FROM invite_codes"),
+    breaks(
+        &["referral_orders"],
+        Id("rfr", "pia referral"),
+        "UPDATE referrals SET friend_id = u('bob') WHERE id = u('pia referral')",
+    ),
+    breaks(
+        &["referral_rewards"],
+        Id("rfr", "pia referral"),
+        "UPDATE referral_rewards SET state = 'forfeited' WHERE referral_id = u('pia referral')",
+    ),
+    breaks(
+        &["referral_given"],
+        Id("rfr", "hua referral"),
+        "UPDATE coupons SET account_id = u('bob') WHERE id = u('referral coupon')",
+    ),
+    breaks(
+        &["referral_given"],
+        Id("rfr", "hua referral"),
+        "UPDATE credit_entries SET cause = 'referral:other' WHERE id = u('hua reward')",
+    ),
 ];

@@ -595,3 +595,27 @@ INSERT INTO chain_rights (id, chain_id, account_id, packet_id, created_at, start
 SELECT entry('ada', 'ada funds', 500), entry('ada', 'packet:' || ext('pkt', 'members packet') || ':made', -200),
        entry('ada', 'packet:' || ext('pkt', 'members packet') || ':returned', 100),
        entry('bob', 'packet:' || ext('pkt', 'members packet') || ':0', 100), entry('bob', 'packet:' || ext('pkt', 'first packet') || ':0', 100);
+-- Ada has brought two: for Hua both were rewarded, Pia's order may still be sent back.
+INSERT INTO invite_codes VALUES ('ADASCODE', u('ada'), t(0));
+UPDATE referral_programme SET is_on = true;
+UPDATE pools SET held = 1, taken = 1 WHERE kind = 'referral';
+UPDATE pools SET taken = 2000 WHERE kind = 'referral_budget';
+INSERT INTO pools (id, kind, capacity, held, taken) VALUES
+    (u('ada referrals'), 'referral_inviter', 5, 1, 1), (u('ada today'), 'referral_day', 2, 1, 1);
+INSERT INTO referral_caps VALUES (u('ada referrals'), u('ada'), NULL), (u('ada today'), u('ada'), '2026-11-22');
+INSERT INTO referrals (id, inviter_id, friend_id, person_key, order_id, code, day, basis_minor, minimum_minor, budget_minor,
+                       state, signals, created_at, ended_at) VALUES
+    (u('hua referral'), u('ada'), u('hua'), 'hua@shop.test', u('hua order'), 'ADASCODE', '2026-11-22', 20000, 0, 2000,
+     'rewarded', '{}', t(2), t(9)),
+    (u('pia referral'), u('ada'), u('pia'), 'pia@shop.test', u('pia order'), 'ADASCODE', '2026-11-22', 20000, 0, 0,
+     'pending', '{}', t(2), NULL);
+INSERT INTO coupons (id, campaign_id, code, is_shared, account_id, created_at)
+    VALUES (u('referral coupon'), u('campaign'), 'THANKS', false, u('hua'), t(9));
+INSERT INTO referral_rewards (referral_id, side, kind, campaign_id, amount_minor, days, state, coupon_id, given_at) VALUES
+    (u('hua referral'), 'inviter', 'credit', NULL, 2000, NULL, 'given', NULL, t(9)),
+    (u('hua referral'), 'friend', 'coupon', u('campaign'), NULL, NULL, 'given', u('referral coupon'), t(9)),
+    (u('pia referral'), 'inviter', 'membership_days', NULL, NULL, 30, 'promised', NULL, NULL);
+INSERT INTO credit_entries (id, account_id, kind, cause, amount_minor, created_at)
+    VALUES (u('hua reward'), u('ada'), 'referral', 'referral:' || ext('rfr', 'hua referral') || ':inviter', 2000, t(9));
+INSERT INTO credit_balances (account_id, balance_minor) VALUES (u('ada'), 2000)
+    ON CONFLICT (account_id) DO UPDATE SET balance_minor = credit_balances.balance_minor + 2000;

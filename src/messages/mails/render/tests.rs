@@ -123,6 +123,16 @@ fn samples() -> Vec<Mail> {
             currency: "JPY".to_owned(),
             reason: "fraudulent".to_owned(),
         },
+        Mail::ReferralReward {
+            side: "inviter".to_owned(),
+            friend: Some("张**".to_owned()),
+            reward: "credit".to_owned(),
+            amount_minor: 2_000,
+            currency: "CNY".to_owned(),
+            days: 0,
+            coupon_zh: String::new(),
+            coupon_en: String::new(),
+        },
         Mail::WithdrawalReceived {
             token: token(),
             order_number: number(),
