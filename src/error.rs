@@ -94,6 +94,8 @@ codes! {
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
     GivenOut 409 "given_out" "All coupons of this round are given out.";
+    VoucherRedeemed 409 "voucher_redeemed" "This voucher was taken before: `errors` says when and where.";
+    VoucherExpired 409 "voucher_expired" "This voucher has ended.";
     NoRightLeft 409 "no_right_left" "Who opens a packet of this chain may start the next one, once: open one first.";
     BirthdaySet 409 "birthday_set" "Your birthday is known and can't be changed.";
     CampaignInUse 409 "campaign_in_use" "There are codes or uses of it: what was promised can't be taken back. Copy the campaign instead.";
@@ -271,7 +273,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 25] = [
+const CONSTRAINT_CODES: [(&str, Code); 27] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -292,6 +294,8 @@ const CONSTRAINT_CODES: [(&str, Code); 25] = [
     ("coupon_campaigns_code", Code::CodeTaken),
     ("coupons_code", Code::CodeTaken),
     ("claim_codes_pkey", Code::CodeTaken),
+    ("merchants_code", Code::CodeTaken),
+    ("treats_code", Code::CodeTaken),
     // Two accounts of one person, at the border of two rounds.
     ("give_out_claims_nth", Code::CapReached),
     ("give_out_claims_round", Code::CapReached),

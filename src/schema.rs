@@ -62,6 +62,8 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+        merchant_id -> Nullable<Uuid>,
+        outlet -> Nullable<Text>,
     }
 }
 
@@ -619,8 +621,9 @@ diesel::table! {
         account_id -> Uuid,
         person_key -> Text,
         nth -> Integer,
-        coupon_id -> Uuid,
+        coupon_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
+        treat_code_id -> Nullable<Uuid>,
     }
 }
 
@@ -636,7 +639,7 @@ diesel::table! {
     give_outs (id) {
         id -> Uuid,
         code -> Text,
-        campaign_id -> Uuid,
+        campaign_id -> Nullable<Uuid>,
         audience -> Jsonb,
         starts_at -> Timestamptz,
         ends_at -> Timestamptz,
@@ -645,6 +648,7 @@ diesel::table! {
         per_person -> Integer,
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        treat_id -> Nullable<Uuid>,
     }
 }
 
@@ -853,6 +857,16 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         version -> Integer,
         frozen_causes -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    merchants (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        created_at -> Timestamptz,
     }
 }
 
@@ -1470,6 +1484,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    treat_codes (id) {
+        id -> Uuid,
+        treat_id -> Uuid,
+        merchant_id -> Uuid,
+        code -> Text,
+        account_id -> Nullable<Uuid>,
+        person_key -> Nullable<Text>,
+        claimed_at -> Nullable<Timestamptz>,
+        wallet_id -> Nullable<Uuid>,
+        expires_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        redeemed_at -> Nullable<Timestamptz>,
+        outlet -> Nullable<Text>,
+        redeemed_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    treats (id) {
+        id -> Uuid,
+        code -> Text,
+        merchant_id -> Uuid,
+        kind -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        terms_zh -> Text,
+        terms_en -> Text,
+        face_minor -> Nullable<BigInt>,
+        valid_days -> Nullable<Integer>,
+        ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     variants (id) {
         id -> Uuid,
         product_id -> Uuid,
@@ -1537,6 +1586,7 @@ diesel::joinable!(account_tags -> accounts (account_id));
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
+diesel::joinable!(api_keys -> merchants (merchant_id));
 diesel::joinable!(baskets -> accounts (account_id));
 diesel::joinable!(baskets -> orders (order_id));
 diesel::joinable!(chain_rights -> accounts (account_id));
@@ -1608,10 +1658,12 @@ diesel::joinable!(games -> claim_codes (code));
 diesel::joinable!(give_out_claims -> accounts (account_id));
 diesel::joinable!(give_out_claims -> coupons (coupon_id));
 diesel::joinable!(give_out_claims -> give_outs (give_out_id));
+diesel::joinable!(give_out_claims -> treat_codes (treat_code_id));
 diesel::joinable!(give_out_rounds -> give_outs (give_out_id));
 diesel::joinable!(give_out_rounds -> pools (pool_id));
 diesel::joinable!(give_outs -> claim_codes (code));
 diesel::joinable!(give_outs -> coupon_campaigns (campaign_id));
+diesel::joinable!(give_outs -> treats (treat_id));
 diesel::joinable!(idempotency_keys -> accounts (account_id));
 diesel::joinable!(import_errors -> imports (import_id));
 diesel::joinable!(import_parts -> imports (import_id));
@@ -1699,6 +1751,11 @@ diesel::joinable!(shipments -> orders (order_id));
 diesel::joinable!(shipping_promises -> orders (order_id));
 diesel::joinable!(shipping_promises -> pick_lists (pick_list_id));
 diesel::joinable!(stock_moves -> variants (variant_id));
+diesel::joinable!(treat_codes -> accounts (account_id));
+diesel::joinable!(treat_codes -> api_keys (redeemed_by));
+diesel::joinable!(treat_codes -> merchants (merchant_id));
+diesel::joinable!(treat_codes -> treats (treat_id));
+diesel::joinable!(treats -> merchants (merchant_id));
 diesel::joinable!(variants -> pools (pool_id));
 diesel::joinable!(variants -> products (product_id));
 diesel::joinable!(waiting_entries -> accounts (account_id));
@@ -1777,6 +1834,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     member_numbers,
     membership_terms,
     memberships,
+    merchants,
     occasion_grants,
     occasions,
     offers,
@@ -1821,6 +1879,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     stripe_events,
     terms_versions,
     tiers,
+    treat_codes,
+    treats,
     variants,
     waiting_entries,
     waiting_lines,

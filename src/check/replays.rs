@@ -10,7 +10,8 @@ use crate::promotion::{games, packets};
 use crate::types::id::PlayId;
 
 const GAMES: &str = "games_replayed";
-const GAMES_SAY: &str = "played again in the order of their numbers, from the seed, the weights and the stocks, all plays of a game are the same";
+const GAMES_SAY: &str = "played again in the order of their numbers, from the seed, the weights and the stocks, \
+                         all plays of a game are the same";
 
 const PACKETS: &str = "packets_split";
 const PACKETS_SAY: &str = "split again from its seed, a red packet has the same parts";
@@ -42,23 +43,16 @@ pub async fn games(conn: &mut Conn) -> Result<Check> {
 /// # Errors
 /// The database's.
 pub async fn packets(conn: &mut Conn) -> Result<Check> {
-    let (mut rows, mut named) = (0, Vec::new());
+    let mut wrong = Vec::new();
     let mut page = Page { limit: 499, before: Uuid::max() };
     loop {
         let found = packets::model::list(conn, None, page).await?;
         let Some(last) = found.last() else { break };
         page.before = last.id.0;
-        for of in &found {
-            if packets::service::is_split_right(conn, of).await? {
-                continue;
-            }
-            rows += 1;
-            if named.len() < NAMED_OFFENDERS {
-                named.push(of.id.to_string());
-            }
-        }
+        wrong.extend(packets::service::split_wrong(conn, &found).await?);
     }
-    Ok(match rows {
+    let named: Vec<_> = wrong.iter().take(NAMED_OFFENDERS).map(ToString::to_string).collect();
+    Ok(match i64::try_from(wrong.len()).unwrap_or(i64::MAX) {
         0 => Check::holds(PACKETS, PACKETS_SAY),
         rows => Check::broken(PACKETS, PACKETS_SAY, rows, &named),
     })

@@ -20,9 +20,9 @@ use crate::people::accounts;
 use crate::people::api_keys;
 use crate::people::operators::rules::{Right, Role};
 use crate::people::tokens::Bearer;
-use crate::types::id::{AccountId, SessionId};
+use crate::types::id::{AccountId, ApiKeyId, MerchantId, SessionId};
 
-pub use crate::people::operators::rules::{ManageShop, OwnShop, ReadShop, ServeMembers};
+pub use crate::people::operators::rules::{ManageShop, OwnShop, ReadShop, RedeemVouchers, ServeMembers};
 
 /// Somebody who is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,17 @@ pub struct Staff<R> {
     /// The operator's account; for an API key that of the operator who made it.
     pub account: AccountId,
     pub roles: Vec<Role>,
+    /// Of a counter's key.
+    pub counter: Option<Counter>,
     right: PhantomData<R>,
+}
+
+/// Where vouchers are taken: the place that a key is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    pub key: ApiKeyId,
+    pub merchant: MerchantId,
+    pub outlet: String,
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -80,6 +90,7 @@ struct Identity {
     actor: Actor,
     account: AccountId,
     roles: Vec<Role>,
+    counter: Option<Counter>,
 }
 
 async fn identify(request: &HttpRequest) -> Result<Identity> {
@@ -89,7 +100,10 @@ async fn identify(request: &HttpRequest) -> Result<Identity> {
         let mut conn = db::connect(&app.pool).await?;
         let key = api_keys::model::find_live(&mut conn, &token, app.clock.now()).await?;
         let key = key.ok_or(Code::Unauthenticated)?;
-        Identity { actor: Actor::ApiKey(key.id), account: key.created_by, roles: key.roles() }
+        let (actor, account, roles) = (Actor::ApiKey(key.id), key.created_by, key.roles());
+        let place = key.merchant_id.zip(key.outlet);
+        let counter = place.map(|(merchant, outlet)| Counter { key: key.id, merchant, outlet });
+        Identity { actor, account, roles, counter }
     } else {
         let Caller { account, .. } = caller(&app, &token).await?;
         request.extensions_mut().insert(SignedIn(account));
@@ -98,7 +112,7 @@ async fn identify(request: &HttpRequest) -> Result<Identity> {
         if !roles.is_empty() && !is_verified {
             return Err(Code::EmailNotVerified.error());
         }
-        Identity { actor: Actor::Operator(account), account, roles }
+        Identity { actor: Actor::Operator(account), account, roles, counter: None }
     };
     if identity.roles.is_empty() { Err(Code::Forbidden.error()) } else { Ok(identity) }
 }
@@ -125,8 +139,9 @@ pub async fn identify_staff<B: MessageBody>(
 
 fn staff<R: Right>(identity: &Identity) -> Result<Staff<R>> {
     if identity.roles.iter().any(|role| R::is_given_to(*role)) {
-        let Identity { actor, account, roles } = identity;
-        Ok(Staff { actor: *actor, account: *account, roles: roles.clone(), right: PhantomData })
+        let Identity { actor, account, roles, counter } = identity;
+        let (roles, counter) = (roles.clone(), counter.clone());
+        Ok(Staff { actor: *actor, account: *account, roles, counter, right: PhantomData })
     } else {
         Err(Code::Forbidden.error())
     }

@@ -69,6 +69,7 @@ const ROOMS: &[fn() -> Document] = &[
     promotion::invites::routes::Api::openapi,
     promotion::referrals::routes::Api::openapi,
     promotion::referrals::admin_routes::Api::openapi,
+    promotion::treats::routes::Api::openapi,
     shop::offers::routes::Api::openapi,
     shop::reminders::routes::Api::openapi,
     shop::stock::routes::Api::openapi,

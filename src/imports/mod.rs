@@ -25,6 +25,7 @@ use crate::audit::Actor;
 use crate::checkout::shipments::import as shipments;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
+use crate::promotion::treats::import as treats;
 use crate::shop::products::import;
 use crate::types::stored::stored_enum;
 
@@ -35,6 +36,8 @@ stored_enum! {
         Products = "products",
         /// Parcels that were sent.
         Shipments = "shipments",
+        /// Partner coupons.
+        TreatCodes = "treat_codes",
     }
 }
 
@@ -51,6 +54,7 @@ impl ImportKind {
         match self {
             Self::Products => import::COLUMNS,
             Self::Shipments => shipments::COLUMNS,
+            Self::TreatCodes => treats::COLUMNS,
         }
     }
 }
@@ -111,12 +115,14 @@ pub struct Applied {
 pub struct Memory {
     products: import::Shelf,
     sent: shipments::Sent,
+    treats: treats::Seen,
 }
 
 async fn apply(conn: &mut Conn, kind: ImportKind, batch: Batch<'_>) -> Result<Applied> {
     match kind {
         ImportKind::Products => import::apply(conn, batch).await,
         ImportKind::Shipments => shipments::apply(conn, batch).await,
+        ImportKind::TreatCodes => treats::apply(conn, batch).await,
     }
 }
 
@@ -129,6 +135,7 @@ async fn rehearse(
     match kind {
         ImportKind::Products => import::rehearse(conn, batch, &mut memory.products).await,
         ImportKind::Shipments => shipments::rehearse(conn, batch, &mut memory.sent).await,
+        ImportKind::TreatCodes => treats::rehearse(conn, batch, &mut memory.treats).await,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod mailings;
 pub mod occasions;
 pub mod packets;
 pub mod referrals;
+pub mod treats;
 
 use actix_web::web;
 
@@ -25,4 +26,5 @@ pub fn configure(config: &mut web::ServiceConfig) {
     invites::routes::configure(config);
     referrals::routes::configure(config);
     referrals::admin_routes::configure(config);
+    treats::routes::configure(config);
 }

@@ -158,6 +158,11 @@ id_types! {
     CouponUseId = "use";
     /// Coupons for whoever comes first.
     GiveOutId = "give";
+    /// Another firm that gives treats.
+    MerchantId = "mct";
+    /// What a merchant gives.
+    TreatId = "treat";
+    TreatCodeId = "tc";
     /// An amount for the first who come.
     PacketId = "pkt";
     /// Packets that go from hand to hand.

@@ -57,5 +57,6 @@ mod settings_page;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;
+mod vouchers;
 mod waiting_list;
 mod withdrawals;

@@ -92,14 +92,17 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "give_outs_taken",
-        says: "what a give-out gave is a coupon of its campaign in the wallet of who took it, and no person took more than he \
+        says: "what a give-out gave is a coupon of its campaign, or one of its treat, in the wallet of who took it, and no person took more than he \
                may",
         prefix: "give",
         sql: "SELECT g.id, format('%s of one person, or a coupon that is another''s', max(t.n)) FROM give_outs g
               JOIN (SELECT c.give_out_id, count(*) AS n,
-                           bool_or(p.account_id IS DISTINCT FROM c.account_id OR r.starts_at IS NULL
-                                   OR p.campaign_id <> o.campaign_id) AS foreign_coupon
-                    FROM give_out_claims c JOIN coupons p ON p.id = c.coupon_id
+                           bool_or(r.starts_at IS NULL
+                                   OR coalesce(p.account_id, h.account_id) IS DISTINCT FROM c.account_id
+                                   OR p.campaign_id IS DISTINCT FROM o.campaign_id
+                                   OR h.treat_id IS DISTINCT FROM o.treat_id) AS foreign_coupon
+                    FROM give_out_claims c LEFT JOIN coupons p ON p.id = c.coupon_id
+                    LEFT JOIN treat_codes h ON h.id = c.treat_code_id
                     JOIN give_outs o ON o.id = c.give_out_id
                     LEFT JOIN give_out_rounds r ON r.give_out_id = c.give_out_id AND r.starts_at = c.round_at
                     GROUP BY c.give_out_id, c.person_key) t ON t.give_out_id = g.id
@@ -191,6 +194,27 @@ pub const ALL: &[Invariant] = &[
               JOIN packets k ON k.id = p.packet_id AND k.chain_id IS NOT NULL
               LEFT JOIN chain_rights r ON r.packet_id = p.packet_id AND r.account_id = p.account_id
               WHERE p.account_id IS NOT NULL AND r.id IS NULL",
+    },
+    Invariant {
+        name: "treat_codes_held",
+        says: "a code of a treat is held by who claimed it and by nobody else",
+        prefix: "tc",
+        sql: "SELECT h.id, format('held %s, claimed %s times', h.account_id IS NOT NULL, count(c.id)) FROM treat_codes h
+              LEFT JOIN give_out_claims c ON c.treat_code_id = h.id
+              GROUP BY h.id HAVING count(c.id) <> CASE WHEN h.account_id IS NULL THEN 0 ELSE 1 END",
+    },
+    Invariant {
+        name: "vouchers_redeemed",
+        says: "what counters took is vouchers that hadn't ended, each once by a key of its merchant, told of in the audit log",
+        prefix: "tc",
+        sql: "SELECT h.id, format('%s in the audit log, taken by %s', coalesce(a.n, 0), coalesce(h.outlet, 'nobody'))
+              FROM treat_codes h JOIN treats t ON t.id = h.treat_id LEFT JOIN api_keys k ON k.id = h.redeemed_by
+              LEFT JOIN (SELECT subject_id, count(*) AS n FROM audit_log WHERE action = 'voucher.redeem'
+                         GROUP BY subject_id) a ON a.subject_id = 'tc_' || replace(h.id::text, '-', '')
+              WHERE coalesce(a.n, 0) <> CASE WHEN h.redeemed_at IS NULL THEN 0 ELSE 1 END
+                 OR (h.redeemed_at IS NOT NULL
+                     AND (t.kind <> 'voucher' OR h.expires_at <= h.redeemed_at OR k.merchant_id IS DISTINCT FROM t.merchant_id
+                          OR k.outlet IS DISTINCT FROM h.outlet))",
     },
     Invariant {
         name: "occasions_given",

@@ -9,6 +9,7 @@ use super::service::Cart;
 use crate::checkout::pricing::coupons::{Applied, Candidate};
 use crate::db::Conn;
 use crate::error::{AppError, Code, FieldError, Result};
+use crate::membership::invitations::rules::normal_code;
 use crate::people::accounts::model::Buyer;
 use crate::promotion::campaigns::model::{self as campaigns, Campaign, day_pool};
 use crate::promotion::campaigns::reason::Reason;
@@ -16,6 +17,7 @@ use crate::promotion::campaigns::rules::{self, History, Person, Sold};
 use crate::promotion::coupons::model::{self as coupons, Coupon};
 use crate::promotion::coupons::service::is_good;
 use crate::promotion::coupons::uses::{self, Counted};
+use crate::promotion::treats::model as treats;
 use crate::shop::audience::Audience;
 use crate::types::id::{AccountId, CampaignId, CouponId, PoolId, ProductId};
 use crate::types::locale::Locale;
@@ -23,6 +25,8 @@ use crate::types::locale::Locale;
 /// What the carts of a batch might use.
 #[derive(Default)]
 pub struct Offered {
+    /// Codes that the carts name, as they are compared.
+    named: BTreeSet<String>,
     codes: Vec<Coupon>,
     campaigns: BTreeMap<CampaignId, Campaign>,
     /// Those whose pools are locked.
@@ -51,7 +55,7 @@ impl Offered {
         (day, now): (NaiveDate, DateTime<Utc>),
     ) -> Result<Self> {
         let named: BTreeSet<_> = carts.iter().flat_map(|cart| cart.coupon_codes.iter().cloned()).collect();
-        let codes = coupons::find(conn, &named.into_iter().collect::<Vec<_>>()).await?;
+        let codes = coupons::find(conn, &named.iter().cloned().collect::<Vec<_>>()).await?;
         let of_codes: BTreeSet<_> = codes.iter().map(|coupon| coupon.campaign_id).collect();
         let mut found = campaigns::load(conn, &of_codes.into_iter().collect::<Vec<_>>()).await?;
         let touches = |one: &Campaign| sold.iter().any(|sold| one.scope.covers(one.class, *sold));
@@ -59,7 +63,7 @@ impl Offered {
         // What doesn't run keeps nobody waiting for its pools.
         let running = found.iter().filter(|one| rules::runs(one, now).is_ok()).map(|one| one.id).collect();
         let campaigns = found.into_iter().map(|campaign| (campaign.id, campaign)).collect();
-        Ok(Self { codes, campaigns, running, day, tried: None })
+        Ok(Self { named, codes, campaigns, running, day, tried: None })
     }
 
     /// Makes today's pools where they aren't there yet.
@@ -111,13 +115,27 @@ impl Offered {
         Ok(())
     }
 
+    /// Of the codes that name no coupon those that are merchants', and that the buyer holds: to others they are unknown.
+    async fn elsewhere(&self, conn: &mut Conn, buyers: &[Buyer]) -> Result<HashSet<(AccountId, String)>> {
+        let unknown = |code: &&String| !self.codes.iter().any(|coupon| coupon.code == **code);
+        let unknown: HashSet<_> = self.named.iter().filter(unknown).collect();
+        if unknown.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
+        let held = treats::codes_held(conn, &ids).await?;
+        let typed = held.into_iter().map(|(account, code)| (account, normal_code(&code)));
+        Ok(typed.filter(|(_, code)| unknown.contains(code)).collect())
+    }
+
     /// Reads what may change unless pools and codes are locked.
     ///
     /// # Errors
     /// The database's.
     pub async fn past(&self, conn: &mut Conn, buyers: &[Buyer]) -> Result<Past> {
+        let elsewhere = self.elsewhere(conn, buyers).await?;
         if self.campaigns.is_empty() {
-            return Ok(Past::default());
+            return Ok(Past { elsewhere, ..Past::default() });
         }
         let limited: Vec<_> =
             self.campaigns.values().filter(|one| one.per_person.is_some()).map(|one| one.id).collect();
@@ -136,6 +154,7 @@ impl Offered {
             taken: uses::taken(conn, &self.singles()).await?,
             histories,
             ordered: HashSet::new(),
+            elsewhere,
         })
     }
 }
@@ -149,6 +168,8 @@ pub struct Past {
     histories: HashMap<AccountId, History>,
     /// Accounts and people with an order in this batch.
     ordered: HashSet<String>,
+    /// Codes of merchants that a buyer holds and has typed.
+    elsewhere: HashSet<(AccountId, String)>,
 }
 
 impl Past {
@@ -165,6 +186,14 @@ impl Past {
                 && (one.account == buyer.id || Some(&one.person) == buyer.person_key.as_ref())
         };
         i64::try_from(self.counted.iter().filter(is_his).count()).unwrap_or(i64::MAX)
+    }
+
+    /// What a code is that names no coupon.
+    fn stranger(&self, buyer: &Buyer, code: &str) -> Reason {
+        match self.elsewhere.contains(&(buyer.id, code.to_owned())) {
+            true => Reason::GoodElsewhere,
+            false => Reason::Unknown,
+        }
     }
 
     /// Enters an accepted order, so that the batch's later orders see it.
@@ -216,7 +245,7 @@ impl Offered {
             let known = self.codes.iter().find(|coupon| coupon.code == *code);
             let campaign = known.and_then(|coupon| self.campaigns.get(&coupon.campaign_id));
             match known.zip(campaign) {
-                None => found.strange.push((index, Reason::Unknown)),
+                None => found.strange.push((index, asker.past.stranger(asker.buyer, code))),
                 Some((coupon, _)) if !seen.insert(coupon.id) => found.strange.push((index, Reason::Repeated)),
                 Some((coupon, campaign)) => {
                     found.might.push(self.judge(campaign, Some((index, coupon)), asker, &open));

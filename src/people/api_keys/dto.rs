@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::ApiKeyRow;
 use crate::people::operators::rules::Role;
-use crate::types::id::{AccountId, ApiKeyId};
+use crate::types::id::{AccountId, ApiKeyId, MerchantId};
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +18,19 @@ pub struct NewApiKey {
     /// None: until it is revoked.
     #[serde(default)]
     pub expires_at: Option<DateTime<Utc>>,
+    /// With the role `counter`, and only with it.
+    #[serde(default)]
+    pub counter: Option<CounterPlace>,
+}
+
+/// Where a counter's key may take vouchers.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CounterPlace {
+    pub merchant: MerchantId,
+    /// As the merchant calls the place.
+    #[schema(max_length = 100, example = "Nanjing Road")]
+    pub outlet: String,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -29,6 +42,9 @@ pub struct ApiKey {
     pub created_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Of a counter's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter: Option<CounterPlace>,
 }
 
 /// A new key. The secret is shown this once.
@@ -51,6 +67,10 @@ impl From<ApiKeyRow> for ApiKey {
             created_at: row.created_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
+            counter: row
+                .merchant_id
+                .zip(row.outlet)
+                .map(|(merchant, outlet)| CounterPlace { merchant, outlet }),
         }
     }
 }

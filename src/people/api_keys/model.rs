@@ -10,7 +10,7 @@ use crate::error::{Code, Result};
 use crate::people::operators::rules::{Role, roles_from_stored};
 use crate::people::secrets;
 use crate::schema::api_keys;
-use crate::types::id::{AccountId, ApiKeyId};
+use crate::types::id::{AccountId, ApiKeyId, MerchantId};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys)]
@@ -23,6 +23,10 @@ pub struct ApiKeyRow {
     pub created_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Of a counter: whose it is.
+    pub merchant_id: Option<MerchantId>,
+    /// And where it stands.
+    pub outlet: Option<String>,
 }
 
 impl ApiKeyRow {

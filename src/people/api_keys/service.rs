@@ -10,8 +10,10 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
-use crate::people::operators::rules::roles_to_stored;
+use crate::fields;
+use crate::people::operators::rules::{Role, roles_to_stored};
 use crate::people::secrets;
+use crate::promotion::treats::model as treats;
 use crate::types::id::{AccountId, ApiKeyId};
 
 /// Makes a key. Its secret is in the answer and nowhere else.
@@ -27,6 +29,11 @@ pub async fn create(app: &App, actor: Actor, maker: AccountId, new: &NewApiKey) 
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(Code::InvalidField.at("expires_at", "is in the past"));
     }
+    if (new.roles.as_slice() == [Role::Counter]) != new.counter.is_some() || is_mixed(&new.roles) {
+        return Err(Code::InvalidField.at("counter", "goes with the role counter alone, and that with it"));
+    }
+    let outlet =
+        new.counter.as_ref().map(|place| fields::line("counter.outlet", &place.outlet, 100)).transpose()?;
     let key = secrets::generate(rules::PREFIX)?;
     let api_key = db::transaction(&app.pool, async |conn| {
         let row = ApiKeyRow {
@@ -38,7 +45,14 @@ pub async fn create(app: &App, actor: Actor, maker: AccountId, new: &NewApiKey) 
             created_at: now,
             expires_at: new.expires_at,
             revoked_at: None,
+            merchant_id: new.counter.as_ref().map(|place| place.merchant),
+            outlet: outlet.clone(),
         };
+        if let Some(merchant) = row.merchant_id
+            && treats::load_merchants(conn, &[merchant]).await?.is_empty()
+        {
+            return Err(Code::InvalidField.at("counter.merchant", "there is no such merchant"));
+        }
         model::insert(conn, &row).await?;
         let detail = json!({ "name": row.name, "roles": row.roles, "expires_at": row.expires_at });
         record(conn, actor, "api_key.create", row.id, detail, now).await?;
@@ -46,6 +60,11 @@ pub async fn create(app: &App, actor: Actor, maker: AccountId, new: &NewApiKey) 
     })
     .await?;
     Ok(CreatedApiKey { api_key, key })
+}
+
+/// A counter's key does nothing else.
+fn is_mixed(roles: &[Role]) -> bool {
+    roles.contains(&Role::Counter) && roles.iter().any(|role| *role != Role::Counter)
 }
 
 /// Revokes a key, from the next request on.

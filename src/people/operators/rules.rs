@@ -12,9 +12,12 @@ pub enum Role {
     Manager,
     Support,
     Analyst,
+    /// Of API keys alone: takes vouchers at one place of one merchant, and can do nothing else.
+    Counter,
 }
 
 impl Role {
+    /// Those that people have.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Manager, Self::Support, Self::Analyst];
 
     pub fn as_str(self) -> &'static str {
@@ -23,12 +26,13 @@ impl Role {
             Self::Manager => "manager",
             Self::Support => "support",
             Self::Analyst => "analyst",
+            Self::Counter => "counter",
         }
     }
 
     /// Reads a stored role; a CHECK keeps others out.
     pub fn from_stored(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
+        Self::ALL.into_iter().chain([Self::Counter]).find(|role| role.as_str() == text)
     }
 }
 
@@ -36,7 +40,8 @@ impl std::str::FromStr for Role {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::from_stored(text).ok_or("expected owner, manager, support or analyst")
+        let role = Self::from_stored(text).filter(|role| Self::ALL.contains(role));
+        role.ok_or("expected owner, manager, support or analyst")
     }
 }
 
@@ -67,6 +72,8 @@ pub struct ManageShop;
 pub struct ServeMembers;
 /// Everything that holds no personal data.
 pub struct ReadShop;
+/// Vouchers at a counter.
+pub struct RedeemVouchers;
 
 impl Right for OwnShop {
     fn is_given_to(role: Role) -> bool {
@@ -87,8 +94,14 @@ impl Right for ServeMembers {
 }
 
 impl Right for ReadShop {
-    fn is_given_to(_: Role) -> bool {
-        true
+    fn is_given_to(role: Role) -> bool {
+        role != Role::Counter
+    }
+}
+
+impl Right for RedeemVouchers {
+    fn is_given_to(role: Role) -> bool {
+        role == Role::Counter
     }
 }
 
@@ -110,6 +123,9 @@ mod tests {
         assert_eq!(table(Role::Manager), [false, true, true, true]);
         assert_eq!(table(Role::Support), [false, false, true, true]);
         assert_eq!(table(Role::Analyst), [false, false, false, true]);
+        assert_eq!(table(Role::Counter), [false; 4]);
+        assert!(Role::ALL.iter().all(|role| !RedeemVouchers::is_given_to(*role)));
+        assert!("counter".parse::<Role>().is_err() && Role::from_stored("counter") == Some(Role::Counter));
     }
 
     #[test]

@@ -98,6 +98,9 @@ pub async fn set_roles(
     reason: Option<&str>,
 ) -> Result<AccountRow> {
     let now = app.clock.now();
+    if roles.contains(&Role::Counter) {
+        return Err(Code::InvalidField.at("roles", "counter is a role of API keys alone"));
+    }
     db::transaction(&app.pool, async |conn| {
         model::lock_with_owners(conn, id).await?;
         let row = model::load(conn, id).await?;

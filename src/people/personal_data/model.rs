@@ -13,7 +13,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
 use crate::promotion::coupons::uses as coupon_uses;
-use crate::promotion::{games, giveouts, occasions, packets, referrals};
+use crate::promotion::{games, giveouts, occasions, packets, referrals, treats};
 use crate::schema::{
     account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
     order_tokens, orders, refresh_tokens, returns, series_places, sessions, shipping_promises,
@@ -68,6 +68,8 @@ SELECT jsonb_build_object(
     FROM packet_parts t WHERE account_id = $1),
   'chain_rights', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM chain_rights t WHERE account_id = $1),
+  'treat_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM treat_codes t WHERE account_id = $1),
   'game_plays', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM game_plays t WHERE account_id = $1),
   'occasion_grants', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
@@ -228,6 +230,7 @@ pub async fn anonymise(
     games::model::forget(conn, account, &nobody).await?;
     packets::model::forget(conn, account, &nobody).await?;
     referrals::model::forget(conn, account, &nobody).await?;
+    treats::model::forget(conn, account, &nobody).await?;
     crowdfunding::model::forget(conn, account).await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
         .set(drive_applications::answers.eq(json!({})))

@@ -27,6 +27,7 @@ macro_rules! reasons {
 
 reasons! {
     Unknown "unknown_coupon" "没有这个优惠码，请检查是否输错。" "There is no such code: look for a slip of the keyboard.";
+    GoodElsewhere "coupon_good_elsewhere" "这是合作商家的券，请到商家处使用。" "This is a merchant's: it is good in the merchant's own shop.";
     Repeated "coupon_repeated" "同一个优惠码只能填一次。" "A code counts once.";
     NotStarted "coupon_not_started" "这张优惠券还没到使用时间。" "This coupon can't be used yet.";
     Ended "coupon_ended" "这个活动已经结束。" "This campaign is over.";

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{Coupon, Issue};
 use crate::promotion::campaigns::rules::{Benefit, Class};
+use crate::promotion::treats::dto::{Redeemed, WalletMerchant};
 use crate::types::id::{AccountId, CampaignId, CouponId, CouponIssueId, JobId};
 use crate::types::money::Money;
 
@@ -34,15 +35,28 @@ pub struct CouponAnswer {
     pub message: Option<&'static str>,
 }
 
-/// A coupon of the caller's own.
+/// Something in the caller's wallet.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct WalletItem {
+    /// `coupon`; `partner_coupon`, good in the merchant's shop alone; `voucher`, to be shown at the merchant's counter.
+    #[schema(example = "coupon")]
+    pub kind: &'static str,
+    #[serde(flatten)]
+    pub coupon: WalletCoupon,
+}
+
+/// A coupon, or one of a treat, of the caller's own.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WalletCoupon {
-    pub id: CouponId,
-    /// Send it among an order's `coupon_codes`.
+    #[schema(example = "cpn_01939f…")]
+    pub id: String,
+    /// Of a coupon: send it among an order's `coupon_codes`.
     pub code: String,
     pub name: String,
-    pub class: Class,
-    pub benefit: Benefit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benefit: Option<Benefit>,
     pub minimum_spend: Option<Money>,
     /// `usable`, `not_started`, `paused`, `held`, `used`, `expired` or `revoked`.
     #[schema(example = "usable")]
@@ -50,6 +64,15 @@ pub struct WalletCoupon {
     /// Exclusive.
     pub expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+    /// Of a treat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<WalletMerchant>,
+    /// Of a voucher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face_value: Option<Money>,
+    /// Of a voucher that a counter has taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redeemed: Option<Redeemed>,
 }
 
 /// Codes that are good for one use each, made by a job.

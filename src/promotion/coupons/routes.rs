@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::dto::{
     CouponAnswer, CouponQuestion, CouponView, IssueView, NewGrants, NewIssue, NewRevocation, NewShared,
-    Revoked, WalletCoupon,
+    Revoked, WalletItem,
 };
 use super::{attempts, issue, model, service};
 use crate::app::App;
@@ -71,12 +71,12 @@ async fn check(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-/// Your coupons, newest first
+/// Your coupons, and what you hold of merchants, newest first
 #[utoipa::path(
     tag = "coupons",
     params(PageQuery),
     security(("bearer" = [])),
-    responses((status = 200, body = List<WalletCoupon>))
+    responses((status = 200, body = List<WalletItem>))
 )]
 #[get("/v1/me/coupons")]
 async fn wallet(
@@ -87,15 +87,12 @@ async fn wallet(
 ) -> Result<HttpResponse> {
     let page = query.page()?;
     let mut conn = db::connect(&app.pool).await?;
-    let page_of =
-        List::cut(model::of_account(&mut conn, caller.account, page).await?, page, |coupon| coupon.id.0);
     // In the language that is asked for, or the account's.
     let locale = match request.headers().contains_key(ACCEPT_LANGUAGE) {
         true => locale_of(&request),
         false => accounts::load_buyer(&mut conn, caller.account).await?.locale,
     };
-    let data = service::wallet(&mut conn, page_of.data, locale, app.clock.now()).await?;
-    Ok(HttpResponse::Ok().json(List { data, next_cursor: page_of.next_cursor }))
+    Ok(HttpResponse::Ok().json(service::wallet_page(&app, &mut conn, caller.account, page, locale).await?))
 }
 
 /// Make many codes that are good for one use each

@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::code::{self, LENGTH, LENGTH_MAX, LENGTH_MIN, code_from};
-use super::dto::{CouponAnswer, NewGrants, NewIssue, NewRevocation, NewShared, WalletCoupon};
+use super::dto::{CouponAnswer, NewGrants, NewIssue, NewRevocation, NewShared, WalletCoupon, WalletItem};
 use super::model::{self, Coupon, Issue, NewCoupon, Which};
 use super::uses;
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
 use crate::db::idempotency::{self, Claim, Request};
+use crate::db::page::{List, Page};
 use crate::db::{self, Conn, Pool};
 use crate::error::{Code, Result};
 use crate::fields;
@@ -27,6 +28,7 @@ use crate::promotion::campaigns::model::{self as campaigns, Campaign, day_pool};
 use crate::promotion::campaigns::reason::Reason;
 use crate::promotion::campaigns::rules::{self, Person};
 use crate::promotion::campaigns::service::log;
+use crate::promotion::treats::{model as treat_model, service as treats};
 use crate::shop::products::model::ranks;
 use crate::shop::visitors::{segments_in, visitor_of};
 use crate::types::id::{AccountId, CampaignId, CouponId, CouponIssueId, JobId, PoolId};
@@ -413,6 +415,29 @@ pub fn is_good(
     }
 }
 
+/// A page of all that an account has, newest first: coupons, and what it holds of merchants.
+///
+/// # Errors
+/// The database's.
+pub async fn wallet_page(
+    app: &App,
+    conn: &mut Conn,
+    account: AccountId,
+    page: Page,
+    locale: Locale,
+) -> Result<List<WalletItem>> {
+    let now = app.clock.now();
+    let coupons = model::of_account(conn, account, page).await?;
+    let ids: Vec<_> = coupons.iter().map(|coupon| coupon.id.0).collect();
+    let seen = wallet(conn, coupons, locale, now).await?;
+    let item = |coupon| WalletItem { kind: "coupon", coupon };
+    let mut items: Vec<_> = ids.into_iter().zip(seen.into_iter().map(item)).collect();
+    let held = treat_model::of_account(conn, account, page).await?;
+    items.extend(treats::wallet(conn, held, &app.settings.currency, locale, now).await?);
+    items.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    Ok(List::cut(items, page, |(id, _)| *id).map(|(_, item)| item))
+}
+
 /// Coupons of an account, as they stand.
 ///
 /// # Errors
@@ -442,15 +467,18 @@ pub async fn wallet(
             Err(_) => "expired",
         };
         Some(WalletCoupon {
-            id: coupon.id,
+            id: coupon.id.to_string(),
             name: campaign.names.pick(locale).to_owned(),
-            class: campaign.class,
-            benefit: campaign.benefit.clone(),
+            class: Some(campaign.class),
+            benefit: Some(campaign.benefit.clone()),
             minimum_spend: campaign.conditions.minimum_spend.clone(),
             state,
             expires_at: coupon.expires_at.into_iter().chain(campaign.ends_at).min(),
             created_at: coupon.created_at,
             code: coupon.code,
+            merchant: None,
+            face_value: None,
+            redeemed: None,
         })
     };
     Ok(coupons.into_iter().filter_map(view).collect())

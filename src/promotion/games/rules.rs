@@ -148,7 +148,9 @@ mod tests {
         }
 
         #[test]
-        fn what_is_given_was_in_stock(drawn in 0_usize..5, left in prop::collection::vec(prop::option::of(0_i64..2), 5), next: bool) {
+        fn what_is_given_was_in_stock(
+            drawn in 0_usize..5, left in prop::collection::vec(prop::option::of(0_i64..2), 5), next: bool,
+        ) {
             let when_out = if next { WhenOut::Next } else { WhenOut::Nothing };
             if let Some(position) = given(drawn, &left, when_out) {
                 prop_assert!(left[position].is_none_or(|left| left > 0));

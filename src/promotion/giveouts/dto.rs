@@ -8,8 +8,9 @@ use crate::promotion::campaigns::rules::{Benefit, Class};
 use crate::promotion::coupons::dto::WalletCoupon;
 use crate::promotion::games::dto::{PlayView, PublicGame};
 use crate::promotion::packets::dto::{ClaimedPacket, PublicChain, PublicPacket};
+use crate::promotion::treats::dto::WalletMerchant;
 use crate::shop::audience::Audience;
-use crate::types::id::{CampaignId, GiveOutId};
+use crate::types::id::{CampaignId, GiveOutId, TreatId};
 use crate::types::money::Money;
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -18,8 +19,9 @@ pub struct NewGiveOut {
     /// Small letters, digits, hyphens: the address that people come to.
     #[schema(example = "double-eleven")]
     pub code: String,
-    /// What of: a campaign that needs codes.
-    pub campaign: CampaignId,
+    /// What of: a campaign that needs codes, or a treat.
+    pub campaign: Option<CampaignId>,
+    pub treat: Option<TreatId>,
     /// For whom: who is signed in by default.
     pub audience: Option<Audience>,
     pub starts_at: DateTime<Utc>,
@@ -39,7 +41,9 @@ pub struct NewGiveOut {
 pub struct GiveOutView {
     pub id: GiveOutId,
     pub code: String,
-    pub campaign: CampaignId,
+    pub campaign: Option<CampaignId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub treat: Option<TreatId>,
     pub audience: Audience,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
@@ -56,6 +60,7 @@ impl From<GiveOut> for GiveOutView {
             id: of.id,
             code: of.code,
             campaign: of.campaign_id,
+            treat: of.treat_id,
             audience: of.audience,
             starts_at: of.starts_at,
             ends_at: of.ends_at,
@@ -68,10 +73,10 @@ impl From<GiveOut> for GiveOutView {
     }
 }
 
-/// What a claim brought. Of a coupon there are all fields that it has in the wallet.
+/// What a claim brought. Of a coupon and of a treat there are all fields that it has in the wallet.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Claimed {
-    /// `coupon`, `credit` (store credit), `packet` (one that was started in a chain), or `nothing`.
+    /// `coupon`, `partner_coupon`, `voucher`, `credit` (store credit), `packet` (one that was started in a chain), or `nothing`.
     #[schema(example = "coupon")]
     pub kind: &'static str,
     #[serde(flatten)]
@@ -118,10 +123,19 @@ pub struct PublicGiveOut {
     #[schema(example = "give_out")]
     pub kind: &'static str,
     pub code: String,
-    /// What the campaign is called, in the caller's language.
+    /// What the campaign or the treat is called, in the caller's language.
     pub name: String,
-    pub class: Class,
-    pub benefit: Benefit,
+    /// Of a coupon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benefit: Option<Benefit>,
+    /// Of a treat: whose, and what one must know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<WalletMerchant>,
+    /// Of a voucher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face_value: Option<Money>,
     /// `scheduled`, `open`, `given_out` (until the next round) or `closed`.
     #[schema(example = "open")]
     pub state: &'static str,

@@ -11,7 +11,7 @@ use crate::db::page::Page;
 use crate::error::{AppError, Result};
 use crate::schema::{claim_codes, give_out_claims, give_out_rounds, give_outs, pools};
 use crate::shop::audience::Audience;
-use crate::types::id::{AccountId, CampaignId, CouponId, GiveOutId, PoolId};
+use crate::types::id::{AccountId, CampaignId, CouponId, GiveOutId, PoolId, TreatCodeId, TreatId};
 use crate::types::stored::stored_enum;
 
 /// Coupons of a campaign for whoever comes first.
@@ -20,7 +20,9 @@ pub struct GiveOut {
     pub id: GiveOutId,
     /// By which people name it.
     pub code: String,
-    pub campaign_id: CampaignId,
+    /// What of: a campaign, or a treat.
+    pub campaign_id: Option<CampaignId>,
+    pub treat_id: Option<TreatId>,
     pub audience: Audience,
     pub starts_at: DateTime<Utc>,
     /// Exclusive.
@@ -40,7 +42,8 @@ pub struct GiveOut {
 struct GiveOutRow {
     id: GiveOutId,
     code: String,
-    campaign_id: CampaignId,
+    campaign_id: Option<CampaignId>,
+    treat_id: Option<TreatId>,
     audience: Value,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
@@ -59,6 +62,7 @@ impl TryFrom<GiveOutRow> for GiveOut {
             id: row.id,
             code: row.code,
             campaign_id: row.campaign_id,
+            treat_id: row.treat_id,
             audience: serde_json::from_value(row.audience).map_err(AppError::internal)?,
             starts_at: row.starts_at,
             ends_at: row.ends_at,
@@ -106,6 +110,7 @@ pub async fn insert(conn: &mut Conn, of: &GiveOut) -> Result<()> {
         id: of.id,
         code: of.code.clone(),
         campaign_id: of.campaign_id,
+        treat_id: of.treat_id,
         audience: serde_json::to_value(&of.audience).map_err(AppError::internal)?,
         starts_at: of.starts_at,
         ends_at: of.ends_at,
@@ -196,7 +201,8 @@ pub struct NewClaim {
     pub account_id: AccountId,
     pub person_key: String,
     pub nth: i32,
-    pub coupon_id: CouponId,
+    pub coupon_id: Option<CouponId>,
+    pub treat_code_id: Option<TreatCodeId>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -205,6 +211,20 @@ pub struct NewClaim {
 pub async fn insert_claim(conn: &mut Conn, claim: &NewClaim) -> Result<()> {
     diesel::insert_into(give_out_claims::table).values(claim).execute(conn).await?;
     Ok(())
+}
+
+/// What a claim brought: a coupon, or one of a treat. Requests of long ago named the coupon instead of the claim.
+///
+/// # Errors
+/// The database's.
+pub async fn find_claim(
+    conn: &mut Conn,
+    id: Uuid,
+) -> Result<Option<(Option<CouponId>, Option<TreatCodeId>)>> {
+    let named = give_out_claims::id.eq(id).or(give_out_claims::coupon_id.eq(CouponId(id)));
+    let query = give_out_claims::table.filter(named);
+    let query = query.select((give_out_claims::coupon_id, give_out_claims::treat_code_id));
+    Ok(query.first(conn).await.optional()?)
 }
 
 /// What a person took, over all accounts: the beginnings of the rounds.

@@ -48,7 +48,8 @@ mod tests {
         let hourly = GiveOut {
             id: GiveOutId::new(),
             code: "hourly".into(),
-            campaign_id: CampaignId::new(),
+            campaign_id: Some(CampaignId::new()),
+            treat_id: None,
             audience: Audience::SignedIn,
             starts_at: start,
             ends_at: start + TimeDelta::minutes(150),

@@ -14,7 +14,7 @@ use crate::audit::{self, Actor, Entry};
 use crate::checkout::claims;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
-use crate::error::{Code, Result};
+use crate::error::{AppError, Code, Result};
 use crate::fields;
 use crate::membership::memberships::model as memberships;
 use crate::people::accounts::model as accounts;
@@ -24,12 +24,14 @@ use crate::promotion::coupons::dto::WalletCoupon;
 use crate::promotion::coupons::{model as coupons, service as coupon_service};
 use crate::promotion::games::service as games;
 use crate::promotion::packets::{chains, service as packets};
+use crate::promotion::treats::{model as treat_model, service as treats};
 use crate::shop::audience::Audience;
 use crate::shop::products::model::ranks;
 use crate::shop::products::service::{groups, known_audience};
 use crate::shop::visitors::{segments_in, visitor_of};
 use crate::types::id::{AccountId, CouponId, GiveOutId};
 use crate::types::locale::Locale;
+use crate::types::money::Money;
 
 /// Limits beyond this are slips of the keyboard.
 const PER_ROUND_MAX: i64 = 10_000_000;
@@ -44,6 +46,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewGiveOut) -> Result<GiveOut
         id: GiveOutId::new(),
         code: fields::slug("code", &new.code)?,
         campaign_id: new.campaign,
+        treat_id: new.treat,
         audience: new.audience.clone().unwrap_or(Audience::SignedIn),
         starts_at: fields::dated("starts_at", new.starts_at, now)?,
         ends_at: fields::ahead("ends_at", new.ends_at, now)?,
@@ -60,7 +63,15 @@ pub async fn create(app: &App, actor: Actor, new: &NewGiveOut) -> Result<GiveOut
         return Err(Code::InvalidField.at("ends_at", "expected a time after starts_at"));
     }
     db::transaction(&app.pool, async |conn| {
-        coupon_service::open_campaign(conn, of.campaign_id).await?;
+        match (of.campaign_id, of.treat_id) {
+            (Some(campaign), None) => {
+                coupon_service::open_campaign(conn, campaign).await?;
+            }
+            (None, Some(treat)) => {
+                treats::open_treat(conn, treat, now).await?;
+            }
+            _ => return Err(Code::InvalidField.at("campaign", "expected a campaign or a treat")),
+        }
         claimers(conn, Some(&of.audience)).await?;
         model::insert(conn, &of).await?;
         record(conn, actor, "give_out.create", &of, now).await?;
@@ -99,7 +110,7 @@ pub async fn look(app: &App, code: &str, locale: Locale) -> Result<PublicClaim> 
     let mut conn = db::connect(&app.pool).await?;
     let kind = model::kind_of(&mut conn, code).await?.ok_or(Code::NotFound)?;
     Ok(match kind {
-        ClaimKind::GiveOut => PublicClaim::GiveOut(show(&mut conn, code, locale, app.clock.now()).await?),
+        ClaimKind::GiveOut => PublicClaim::GiveOut(show(app, &mut conn, code, locale).await?),
         ClaimKind::Game => PublicClaim::Game(games::show(app, &mut conn, code, locale).await?),
         ClaimKind::Packet => PublicClaim::Packet(packets::show(app, &mut conn, code).await?),
         ClaimKind::Chain => PublicClaim::Chain(chains::show(app, &mut conn, code, locale).await?),
@@ -113,7 +124,7 @@ pub async fn look(app: &App, code: &str, locale: Locale) -> Result<PublicClaim> 
 pub async fn claim(app: &App, code: &str, account: AccountId, request: &Request) -> Result<Claimed> {
     let kind = model::kind_of(&mut *db::connect(&app.pool).await?, code).await?.ok_or(Code::NotFound)?;
     match kind {
-        ClaimKind::GiveOut => Ok(Claimed::coupon(take(app, code, account, request).await?)),
+        ClaimKind::GiveOut => take(app, code, account, request).await,
         ClaimKind::Game => games::play(app, code, account, request).await,
         ClaimKind::Packet => packets::open(app, code, account, request).await,
         ClaimKind::Chain => chains::start(app, code, account, request).await,
@@ -124,9 +135,17 @@ pub async fn claim(app: &App, code: &str, account: AccountId, request: &Request)
 ///
 /// # Errors
 /// `not_found`
-pub async fn show(conn: &mut Conn, code: &str, locale: Locale, now: DateTime<Utc>) -> Result<PublicGiveOut> {
+pub async fn show(app: &App, conn: &mut Conn, code: &str, locale: Locale) -> Result<PublicGiveOut> {
+    let now = app.clock.now();
     let of = model::find_code(conn, code).await?.ok_or(Code::NotFound)?;
-    let campaign = campaigns::find(conn, of.campaign_id).await?.ok_or(Code::NotFound)?;
+    let campaign = match of.campaign_id {
+        Some(campaign) => campaigns::find(conn, campaign).await?,
+        None => None,
+    };
+    let treat = match of.treat_id {
+        Some(treat) => treats::described(conn, treat, locale).await?,
+        None => None,
+    };
     let (state, remaining) = match rules::round(&of, now) {
         Err(Code::NotOpen) => ("scheduled", of.per_round),
         Err(_) => ("closed", 0),
@@ -140,9 +159,18 @@ pub async fn show(conn: &mut Conn, code: &str, locale: Locale, now: DateTime<Utc
         kind: "give_out",
         next_round_at: rules::next_round(&of, now),
         code: of.code,
-        name: campaign.names.pick(locale).to_owned(),
-        class: campaign.class,
-        benefit: campaign.benefit,
+        name: match (&campaign, &treat) {
+            (Some(campaign), _) => campaign.names.pick(locale).to_owned(),
+            (None, Some(treat)) => treat.name.clone(),
+            (None, None) => String::new(),
+        },
+        face_value: treat
+            .as_ref()
+            .and_then(|treat| treat.face_minor)
+            .map(|minor| Money::new(minor, &app.settings.currency)),
+        merchant: treat.map(|treat| treat.merchant),
+        class: campaign.as_ref().map(|campaign| campaign.class),
+        benefit: campaign.map(|campaign| campaign.benefit),
         state,
         remaining,
         per_round: of.per_round,
@@ -156,14 +184,14 @@ pub async fn show(conn: &mut Conn, code: &str, locale: Locale, now: DateTime<Utc
 /// # Errors
 /// `not_found`, `not_open`, `closed`, `given_out`, `cap_reached`, the audience's reason, `idempotency_key_reused`,
 /// `request_in_progress`.
-pub async fn take(app: &App, code: &str, account: AccountId, request: &Request) -> Result<WalletCoupon> {
+pub async fn take(app: &App, code: &str, account: AccountId, request: &Request) -> Result<Claimed> {
     let now = app.clock.now();
     // Most who come find nothing left: they are told without a lock. A repeat of who took the last one is looked for first.
     let mut conn = db::connect(&app.pool).await?;
     let of = model::find_code(&mut conn, code).await?.ok_or(Code::NotFound)?;
     let locale = accounts::load_buyer(&mut conn, account).await?.locale;
     if let Some(earlier) = idempotency::earlier(&mut conn, request).await? {
-        return wallet_coupon(&mut conn, CouponId(earlier), locale, now).await;
+        return told(app, &mut conn, &of, earlier, locale).await;
     }
     let round_at = rules::round(&of, now)?;
     let pools = claims::read(&mut conn, &[model::round_pool(of.id, round_at)]).await?;
@@ -172,8 +200,8 @@ pub async fn take(app: &App, code: &str, account: AccountId, request: &Request) 
     }
     drop(conn);
     db::transaction(&app.pool, async |conn| {
-        let coupon = take_on(conn, &of, round_at, account, request, now).await?;
-        wallet_coupon(conn, coupon, locale, now).await
+        let taken = take_on(conn, &of, round_at, account, request, now).await?;
+        told(app, conn, &of, taken, locale).await
     })
     .await
 }
@@ -185,13 +213,11 @@ async fn take_on(
     account: AccountId,
     request: &Request,
     now: DateTime<Utc>,
-) -> Result<CouponId> {
-    let id = CouponId::new();
-    if let Claim::Repeat(earlier) = idempotency::claim(conn, request, 201, id.0, now).await? {
-        return Ok(CouponId(earlier));
+) -> Result<Uuid> {
+    let id = Uuid::now_v7();
+    if let Claim::Repeat(earlier) = idempotency::claim(conn, request, 201, id, now).await? {
+        return Ok(earlier);
     }
-    let campaign = campaigns::find(conn, of.campaign_id).await?.ok_or(Code::NotFound)?;
-    coupon_service::may_be_given(&campaign, now)?;
     let pool = model::open_round(conn, of, round_at).await?;
     let left = claims::lock(conn, &[pool]).await?.first().map_or(0, claims::Pool::left);
     if left < 1 {
@@ -206,20 +232,45 @@ async fn take_on(
     if taken.contains(&round_at) || nth > of.per_person {
         return Err(Code::CapReached.error());
     }
-    coupon_service::give(conn, &campaign, &[(id, account)], now).await?;
+    let (coupon_id, treat_code_id) = match (of.campaign_id, of.treat_id) {
+        (Some(campaign), _) => {
+            let campaign = campaigns::find(conn, campaign).await?.ok_or(Code::NotFound)?;
+            coupon_service::may_be_given(&campaign, now)?;
+            let coupon = CouponId::new();
+            coupon_service::give(conn, &campaign, &[(coupon, account)], now).await?;
+            (Some(coupon), None)
+        }
+        (None, Some(treat)) => (None, Some(treats::give(conn, treat, (account, &person), now).await?)),
+        (None, None) => return Err(AppError::internal("a give-out of nothing")),
+    };
     let claim = NewClaim {
-        id: Uuid::now_v7(),
+        id,
         give_out_id: of.id,
         round_at,
         account_id: account,
         person_key: person,
         nth,
-        coupon_id: id,
+        coupon_id,
+        treat_code_id,
         created_at: now,
     };
     model::insert_claim(conn, &claim).await?;
     claims::shift(&mut &*conn, &BTreeMap::from([(pool, (0, 1))])).await?;
     Ok(id)
+}
+
+/// What a claim brought.
+async fn told(app: &App, conn: &mut Conn, of: &GiveOut, claim: Uuid, locale: Locale) -> Result<Claimed> {
+    let now = app.clock.now();
+    let (coupon, code) = model::find_claim(conn, claim).await?.ok_or(Code::NotFound)?;
+    if let Some(coupon) = coupon {
+        return Ok(Claimed::coupon(wallet_coupon(conn, coupon, locale, now).await?));
+    }
+    let code = code.ok_or_else(|| AppError::internal(format!("give-out {} gave nothing", of.id)))?;
+    let code = treat_model::find_code(conn, code).await?.ok_or(Code::NotFound)?;
+    let mut seen = treats::wallet(conn, vec![code], &app.settings.currency, locale, now).await?;
+    let (_, item) = seen.pop().ok_or(Code::NotFound)?;
+    Ok(Claimed { kind: item.kind, coupon: Some(item.coupon), ..Claimed::nothing() })
 }
 
 /// Is this account meant by an audience now?

@@ -189,6 +189,16 @@ pub async fn parts(conn: &mut Conn, of: PacketId) -> Result<Vec<i64>> {
     Ok(query.select(packet_parts::amount_minor).load(conn).await?)
 }
 
+/// Amounts of the parts of these packets, each packet's from the first that is opened to the last.
+///
+/// # Errors
+/// The database's.
+pub async fn parts_of(conn: &mut Conn, of: &[PacketId]) -> Result<Vec<(PacketId, i64)>> {
+    let query = packet_parts::table.filter(packet_parts::packet_id.eq_any(of));
+    let query = query.order((packet_parts::packet_id, packet_parts::position));
+    Ok(query.select((packet_parts::packet_id, packet_parts::amount_minor)).load(conn).await?)
+}
+
 /// What an account got of a packet.
 ///
 /// # Errors

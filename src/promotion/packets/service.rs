@@ -378,11 +378,19 @@ async fn end_on(conn: &mut Conn, id: PacketId, now: DateTime<Utc>) -> Result<Opt
     Ok(Some(of))
 }
 
-/// What is wrong with a packet's parts: those that don't come out of its seed.
+/// Those of these packets whose parts don't come out of their seeds.
 ///
 /// # Errors
 /// The database's.
-pub async fn is_split_right(conn: &mut Conn, of: &Packet) -> Result<bool> {
-    let expected = rules::parts(of.amount_minor, of.parts, of.split, &of.seed);
-    Ok(model::parts(conn, of.id).await? == expected)
+pub async fn split_wrong(conn: &mut Conn, of: &[Packet]) -> Result<Vec<PacketId>> {
+    let ids: Vec<_> = of.iter().map(|packet| packet.id).collect();
+    let mut found: BTreeMap<PacketId, Vec<i64>> = BTreeMap::new();
+    for (packet, minor) in model::parts_of(conn, &ids).await? {
+        found.entry(packet).or_default().push(minor);
+    }
+    let is_wrong = |packet: &&Packet| {
+        let expected = rules::parts(packet.amount_minor, packet.parts, packet.split, &packet.seed);
+        found.get(&packet.id) != Some(&expected)
+    };
+    Ok(of.iter().filter(is_wrong).map(|packet| packet.id).collect())
 }

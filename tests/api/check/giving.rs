@@ -77,6 +77,24 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE pools SET taken = 300 WHERE id = u('chain budget')",
     ),
     breaks(
+        &["treat_codes_held"],
+        Id("tc", "stray code"),
+        "INSERT INTO treat_codes SELECT (r).* FROM (SELECT jsonb_populate_record(h, jsonb_build_object(
+             'id', u('stray code'), 'code', 'STRAY', 'wallet_id', u('stray code'))) AS r FROM treat_codes h) x",
+    ),
+    breaks(
+        &["give_outs_taken"],
+        Id("give", "lunch"),
+        "UPDATE treat_codes SET account_id = u('bob')",
+    ),
+    breaks(
+        &["vouchers_redeemed"],
+        Id("tc", "voucher"),
+        "INSERT INTO api_keys (id, name, hash, roles, created_by, created_at, merchant_id, outlet)
+             VALUES (u('counter'), 'counter', '\\x00', '{counter}', u('ada'), t(0), u('merchant'), 'Here');
+         UPDATE treat_codes SET redeemed_at = t(2), outlet = 'Here', redeemed_by = u('counter')",
+    ),
+    breaks(
         &["coupon_mailings_given"],
         Id("mlg", "mailing"),
         "DELETE FROM coupon_mailing_accounts",

@@ -619,3 +619,17 @@ INSERT INTO credit_entries (id, account_id, kind, cause, amount_minor, created_a
     VALUES (u('hua reward'), u('ada'), 'referral', 'referral:' || ext('rfr', 'hua referral') || ':inviter', 2000, t(9));
 INSERT INTO credit_balances (account_id, balance_minor) VALUES (u('ada'), 2000)
     ON CONFLICT (account_id) DO UPDATE SET balance_minor = credit_balances.balance_minor + 2000;
+
+-- A merchant's treat, given out: a voucher that somebody holds.
+INSERT INTO merchants VALUES (u('merchant'), 'noodles', '面馆', 'Noodles', t(0));
+INSERT INTO treats (id, code, merchant_id, kind, name_zh, name_en, terms_zh, terms_en, face_minor, created_at)
+    VALUES (u('treat'), 'bowl', u('merchant'), 'voucher', '一碗面', 'A bowl', '堂食', 'Eat in', 8800, t(0));
+INSERT INTO treat_codes (id, treat_id, merchant_id, code, account_id, person_key, claimed_at, wallet_id, expires_at, created_at)
+    VALUES (u('voucher'), u('treat'), u('merchant'), 'B0W1', u('ada'), 'ada@shop.test', t(1), u('wallet'), t(50), t(1));
+INSERT INTO claim_codes VALUES ('lunch', 'give_out');
+INSERT INTO pools (id, kind, capacity, taken) VALUES (u('lunch pool'), 'give_out', 5, 1);
+INSERT INTO give_outs (id, code, treat_id, audience, starts_at, ends_at, per_round, per_person, created_at)
+    VALUES (u('lunch'), 'lunch', u('treat'), '{"who": "signed_in"}', t(0), t(60), 5, 1, t(0));
+INSERT INTO give_out_rounds VALUES (u('lunch'), t(0), u('lunch pool'));
+INSERT INTO give_out_claims (id, give_out_id, round_at, account_id, person_key, nth, treat_code_id, created_at)
+    VALUES (u('lunch claim'), u('lunch'), t(0), u('ada'), 'ada@shop.test', 1, u('voucher'), t(1));
