@@ -129,6 +129,11 @@ codes! {
     RightToBuyExpired 409 "right_to_buy_expired" "The time to use your approved application is over.";
     BasketEnded 409 "basket_ended" "This basket was ordered, or merged into another one. Make a new one.";
     StaleQuote 409 "stale_quote" "It has changed since you were shown it: look again before you order.";
+    GiftCardRedeemed 409 "gift_card_redeemed" "This gift card has been redeemed.";
+    GiftCardVoid 409 "gift_card_void" "This gift card is void.";
+    GiftCardHeld 409 "gift_card_held" "The payment of this gift card is disputed.";
+    GiftCardExpired 409 "gift_card_expired" "This gift card has expired.";
+    CreditLeft 409 "credit_left" "The account has store credit left; say `forfeit` to give it up.";
     CreditInsufficient 409 "credit_insufficient" "There is less store credit than that.";
     OrderNotPending 409 "order_not_pending" "The order no longer waits for payment.";
     OrderAdopted 409 "order_adopted" "An account has this order already.";
@@ -179,6 +184,7 @@ codes! {
     UrlNotAllowed 422 "url_not_allowed" "The URL is not on an allowed origin.";
     CouponRefused 422 "coupon_refused" "A coupon can't be used for this: `errors` says which and why.";
     UnknownCoupon 422 "unknown_coupon" "There is no such coupon code.";
+    UnknownGiftCard 422 "unknown_gift_card" "There is no such gift card.";
     AmountTooSmall 422 "amount_too_small" "So little can't be charged.";
     MethodNotOffered 422 "method_not_offered" "This plan can't be paid that way.";
     AmountOutOfRange 422 "amount_out_of_range" "The amount is out of range.";

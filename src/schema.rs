@@ -614,6 +614,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    gift_cards (id) {
+        id -> Uuid,
+        line_id -> Nullable<Uuid>,
+        account_id -> Nullable<Uuid>,
+        amount_minor -> BigInt,
+        currency -> Text,
+        to_email -> Text,
+        to_name -> Nullable<Text>,
+        from_name -> Nullable<Text>,
+        message -> Nullable<Text>,
+        locale -> Text,
+        deliver_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+        activated_at -> Nullable<Timestamptz>,
+        delivered_at -> Nullable<Timestamptz>,
+        code_hash -> Nullable<Bytea>,
+        code_end -> Nullable<Text>,
+        redeemed_at -> Nullable<Timestamptz>,
+        redeemed_by -> Nullable<Uuid>,
+        held_at -> Nullable<Timestamptz>,
+        voided_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     give_out_claims (id) {
         id -> Uuid,
         give_out_id -> Uuid,
@@ -1258,7 +1285,7 @@ diesel::table! {
     refunds (id) {
         id -> Uuid,
         order_id -> Uuid,
-        payment_id -> Uuid,
+        payment_id -> Nullable<Uuid>,
         cause -> Text,
         amount_minor -> BigInt,
         currency -> Text,
@@ -1655,6 +1682,7 @@ diesel::joinable!(game_prizes -> coupon_campaigns (campaign_id));
 diesel::joinable!(game_prizes -> games (game_id));
 diesel::joinable!(game_prizes -> pools (pool_id));
 diesel::joinable!(games -> claim_codes (code));
+diesel::joinable!(gift_cards -> order_lines (line_id));
 diesel::joinable!(give_out_claims -> accounts (account_id));
 diesel::joinable!(give_out_claims -> coupons (coupon_id));
 diesel::joinable!(give_out_claims -> give_outs (give_out_id));
@@ -1814,6 +1842,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     game_plays,
     game_prizes,
     games,
+    gift_cards,
     give_out_claims,
     give_out_rounds,
     give_outs,

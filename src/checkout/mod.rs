@@ -9,6 +9,7 @@ pub mod baskets;
 pub mod cancellations;
 pub mod claims;
 pub mod credit;
+pub mod gift_cards;
 pub mod invited;
 pub mod invoices;
 pub mod orders;
@@ -28,6 +29,8 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(baskets::routes::configure)
         .configure(credit::routes::configure)
         .configure(invited::routes::configure)
+        .configure(gift_cards::routes::configure)
+        .configure(gift_cards::admin_routes::configure)
         .configure(invoices::routes::configure)
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)

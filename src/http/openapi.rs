@@ -86,6 +86,8 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::orders::routes::Api::openapi,
     checkout::payments::routes::Api::openapi,
     checkout::credit::routes::Api::openapi,
+    checkout::gift_cards::routes::Api::openapi,
+    checkout::gift_cards::admin_routes::Api::openapi,
     checkout::refunds::routes::Api::openapi,
     checkout::reports::routes::Api::openapi,
     checkout::returns::routes::Api::openapi,

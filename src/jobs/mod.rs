@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::checkout::{invited, invoices, payments, pledges, refunds};
+use crate::checkout::{gift_cards, invited, invoices, payments, pledges, refunds};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::imports;
@@ -27,8 +27,8 @@ use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, CouponIssueId, DropId, ImportId, MailId, MailingId, MembershipId, OrderId, PacketId,
-    PaymentId, RefundId,
+    AccountId, CouponIssueId, DropId, GiftCardId, ImportId, MailId, MailingId, MembershipId, OrderId,
+    PacketId, PaymentId, RefundId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -100,6 +100,8 @@ pub enum Job {
     FollowInvite { order: OrderId },
     /// Looks after the invitation of an order until it is decided.
     WatchInvite { order: OrderId },
+    /// Makes a gift card's code and mails it.
+    DeliverGiftCard { card: GiftCardId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -154,6 +156,7 @@ impl Job {
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } => Lane::Local,
             Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
+            Self::DeliverGiftCard { .. } => Lane::Local,
         }
     }
 
@@ -178,6 +181,7 @@ impl Job {
             | Self::EndPacket { .. }
             | Self::FollowInvite { .. }
             | Self::WatchInvite { .. }
+            | Self::DeliverGiftCard { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
@@ -230,6 +234,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::MailCoupons { mailing } => promotion::mailings::service::run(app, mailing).await,
         Job::FollowInvite { order } => invited::service::follow(app, order).await,
         Job::WatchInvite { order } => invited::service::watch(app, order).await,
+        Job::DeliverGiftCard { card } => gift_cards::jobs::deliver(app, card).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

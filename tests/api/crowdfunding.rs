@@ -598,3 +598,27 @@ async fn its_end_is_not_moved_into_the_past() {
     change(now + TimeDelta::hours(1)).await.ok(200);
     funded.mall.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pledge_that_store_credit_pays_counts_and_comes_back() {
+    let funded = Funded::open(units(2), TimeDelta::days(3)).await;
+    let mall = &funded.mall;
+    let ada = mall.shop.app.member("ada@b.test").await;
+    let path = format!("/v1/admin/accounts/{}/credit", ada.id);
+    let body = json!({ "amount": yuan(80), "reason": "Sorry." });
+    mall.shop.app.post(&path).bearer(&mall.owner.token).key("c").json(&body).send().await.ok(201);
+    let mut body = mall.body(funded.lines(1));
+    body["credit"] = json!(8_000);
+    let order = mall.shop.app.post("/v1/orders").bearer(&ada.token).key("k").json(&body).send().await.ok(201);
+    assert_eq!(order["totals"]["due"]["amount"], 0);
+    mall.shop.settle().await;
+    assert_eq!(mall.shop.show(&ada, &order).await["state"], "paid");
+    assert_eq!(funded.stands().await["pledged"]["units"], 1);
+    mall.shop.advance(TimeDelta::days(3)).await;
+    mall.shop.advance(TimeDelta::minutes(2)).await;
+    let ada = funded.again(&ada).await;
+    assert_eq!(mall.shop.show(&ada, &order).await["state"], "refunded");
+    let credit = mall.shop.app.get("/v1/me/credit").bearer(&ada.token).send().await.ok(200);
+    assert_eq!(credit["balance"]["amount"], 8_000);
+    funded.mall.finish().await;
+}

@@ -50,12 +50,12 @@ pub const ALL: &[Invariant] = &[
                first order",
         prefix: "ord",
         // What still waits for its job is told of by owed_conclusions; here it must not have waited too long.
-        sql: "SELECT o.id, format('%s, refunded %s of %s', o.state, o.refunded_minor, o.due_minor)
+        sql: "SELECT o.id, format('%s, refunded %s of %s', o.state, o.refunded_minor, o.total_minor)
               FROM pledges p JOIN order_lines l ON l.id = p.line_id JOIN orders o ON o.id = l.order_id
               JOIN drop_goals g ON g.drop_id = p.drop_id AND g.outcome = 'missed'
               JOIN (SELECT p.drop_id, min(o.created_at) AS at FROM pledges p JOIN order_lines l ON l.id = p.line_id
                     JOIN orders o ON o.id = l.order_id GROUP BY p.drop_id) first ON first.drop_id = p.drop_id
-              WHERE o.paid_at IS NOT NULL AND o.refunded_minor < o.due_minor
+              WHERE o.paid_at IS NOT NULL AND o.refunded_minor < o.total_minor
                 AND (p.concluded_at IS NOT NULL OR (SELECT now FROM clock) > first.at + interval '80 days')
                 AND NOT EXISTS (SELECT FROM refunds f WHERE f.order_id = o.id AND f.state = 'failed')",
     },

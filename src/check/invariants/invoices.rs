@@ -75,7 +75,7 @@ pub const ALL: &[Invariant] = &[
         sql: concat!(
             "SELECT f.id, format('%s, %s; credit notes %s, corrections %s, of %s', f.state, f.amount_minor,
                          coalesce(n.many, 0), coalesce(c.many, 0), coalesce(i.amounts, 'nothing yet'))
-             FROM refunds f JOIN payments p ON p.id = f.payment_id
+             FROM refunds f LEFT JOIN payments p ON p.id = f.payment_id
              LEFT JOIN ", issued_or_due!("refund_id", "credit_note"), " n ON n.refund_id = f.id
              LEFT JOIN ", issued_or_due!("refund_id", "correction"), " c ON c.refund_id = f.id
              LEFT JOIN (SELECT refund_id, string_agg(DISTINCT total_minor::text, ', ') AS amounts

@@ -74,6 +74,11 @@ owed! {
         "an active membership that ends has a job that closes it",
         "mem", "expire_membership", "membership", "'mem_' || replace(w.id::text, '-', '')",
         "SELECT id, format('ends %s', ends_at) FROM memberships WHERE state = 'active' AND ends_at IS NOT NULL";
+    "owed_gift_cards",
+        "a gift card that is paid for and wasn't delivered or taken back has a job that delivers it",
+        "gift", "deliver_gift_card", "card", "'gift_' || replace(w.id::text, '-', '')",
+        "SELECT id, format('for %s', deliver_at) FROM gift_cards
+         WHERE activated_at IS NOT NULL AND delivered_at IS NULL AND voided_at IS NULL AND held_at IS NULL";
     "owed_goals",
         "the goal of a crowdfunded drop that isn't decided has a job that decides it",
         "drop", "decide_goal", "drop", "'drop_' || replace(w.id::text, '-', '')",
@@ -84,18 +89,19 @@ owed! {
         "SELECT DISTINCT g.drop_id, g.outcome FROM drop_goals g JOIN pledges p ON p.drop_id = g.drop_id
          JOIN order_lines l ON l.id = p.line_id JOIN orders o ON o.id = l.order_id
          WHERE p.concluded_at IS NULL AND o.paid_at IS NOT NULL AND CASE g.outcome
-             WHEN 'reached' THEN p.units > 0 WHEN 'missed' THEN o.refunded_minor < o.due_minor ELSE false END";
+             WHEN 'reached' THEN p.units > 0 WHEN 'missed' THEN o.refunded_minor < o.total_minor ELSE false END";
 }
 
 #[cfg(test)]
 mod tests {
     use crate::jobs::{Job, queue};
-    use crate::types::id::{DropId, MailId, MembershipId, OrderId, PaymentId, RefundId};
+    use crate::types::id::{DropId, GiftCardId, MailId, MembershipId, OrderId, PaymentId, RefundId};
 
     /// The statements look for kinds and payloads by these names.
     #[test]
     fn the_jobs_that_are_owed_are_called_so() {
         let (payment, order, drop) = (PaymentId::new(), OrderId::new(), DropId::new());
+        let card = GiftCardId::new();
         let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
         for (job, kind, field, id) in [
             (Job::OpenCheckout { payment }, "open_checkout", "payment", payment.to_string()),
@@ -105,6 +111,7 @@ mod tests {
             (Job::SendRefund { refund }, "send_refund", "refund", refund.to_string()),
             (Job::ApplyEvent { event: "evt_1".to_owned() }, "apply_event", "event", "evt_1".to_owned()),
             (Job::SendMail { mail }, "send_mail", "mail", mail.to_string()),
+            (Job::DeliverGiftCard { card }, "deliver_gift_card", "card", card.to_string()),
             (Job::DecideGoal { drop }, "decide_goal", "drop", drop.to_string()),
             (Job::ConcludeGoal { drop }, "conclude_goal", "drop", drop.to_string()),
             (Job::ExpireMembership { membership }, "expire_membership", "membership", membership.to_string()),
@@ -117,6 +124,6 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 10);
+        assert_eq!(super::ALL.len(), 11);
     }
 }

@@ -9,6 +9,7 @@ mod boards;
 mod channels;
 mod claims;
 mod coupons;
+mod credit;
 mod crowdfunding;
 mod goods;
 mod invoices;
@@ -37,6 +38,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         baskets::ALL,
         coupons::ALL,
         referrals::ALL,
+        credit::ALL,
         goods::ALL,
         channels::ALL,
         crowdfunding::ALL,

@@ -34,16 +34,16 @@ pub const ALL: &[Invariant] = &[
         says: "what an order says is refunded is the sum of its refunds, without captures that are sent back, \
                and its state says so",
         prefix: "ord",
-        sql: "SELECT o.id, format('%s, due %s, says %s, its refunds %s', o.state, o.due_minor, o.refunded_minor,
+        sql: "SELECT o.id, format('%s, total %s, says %s, its refunds %s', o.state, o.total_minor, o.refunded_minor,
                                   coalesce(r.amount, 0))
               FROM orders o LEFT JOIN (
                   SELECT f.order_id, sum(f.amount_minor) AS amount
-                  FROM refunds f JOIN payments p ON p.id = f.payment_id
-                  WHERE f.state <> 'failed' AND NOT p.sent_back GROUP BY f.order_id) r ON r.order_id = o.id
+                  FROM refunds f LEFT JOIN payments p ON p.id = f.payment_id
+                  WHERE f.state <> 'failed' AND p.sent_back IS NOT TRUE GROUP BY f.order_id) r ON r.order_id = o.id
               WHERE o.refunded_minor <> coalesce(r.amount, 0)
                  OR NOT CASE o.state
-                     WHEN 'refunded' THEN o.refunded_minor = o.due_minor
-                     WHEN 'partly_refunded' THEN o.refunded_minor > 0 AND o.refunded_minor < o.due_minor
+                     WHEN 'refunded' THEN o.refunded_minor = o.total_minor
+                     WHEN 'partly_refunded' THEN o.refunded_minor > 0 AND o.refunded_minor < o.total_minor
                      ELSE o.refunded_minor = 0 END",
     },
     Invariant {
@@ -66,8 +66,9 @@ pub const ALL: &[Invariant] = &[
         sql: "SELECT l.id, format('says %s, its refunds %s', l.refunded_minor, coalesce(r.amount, 0))
               FROM order_lines l LEFT JOIN (
                   SELECT x.line_id, sum(x.amount_minor) AS amount
-                  FROM refund_lines x JOIN refunds f ON f.id = x.refund_id JOIN payments p ON p.id = f.payment_id
-                  WHERE f.state <> 'failed' AND NOT p.sent_back GROUP BY x.line_id) r ON r.line_id = l.id
+                  FROM refund_lines x JOIN refunds f ON f.id = x.refund_id
+                  LEFT JOIN payments p ON p.id = f.payment_id
+                  WHERE f.state <> 'failed' AND p.sent_back IS NOT TRUE GROUP BY x.line_id) r ON r.line_id = l.id
               WHERE l.refunded_minor <> coalesce(r.amount, 0)",
     },
 ];

@@ -97,8 +97,13 @@ pub const ALL: &[Invariant] = &[
                                FILTER (WHERE x.refunded_minor > 0) AS amounts
                     FROM return_lines x JOIN order_lines l ON l.id = x.line_id GROUP BY x.return_id) x
                   ON x.return_id = r.id
-              LEFT JOIN (SELECT refund_id, string_agg(line_id || ' ' || amount_minor, ', ' ORDER BY line_id) AS amounts
-                         FROM refund_lines GROUP BY refund_id) y ON y.refund_id = f.id
+              LEFT JOIN LATERAL (
+                  SELECT string_agg(line_id || ' ' || amount_minor, ', ' ORDER BY line_id) AS amounts
+                  FROM (SELECT z.line_id, sum(z.amount_minor) AS amount_minor
+                        FROM refunds s JOIN refund_lines z ON z.refund_id = s.id
+                        WHERE s.id = f.id
+                           OR (s.order_id = f.order_id AND s.cause = 'credit_of:ref_' || replace(f.id::text, '-', ''))
+                        GROUP BY z.line_id) z) y ON true
               WHERE x.is_over OR (r.state = 'refunded') <> (f.id IS NOT NULL) OR (f.id IS NULL AND x.amount > 0)
                  OR (f.id IS NOT NULL AND (f.order_id <> r.order_id OR x.amounts IS DISTINCT FROM y.amounts
                      OR f.cause <> 'return:ret_' || replace(r.id::text, '-', '')))",

@@ -89,7 +89,9 @@ pub fn merge(own: &[Kept], guests: &[Kept], most: impl Fn(&LineRequest) -> i64) 
     for guest in guests {
         let has_plan = merged.lines.iter().any(|kept| kept.line.plan.is_some());
         let has_room = merged.lines.len() < LINES_MAX;
-        match merged.lines.iter_mut().find(|kept| is_same(&kept.line, &guest.line)) {
+        // Two gift cards are two, however alike.
+        let is_article = guest.line.gift_card.is_none();
+        match merged.lines.iter_mut().find(|kept| is_article && is_same(&kept.line, &guest.line)) {
             Some(kept) => add(&mut kept.line, &guest.line, &most),
             None if has_room && !(has_plan && guest.line.plan.is_some()) => merged.lines.push(guest.clone()),
             None => merged.left_out.push(guest.line.clone()),

@@ -129,13 +129,14 @@ async fn undo(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<(
 async fn send_back(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<Option<RefundId>> {
     let actor = Actor::Account(order.account_id);
     let reason = locale_of(order).pick("买家取消订单", "Cancelled by the buyer");
-    if order.refunded_minor < order.due_minor {
+    if order.refunded_minor < order.total_minor {
         let new = NewRefund {
             order: order.id,
             asked: Asked::Full,
             reason: reason.to_owned(),
             // Its lines are given back whether money was paid for them or not.
             restock: false,
+            into_credit: false,
             cause: format!("cancelled:{}", order.id),
             tells: Tells::Cancellation,
         };
@@ -145,6 +146,7 @@ async fn send_back(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Res
     let mail = Mail::OrderCancelled {
         order_number: order.number.clone(),
         amount_minor: 0,
+        credit_minor: 0,
         currency: order.currency.clone(),
     };
     mails::queue(conn, now, &recipient_of(order), &format!("cancelled:{}", order.id), &mail).await?;

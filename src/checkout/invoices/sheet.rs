@@ -75,7 +75,7 @@ impl Words {
         match kind {
             InvoiceKind::Invoice => self.say("价格均含税。", "Prices include tax."),
             InvoiceKind::CreditNote => {
-                self.say("上述金额已原路退回，均含税。", "These amounts were paid back. They include tax.")
+                self.say("上述金额已退回，均含税。", "These amounts were paid back. They include tax.")
             }
             InvoiceKind::Correction => self.say(
                 "退款未能到账，上述贷项通知单作废，原账单金额恢复。",

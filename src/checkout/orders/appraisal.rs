@@ -56,7 +56,8 @@ pub async fn appraise(
     customer: Customer,
     lines: &[Line],
 ) -> Result<Appraisal> {
-    let cart = Cart { customer, lines: lines.to_vec(), shipping: None, coupon_codes: Vec::new() };
+    let cart =
+        Cart { customer, lines: lines.to_vec(), shipping: None, coupon_codes: Vec::new(), credit_minor: 0 };
     let catalog = read_catalog(conn, &[&cart], now.date_naive(), now).await?;
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![buyer_of(conn, &cart.customer).await?];
@@ -87,7 +88,7 @@ pub async fn appraise(
         items: &items,
         gifts: &facts.gifts,
         coupons: &[],
-        payable: Payable { methods: &[], least_minor: 0 },
+        payable: Payable { methods: &[], least_minor: 0, credit_minor: 0 },
     };
     let priced = price(cart, |_| Ok(None));
     let (priced, refusal) = match priced {
@@ -104,6 +105,7 @@ fn found(line: &LineFacts<'_>, item: &PricedItem<'_>, title: String, ledger: &Le
     let list_price_minor = match line {
         LineFacts::Plan(line) => line.plan.price_minor,
         LineFacts::Article(line) => line.article.price_minor,
+        LineFacts::GiftCard(card) => card.amount.amount,
     };
     Found {
         title,
@@ -121,6 +123,7 @@ fn available(line: &LineFacts<'_>, ledger: &Ledger) -> Option<i64> {
     match line {
         LineFacts::Plan(line) => pools_of_plan(line).into_iter().map(left).min(),
         LineFacts::Article(line) => pools_of_article(line).into_iter().map(left).min(),
+        LineFacts::GiftCard(_) => None,
     }
 }
 

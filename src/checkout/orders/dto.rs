@@ -6,11 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::model::{LineRow, OrderRow, OrderState};
 use super::seen::Shown;
-use super::service::{ArticleLine, Cart, Customer, Line, PlanLine, ShippingChoice};
+use super::service::{ArticleLine, Cart, Customer, GiftCardLine, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
+use crate::checkout::gift_cards::dto::{BoughtGiftCard, GiftCardRequest};
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
 use crate::checkout::pricing::coupons::ASKED_MAX;
-use crate::checkout::pricing::rules::{Explained, Totals, TotalsView};
+use crate::checkout::pricing::rules::{Explained, ORDER_MAX_MINOR, Totals, TotalsView};
 use crate::checkout::refunds::dto::RefundView;
 use crate::checkout::returns::dto::ReturnView;
 use crate::checkout::shipments::dto::ShipmentView;
@@ -30,7 +31,7 @@ pub const LINES_MAX: usize = 20;
 /// Characters of a backer's name.
 const BACKER_NAME_MAX: usize = 40;
 
-/// A line to buy: one of `plan`, `variant` and `bundle`, and what goes with it.
+/// A line to buy: one of `plan`, `variant`, `bundle` and `gift_card`, and what goes with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRequest {
@@ -51,17 +52,22 @@ pub struct LineRequest {
     // What is absent isn't hashed either: keys that were used before stay good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<VariantId>,
+    /// Store credit for somebody, by a code in a mail.
+    // So are keys from before there were gift cards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gift_card: Option<GiftCardRequest>,
 }
 
 impl LineRequest {
     fn parse(&self, index: usize) -> Result<Line> {
         let wrong =
             |field: &str, why: &'static str| Code::InvalidField.at(format!("lines[{index}]{field}"), why);
-        let article = match (self.plan, self.variant, self.bundle) {
-            (Some(plan), None, None) => return self.plan_line(plan, &wrong),
-            (None, Some(variant), None) => variant,
-            (None, None, Some(bundle)) => VariantId(bundle.0),
-            _ => return Err(wrong("", "expected one of plan, variant, bundle")),
+        let article = match (self.plan, self.variant, self.bundle, &self.gift_card) {
+            (Some(plan), None, None, None) => return self.plan_line(plan, &wrong),
+            (None, Some(variant), None, None) => variant,
+            (None, None, Some(bundle), None) => VariantId(bundle.0),
+            (None, None, None, Some(card)) => return self.gift_line(card, index, &wrong),
+            _ => return Err(wrong("", "expected one of plan, variant, bundle, gift_card")),
         };
         if self.drive.is_some() || self.invitation.is_some() {
             return Err(wrong(".drive", "goes with a plan"));
@@ -80,6 +86,26 @@ impl LineRequest {
             drop: self.drop,
             f_code: self.f_code.as_deref().map(normal_code),
         }))
+    }
+
+    fn gift_line(
+        &self,
+        card: &GiftCardRequest,
+        index: usize,
+        wrong: &impl Fn(&str, &'static str) -> AppError,
+    ) -> Result<Line> {
+        if self.quantity.is_some_and(|quantity| quantity != 1) {
+            return Err(wrong(".quantity", "a gift card is a line of its own"));
+        }
+        if self.drop.is_some() || self.f_code.is_some() || self.instead_of.is_some() {
+            return Err(wrong(".drop", "goes with a variant or a bundle"));
+        }
+        if self.drive.is_some() || self.invitation.is_some() {
+            return Err(wrong(".drive", "goes with a plan"));
+        }
+        let field = format!("lines[{index}].gift_card.to");
+        let to = card.to.as_ref().map(|to| to.parse(&field)).transpose()?;
+        Ok(Line::GiftCard(GiftCardLine { amount: card.amount.clone(), to }))
     }
 
     fn plan_line(&self, plan: PlanId, wrong: &impl Fn(&str, &'static str) -> AppError) -> Result<Line> {
@@ -184,7 +210,8 @@ pub struct OrderRequest {
     pub invite_code: Option<String>,
     /// Points to pay with.
     pub points: Option<i64>,
-    /// Store credit to pay with, in minor units.
+    /// Store credit to pay with, in minor units: no more than the order comes to is taken, and no rest is left that is too
+    /// little to charge. Order with what the quote's totals said, and nothing else is taken with `expected_due`.
     pub credit: Option<i64>,
     /// Needed where something is sent by parcel.
     pub shipping: Option<ShippingRequest>,
@@ -226,11 +253,12 @@ impl OrderRequest {
         if self.points.is_some_and(|points| points != 0) {
             return Err(Code::InvalidField.at("points", "the account has no points"));
         }
-        if self.credit.is_some_and(|credit| credit != 0) {
-            return Err(Code::InvalidField.at("credit", "the account has no store credit"));
+        let credit_minor = fields::within("credit", self.credit.unwrap_or(0), 0, ORDER_MAX_MINOR)?;
+        if credit_minor > 0 && matches!(customer, Customer::Guest(_)) {
+            return Err(Code::InvalidField.at("credit", "a guest has no store credit"));
         }
         let shipping = self.shipping.as_ref().map(|asked| asked.parse(kept)).transpose()?;
-        Ok(Cart { customer, lines, shipping, coupon_codes })
+        Ok(Cart { customer, lines, shipping, coupon_codes, credit_minor })
     }
 
     /// What the buyer says that he was shown; `units_minor` are the prices that his basket had when he filled it.
@@ -296,7 +324,7 @@ pub struct WaitQuery {
     pub wait: Option<WaitFor>,
 }
 
-/// What a line sells: `kind` is `plan`, `variant` or `bundle`, and the field of that name is set.
+/// What a line sells: `kind` is `plan`, `variant`, `bundle` or `gift_card`; of the first three the field of that name is set.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Sells {
     pub kind: &'static str,
@@ -312,7 +340,12 @@ impl Sells {
         match line {
             Line::Plan(line) => Self::plan(Some(line.plan), line.drive),
             Line::Article(line) => Self::article(line.is_bundle, line.article, line.drop),
+            Line::GiftCard(_) => Self::gift_card(),
         }
+    }
+
+    fn gift_card() -> Self {
+        Self { kind: "gift_card", plan: None, drive: None, variant: None, bundle: None, drop: None }
     }
 
     fn plan(plan: Option<PlanId>, drive: Option<DriveId>) -> Self {
@@ -329,6 +362,7 @@ impl Sells {
     fn of_row(row: &LineRow) -> Self {
         match row.variant_id {
             Some(article) => Self::article(row.kind == "bundle", article, row.drop_id),
+            None if row.is_gift_card() => Self::gift_card(),
             None => Self::plan(row.plan_id, row.drive_id),
         }
     }
@@ -354,6 +388,8 @@ pub struct LineView {
     /// It wasn't there when it was ordered, and is sent from then on.
     pub ships_from: Option<DateTime<Utc>>,
     pub fulfilled_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gift_card: Option<BoughtGiftCard>,
 }
 
 /// The latest attempt to pay.
@@ -441,6 +477,7 @@ impl LineView {
             returned: row.returned,
             ships_from: row.ships_from,
             fulfilled_at: row.fulfilled_at,
+            gift_card: None,
         }
     }
 }

@@ -142,6 +142,7 @@ impl Named {
                 self.drops.extend(line.drop);
                 self.f_codes.extend(line.f_code.clone());
             }
+            Line::GiftCard(_) => {}
         }
     }
 }
@@ -340,7 +341,7 @@ pub fn facts_without_lines<'a>(
 /// As [`facts_of`].
 pub fn line_facts<'a>(
     index: usize,
-    line: &Line,
+    line: &'a Line,
     buyer: &Buyer,
     catalog: &'a Catalog,
     locked: &'a Locked,
@@ -349,6 +350,7 @@ pub fn line_facts<'a>(
     match line {
         Line::Plan(line) => plan_facts(index, line, buyer, catalog, locked).map(LineFacts::Plan),
         Line::Article(line) => article_facts(index, line, catalog, now).map(LineFacts::Article),
+        Line::GiftCard(line) => Ok(LineFacts::GiftCard(line)),
     }
 }
 

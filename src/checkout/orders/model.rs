@@ -74,6 +74,9 @@ pub struct OrderRow {
     pub closed_at: Option<DateTime<Utc>>,
 }
 
+/// The kind of lines that sell gift cards.
+pub const GIFT_CARD: &str = "gift_card";
+
 /// A line's row.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = order_lines)]
@@ -109,6 +112,10 @@ pub struct LineRow {
 }
 
 impl LineRow {
+    pub fn is_gift_card(&self) -> bool {
+        self.kind == GIFT_CARD
+    }
+
     /// All that was paid for it went back.
     pub fn is_refunded(&self) -> bool {
         self.total_minor > 0 && self.refunded_minor == self.total_minor

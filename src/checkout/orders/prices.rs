@@ -38,6 +38,7 @@ pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
             }
         }
         LineFacts::Article(ArticleFacts { article, .. }) => article_title(article, locale),
+        LineFacts::GiftCard(_) => locale.pick("礼品卡", "Gift card").to_owned(),
     }
 }
 
@@ -60,6 +61,14 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
                 sold: sold_article(article, line.drop.is_some(), unit.why != LIST_PRICE),
             }
         }
+        // It isn't taxed before it pays for something.
+        LineFacts::GiftCard(card) => PricedItem {
+            quantity: 1,
+            unit_price_minor: card.amount.amount,
+            why: "gift_card",
+            tax_rate_bp: 0,
+            sold: Sold::GiftCard,
+        },
     }
 }
 
@@ -95,7 +104,7 @@ pub(super) struct Bought<'a> {
 ///
 /// # Errors
 /// `shipping_required`, `not_shipped_there`, `amount_out_of_range`, `amount_too_small`, `pledge_needs_price`,
-/// `method_not_offered`.
+/// `method_not_offered`, `credit_insufficient`.
 pub(super) fn buy<'a>(
     cart: &Cart,
     facts: &Facts<'_>,
@@ -108,16 +117,27 @@ pub(super) fn buy<'a>(
     let person = Person { visitor: facts.visitor, ranks: facts.ranks, history: &history };
     let asker = Asker { buyer: facts.buyer, person, past: &ledger.past, zone: shop.zone, now };
     let coupons = offered.candidates(cart, &asker, |pool| ledger.left.get(&pool).copied());
-    let priced = price_of(facts, &coupons.might, shop, now)?;
+    let priced = price_of(facts, &coupons.might, cart.credit_minor, shop, now)?;
+    let has_minor = ledger.credit_minor(facts.buyer.id);
+    if priced.totals.credit_minor > has_minor {
+        return Err(Code::CreditInsufficient.at("credit", format!("there are {has_minor} minor units")));
+    }
     let outcomes = coupons::outcomes(&coupons, &priced.coupons, facts.buyer.locale);
     Ok(Bought { priced, coupons, outcomes })
 }
 
-fn price_of(facts: &Facts<'_>, coupons: &[Candidate<'_>], shop: &Shop, now: DateTime<Utc>) -> Result<Priced> {
+fn price_of(
+    facts: &Facts<'_>,
+    coupons: &[Candidate<'_>],
+    credit_minor: i64,
+    shop: &Shop,
+    now: DateTime<Utc>,
+) -> Result<Priced> {
+    has_currency(facts, &shop.currency)?;
     let items: Vec<_> = facts.lines.iter().map(|line| priced_item(line, facts, now)).collect();
     let methods = methods_of(facts)?;
     let least_minor = smallest_charge_minor(&shop.currency);
-    let payable = Payable { methods: &methods, least_minor };
+    let payable = Payable { methods: &methods, least_minor, credit_minor };
     let cart = PricedCart { items: &items, gifts: &facts.gifts, coupons, payable };
     let priced = price(cart, |lines_minor| shipping_minor(facts, lines_minor))?;
     if (1..least_minor).contains(&priced.totals.due_minor) {
@@ -125,10 +145,21 @@ fn price_of(facts: &Facts<'_>, coupons: &[Candidate<'_>], shop: &Shop, now: Date
         return Err(Code::AmountTooSmall.at("lines", why));
     }
     let of_lines_minor = priced.totals.subtotal_minor - priced.totals.discount_minor;
-    if rules::is_pledge(facts) && (of_lines_minor == 0 || priced.totals.due_minor == 0) {
+    if rules::is_pledge(facts) && of_lines_minor == 0 {
         return Err(Code::PledgeNeedsPrice.at("lines[0]", "it costs nothing"));
     }
     Ok(priced)
+}
+
+/// Gift cards are in the shop's currency.
+fn has_currency(facts: &Facts<'_>, currency: &str) -> Result<()> {
+    for (index, line) in facts.lines.iter().enumerate() {
+        if matches!(line, LineFacts::GiftCard(card) if card.amount.currency != currency) {
+            let field = format!("lines[{index}].gift_card.amount.currency");
+            return Err(Code::InvalidField.at(field, format!("expected {currency}")));
+        }
+    }
+    Ok(())
 }
 
 /// What goes into parcels: its worth and its weight.

@@ -7,8 +7,9 @@ use super::facts::{facts_of, pools_of, read_catalog, read_locked};
 use super::prices::{Bought, buy, title_of};
 use super::proposals::{self, Proposal};
 use super::rules::{self, LineFacts};
-use super::service::{Cart, Customer, Line, Shop, buyer_of};
+use super::service::{Cart, Customer, Line, Shop, buyer_of, payers_of};
 use crate::checkout::claims;
+use crate::checkout::credit::model as credit;
 use crate::checkout::pricing::rules::Priced;
 use crate::db::Conn;
 use crate::error::Result;
@@ -90,7 +91,8 @@ async fn quote_with(
     }
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![buyer_of(conn, &cart.customer).await?];
-    let (locked, ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
+    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
+    ledger.credit = credit::balances(conn, &payers_of(&[cart])).await?;
     let facts = facts_of(cart, &catalog, &locked, now)?;
     rules::admit(&facts, &ledger, now)?;
     let Bought { priced, outcomes, .. } = buy(cart, &facts, &catalog.coupons, &ledger, shop, now)?;
@@ -99,7 +101,7 @@ async fn quote_with(
         title: title_of(of_line, facts.buyer.locale),
         ships_from: match of_line {
             LineFacts::Article(of_line) => of_line.article.ships_from(now),
-            LineFacts::Plan(_) => None,
+            LineFacts::Plan(_) | LineFacts::GiftCard(_) => None,
         },
     });
     let lines = lines.collect();

@@ -7,7 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::access::OrderCaller;
-use super::dto::{AttemptRequest, Consents, OrderRequest, OrderView, TermsConsent, WaitQuery, order_id};
+use super::dto::{
+    AttemptRequest, Consents, LineView, OrderRequest, OrderView, TermsConsent, WaitQuery, order_id,
+};
 use super::model::{self, OrderRow, OrderState};
 use super::quote_dto::QuoteView;
 use super::quotes;
@@ -20,6 +22,8 @@ use crate::checkout::adoptions::service as adoptions;
 use crate::checkout::baskets::service::{self as baskets, Asker, ToOrder};
 use crate::checkout::cancellations::model as cancelled;
 use crate::checkout::cancellations::service as cancellations;
+use crate::checkout::gift_cards::dto::BoughtGiftCard;
+use crate::checkout::gift_cards::model as gift_cards;
 use crate::checkout::invited;
 use crate::checkout::invited::rules::Typed;
 use crate::checkout::payments::model as payments;
@@ -396,6 +400,7 @@ fn mask(view: &mut OrderView, staff: &Staff<ReadShop>) {
     if !serves_members(staff) {
         view.ship_to = None;
         view.email = None;
+        view.lines.iter_mut().for_each(|line| line.gift_card = None);
         view.returns.iter_mut().for_each(|of_it| (of_it.note, of_it.answer) = (None, None));
     }
 }
@@ -418,6 +423,20 @@ async fn wait(app: &App, id: OrderId, wanted: Option<WaitFor>) -> Result<()> {
 
 /// An order as its buyer sees it, for who was let in already.
 async fn view(conn: &mut Conn, id: OrderId) -> Result<OrderView> {
+    let mut view = view_of_rows(conn, id).await?;
+    let is_card = |line: &&LineView| line.sells.kind == model::GIFT_CARD;
+    let lines: Vec<_> = view.lines.iter().filter(is_card).map(|line| line.id).collect();
+    if !lines.is_empty() {
+        let mut cards = gift_cards::of_lines(conn, &lines).await?;
+        for line in &mut view.lines {
+            let its = cards.iter().position(|card| card.line_id == Some(line.id));
+            line.gift_card = its.map(|position| BoughtGiftCard::of(cards.swap_remove(position)));
+        }
+    }
+    Ok(view)
+}
+
+async fn view_of_rows(conn: &mut Conn, id: OrderId) -> Result<OrderView> {
     let order = model::load(conn, id).await?;
     let lines = model::lines_of(conn, &[id]).await?;
     let payment = payments::latest_of(conn, &[id]).await?.pop();

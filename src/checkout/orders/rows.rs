@@ -6,12 +6,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use kindred_stripe::Method;
 use uuid::Uuid;
 
-use super::model::{NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState};
+use super::model::{GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState};
 use super::prices::SWAP_OFFER;
 use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts};
 use super::service::{Customer, PlaceOrder, ROUTE, Shop};
 use crate::checkout::baskets::model as baskets;
 use crate::checkout::claims::{self, NewClaim};
+use crate::checkout::credit::{self, model::NewEntry};
+use crate::checkout::gift_cards::model::NewGiftCard;
+use crate::checkout::gift_cards::service as gift_cards;
 use crate::checkout::payments::model::{NewPayment, PaymentState};
 use crate::checkout::pricing::coupons::Candidate;
 use crate::checkout::pricing::rules::{Explained, Priced};
@@ -45,6 +48,8 @@ pub struct Rows {
     keys: Vec<NewKey>,
     baskets: Vec<(BasketId, OrderId)>,
     jobs: Vec<(Job, DateTime<Utc>)>,
+    credit: Vec<NewEntry>,
+    gift_cards: Vec<NewGiftCard>,
 }
 
 impl Rows {
@@ -106,6 +111,9 @@ impl Rows {
         self.add_coupons(&accepted, &lines)?;
         self.baskets.extend(order.basket.map(|basket| (basket.id, id)));
         self.add_payment(id, totals.due_minor, &terms, shop, now);
+        if totals.credit_minor > 0 {
+            self.credit.push(credit::service::paid_by(id, facts.buyer.id, totals.credit_minor, now));
+        }
         self.keys.push(NewKey {
             account_id: facts.buyer.id,
             route: ROUTE,
@@ -193,6 +201,18 @@ impl Rows {
                 ships_from: line.article.ships_from(now),
                 ..row
             },
+            LineFacts::GiftCard(card) => {
+                let (minor, to) = (card.amount.amount, card.to.as_ref());
+                self.gift_cards.push(gift_cards::ordered(
+                    id,
+                    facts.buyer,
+                    minor,
+                    &card.amount.currency,
+                    to,
+                    now,
+                )?);
+                NewLine { kind: GIFT_CARD, ..row }
+            }
         });
         self.add_offers(id, position, worded.priced, line);
         let claims = admitted.claims.get(position).into_iter().flatten();
@@ -336,6 +356,7 @@ impl Rows {
         tokio::try_join!(orders, keys, claims::shift(&mut three, &held))?;
         let lines = async {
             NewLine::insert(&mut one, self.lines).await?;
+            NewGiftCard::insert(&mut one, self.gift_cards).await?;
             NewUse::insert(&mut one, self.uses).await?;
             NewLineCoupon::insert(&mut one, self.line_coupons).await
         };
@@ -352,7 +373,7 @@ impl Rows {
         let offers = async { NewLineOffer::insert(&mut six, self.offers).await.map_err(AppError::from) };
         let jobs = jobs::queue::enqueue_pipelined(&mut four, &self.jobs, now);
         tokio::try_join!(claims, purchases, pledges, offers, jobs)?;
-        Ok(())
+        credit::model::write(conn, self.credit).await
     }
 }
 
@@ -386,6 +407,9 @@ impl Worded<'_> {
     }
 }
 
+/// A gift card holds nothing that others could want.
+const GIFT_CARD_HOLD_MINUTES: i32 = 15;
+
 /// What the lines allow together.
 struct Terms {
     hold_minutes: i32,
@@ -410,6 +434,7 @@ impl Terms {
                     line.plan.hold_minutes
                 }
                 LineFacts::Article(line) => line.article.product.hold_minutes,
+                LineFacts::GiftCard(_) => GIFT_CARD_HOLD_MINUTES,
             };
             terms.hold_minutes = terms.hold_minutes.min(hold_minutes);
         }
@@ -425,6 +450,7 @@ pub fn methods_of(facts: &Facts<'_>) -> Result<Vec<Method>> {
     let of_line = |line: &LineFacts<'_>| match line {
         LineFacts::Plan(line) => line.plan.payment_methods.clone(),
         LineFacts::Article(line) => line.article.product.payment_methods.clone(),
+        LineFacts::GiftCard(_) => Method::ALL.to_vec(),
     };
     let mut methods = facts.lines.first().map(of_line).unwrap_or_default();
     for line in facts.lines.iter().skip(1) {

@@ -7,6 +7,9 @@ use chrono_tz::Tz;
 use url::Url;
 
 use super::coupons::Past;
+use super::service::GiftCardLine;
+use crate::checkout::credit::rules::Balance;
+use crate::checkout::gift_cards::rules::may_sell;
 use crate::checkout::pricing::gifts::Gift;
 use crate::error::{AppError, Code, FieldError, Result};
 use crate::membership::applications::model::Application;
@@ -46,6 +49,8 @@ pub struct Ledger {
     pub reserved: HashMap<PoolId, i64>,
     /// What was used of coupons.
     pub past: Past,
+    /// Store credit of who pays by it.
+    pub credit: HashMap<AccountId, Balance>,
 }
 
 impl Ledger {
@@ -53,6 +58,18 @@ impl Ledger {
     pub fn open(&self, pool: PoolId) -> i64 {
         let of = |map: &HashMap<PoolId, i64>| map.get(&pool).copied().unwrap_or(0);
         of(&self.left) - of(&self.reserved)
+    }
+
+    /// Store credit that an account has.
+    pub fn credit_minor(&self, account: AccountId) -> i64 {
+        self.credit.get(&account).map_or(0, |balance| balance.balance_minor)
+    }
+
+    /// An order pays so much by store credit.
+    pub fn spend(&mut self, account: AccountId, amount_minor: i64) {
+        if let Some(balance) = self.credit.get_mut(&account) {
+            balance.balance_minor -= amount_minor;
+        }
     }
 
     /// Takes what an order claims as a whole.
@@ -83,6 +100,7 @@ pub struct Facts<'a> {
 pub enum LineFacts<'a> {
     Plan(PlanFacts<'a>),
     Article(ArticleFacts<'a>),
+    GiftCard(&'a GiftCardLine),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -192,6 +210,10 @@ pub fn admit_line(
     let judged = match line {
         LineFacts::Plan(plan) => admit_plan(facts, plan, ledger, now).map(|()| (pools_claimed(plan), None)),
         LineFacts::Article(article) => admit_article(facts, article, ledger, admitted, index, now),
+        LineFacts::GiftCard(card) => {
+            let field = format!("lines[{index}].gift_card");
+            may_sell(&field, card.amount.amount, card.to.as_ref(), now).map(|()| LineClaims::default())
+        }
     };
     judged.map_err(|error| of_line(error, index))
 }

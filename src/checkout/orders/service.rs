@@ -17,6 +17,9 @@ use super::seen::{FromBasket, Shown, as_shown, still_as_read};
 use crate::audit::{self, Actor};
 use crate::checkout::baskets::model::{self as baskets, Standing};
 use crate::checkout::claims;
+use crate::checkout::credit::model as credit;
+use crate::checkout::credit::service as credit_service;
+use crate::checkout::gift_cards::rules::Receiver;
 use crate::checkout::invited::rules::Typed;
 use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::config::Settings;
@@ -28,6 +31,7 @@ use crate::shop::drops::model as drops;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, VariantId};
 use crate::types::locale::Locale;
+use crate::types::money::Money;
 
 /// The route under which the keys of placed orders are kept.
 pub const ROUTE: &str = "POST /v1/orders";
@@ -37,6 +41,15 @@ pub const ROUTE: &str = "POST /v1/orders";
 pub enum Line {
     Plan(PlanLine),
     Article(ArticleLine),
+    GiftCard(GiftCardLine),
+}
+
+/// Store credit for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GiftCardLine {
+    pub amount: Money,
+    /// None: for the buyer.
+    pub to: Option<Receiver>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +121,8 @@ pub struct Cart {
     pub shipping: Option<ShippingChoice>,
     /// As they are stored.
     pub coupon_codes: Vec<String>,
+    /// Store credit that is to pay as much of it as it can.
+    pub credit_minor: i64,
 }
 
 /// An order to place.
@@ -159,7 +174,8 @@ impl Shop {
 }
 
 /// Places a batch in the caller's transaction: every order is accepted or refused for itself, in the order of the batch,
-/// and only accepted ones leave rows. Locks pools by id, coupons by id, accounts by id, baskets by id.
+/// and only accepted ones leave rows. Locks pools by id, coupons by id, accounts by id, balances of store credit by
+/// account, baskets by id.
 ///
 /// # Errors
 /// The database's alone: then nothing of the batch stands, and the caller may place its halves.
@@ -178,8 +194,10 @@ pub async fn place(
     let mut buyers = accounts::lock_buyers(conn, &accounts).await?;
     buyers.extend(carts.iter().filter_map(|cart| cart.customer.guest().cloned()));
     let named: Vec<_> = batch.iter().filter_map(|order| order.basket.map(|basket| basket.id)).collect();
+    let credit = credit::lock(conn, &payers_of(&carts)).await?;
     let mut baskets = baskets::lock(conn, &named).await?;
     let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
+    ledger.credit = credit;
     let mut known = keys_of(conn, batch, &accounts).await?;
     let mut rows = Rows::default();
     let mut answers = Vec::with_capacity(batch.len());
@@ -203,6 +221,11 @@ pub async fn place(
     }
     rows.write(conn, now).await?;
     Ok(answers)
+}
+
+/// Who pays by store credit.
+pub(super) fn payers_of(carts: &[&Cart]) -> Vec<AccountId> {
+    carts.iter().filter(|cart| cart.credit_minor > 0).map(|cart| cart.customer.account()).collect()
 }
 
 /// What earlier requests did, by account and key: the hash of the body, and the order.
@@ -251,6 +274,7 @@ fn accept(
     let id = rows.add(order, &facts, &admitted, worded, shop, now)?;
     rules::enter(&facts, &admitted, ledger);
     ledger.claim(&claims);
+    ledger.spend(facts.buyer.id, priced.totals.credit_minor);
     ledger.past.enter(facts.buyer, &coupons.might, &priced.coupons);
     Ok(Placed { order: id, replayed: false })
 }
@@ -323,11 +347,21 @@ pub async fn remember(
 /// The database's.
 pub async fn close(conn: &mut Conn, id: OrderId, state: OrderState, now: DateTime<Utc>) -> Result<()> {
     claims::release(conn, id, now).await?;
+    let_go(conn, id, now).await?;
+    payments::end_live(conn, id, PaymentState::Expired, now).await?;
+    model::set_state(conn, id, state, now).await
+}
+
+/// What an order has beside its claims goes back: places, units that count for a cap, coupons, store credit. Twice does no
+/// more than once.
+///
+/// # Errors
+/// The database's.
+pub async fn let_go(conn: &mut Conn, id: OrderId, now: DateTime<Utc>) -> Result<()> {
     model::release_places(conn, id, now).await?;
     drops::release_purchases(conn, id, now).await?;
     uses::release(conn, id, now).await?;
-    payments::end_live(conn, id, PaymentState::Expired, now).await?;
-    model::set_state(conn, id, state, now).await
+    credit_service::release(conn, id, now).await
 }
 
 /// The locale in which an order speaks to its buyer.

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::service::recipient_of;
+use crate::checkout::gift_cards;
 use crate::checkout::invited;
 use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
@@ -62,6 +63,7 @@ pub async fn deliver(
     let mut is_fulfilled = true;
     for line in lines {
         match (line.plan_id, line.variant_id.and_then(|id| articles.get(&id))) {
+            (None, None) if line.is_gift_card() => gift_cards::service::activate(conn, line.id, now).await?,
             (Some(plan), _) => {
                 let activation = Activation {
                     account: order.account_id,

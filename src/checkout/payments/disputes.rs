@@ -11,6 +11,7 @@ use serde_json::json;
 use super::model::PaymentRow;
 use crate::app::App;
 use crate::audit::Actor;
+use crate::checkout::gift_cards::service::{self as gift_cards, Disputed};
 use crate::checkout::invited;
 use crate::checkout::orders::model as orders;
 use crate::checkout::orders::service as ordering;
@@ -23,7 +24,7 @@ use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::schema::disputes;
 use crate::shop::rights::model as rights;
-use crate::types::id::DisputeId;
+use crate::types::id::{DisputeId, OrderId};
 use crate::types::stored::stored_enum;
 
 stored_enum! {
@@ -74,6 +75,15 @@ pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result
                 id
             }
         };
+        let how = match state {
+            DisputeState::Open => Disputed::Open,
+            DisputeState::Lost => Disputed::Lost,
+            DisputeState::Won | DisputeState::WarningClosed => Disputed::Won,
+        };
+        let cards: Vec<_> = lines.iter().filter(|line| line.is_gift_card()).map(|line| line.id).collect();
+        if how != Disputed::Won || !has_another(conn, order.id, id).await? {
+            gift_cards::follow_dispute(conn, &cards, how, now).await?;
+        }
         match (state, member) {
             (DisputeState::Lost, member) => {
                 if let Some(member) = member {
@@ -108,6 +118,15 @@ async fn stored(conn: &mut Conn, stripe_id: &str) -> Result<Option<(DisputeId, D
         .first(conn)
         .await
         .optional()?)
+}
+
+/// Is another dispute of the order open?
+async fn has_another(conn: &mut Conn, order: OrderId, this: DisputeId) -> Result<bool> {
+    let others = disputes::table
+        .filter(disputes::order_id.eq(order))
+        .filter(disputes::id.ne(this))
+        .filter(disputes::state.eq(DisputeState::Open));
+    Ok(diesel::select(diesel::dsl::exists(others)).get_result(conn).await?)
 }
 
 async fn insert(

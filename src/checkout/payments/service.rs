@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kindred_stripe::{Checkout, CheckoutStatus, PaymentStatus};
+use kindred_stripe::{Checkout, CheckoutStatus, Method, PaymentStatus};
 use serde_json::json;
 
 use super::delivery::{DeliveryTerms, articles_of, count, deliver};
@@ -12,23 +12,24 @@ use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::credit::{model as balances, service as credit};
 use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::rows::method_names;
 use crate::checkout::orders::service as ordering;
 use crate::checkout::{pledges, refunds};
 use crate::db::{self, Conn};
-use crate::error::{AppError, Code, Result};
+use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships;
 use crate::membership::memberships::rules::GRACE;
 use crate::membership::plans::model as plans;
-use crate::messages::mails::Recipient;
+use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
 use crate::promotion::coupons::uses;
 use crate::shop::{drops, waiting_list};
-use crate::types::id::{AccountId, OrderId, PaymentId, PoolId};
+use crate::types::id::{OrderId, PaymentId, PoolId};
 
 /// A delayed method's money may be on its way for that long; then the hold ends.
 pub const PROCESSING_MAX: TimeDelta = TimeDelta::days(3);
@@ -168,6 +169,8 @@ enum Impossible {
     GoalMissed,
     /// The order's coupon is another one's by now.
     CouponGone,
+    /// So is the store credit that was to pay a part of it.
+    CreditGone,
 }
 
 impl Impossible {
@@ -180,6 +183,7 @@ impl Impossible {
             Self::MembershipForbids => "membership_forbids",
             Self::GoalMissed => "goal_missed",
             Self::CouponGone => "coupon_gone",
+            Self::CreditGone => "credit_gone",
         }
     }
 }
@@ -244,12 +248,34 @@ pub async fn settle_free(
     }
     let lines = orders::lines_of(conn, &[id]).await?;
     let live = claims::lock_of(conn, id).await?;
-    if buys_forbidden(conn, now, order.account_id, &lines).await? {
-        return ordering::close(conn, id, OrderState::Cancelled, now).await;
+    let why = if buys_forbidden(conn, now, &order, &lines).await? {
+        Some(Impossible::MembershipForbids)
+    } else if pledges::service::are_missed(conn, &lines).await? {
+        Some(Impossible::GoalMissed)
+    } else {
+        None
+    };
+    if let Some(why) = why {
+        return give_up_free(conn, now, &order, why).await;
     }
     claims::take(conn, live, now).await?;
     deliver(conn, terms, now, &order, &lines).await?;
+    pledges::service::follow(conn, id, &lines, now).await?;
     count(conn, &order, &lines, now).await
+}
+
+/// What needed no payment can't be honoured: the store credit that paid it comes back, and its buyer is told.
+async fn give_up_free(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, why: Impossible) -> Result<()> {
+    ordering::close(conn, order.id, OrderState::Cancelled, now).await?;
+    let mail = Mail::OrderCancelled {
+        order_number: order.number.clone(),
+        amount_minor: 0,
+        credit_minor: order.credit_minor,
+        currency: order.currency.clone(),
+    };
+    mails::queue(conn, now, &recipient_of(order), &format!("cancelled:{}", order.id), &mail).await?;
+    let detail = json!({ "credit_minor": order.credit_minor });
+    ordering::audit_order(conn, now, Actor::System, "order.cancel", order.id, why.reason(), detail).await
 }
 
 /// Sees that the order can be honoured and takes its claims: those it holds, unless nothing can keep them from being taken
@@ -272,7 +298,7 @@ async fn make_possible(
                 return Ok(Ok(Claims::Held));
             }
             let live = claims::lock_of(conn, order.id).await?;
-            if buys_forbidden(conn, now, order.account_id, lines).await? {
+            if buys_forbidden(conn, now, order, lines).await? {
                 return Ok(Err(Impossible::MembershipForbids));
             }
             if pledges::service::are_missed(conn, lines).await? {
@@ -299,7 +325,7 @@ async fn make_possible(
             if !fits {
                 return Ok(Err(Impossible::NoPlaceLeft));
             }
-            if buys_forbidden(conn, now, order.account_id, lines).await? {
+            if buys_forbidden(conn, now, order, lines).await? {
                 return Ok(Err(Impossible::MembershipForbids));
             }
             if pledges::service::are_missed(conn, lines).await? {
@@ -316,6 +342,9 @@ async fn make_possible(
             if !uses::renew(conn, order.id, person.as_deref()).await? {
                 return Ok(Err(Impossible::CouponGone));
             }
+            if !credit::renew(conn, order.id, order.account_id, order.credit_minor, now).await? {
+                return Ok(Err(Impossible::CreditGone));
+            }
             claims::take_again(conn, order.id, now).await?;
             Ok(Ok(Claims::Taken))
         }
@@ -326,14 +355,19 @@ async fn make_possible(
     }
 }
 
-/// Has the account, since it ordered, become what can't take this membership? Locks the account's row.
+/// Has the account, since it ordered, become what can't take this membership? Locks the account's row, and its balance where
+/// the order is paid from it.
 async fn buys_forbidden(
     conn: &mut Conn,
     now: DateTime<Utc>,
-    account: AccountId,
+    order: &OrderRow,
     lines: &[LineRow],
 ) -> Result<bool> {
+    let account = order.account_id;
     accounts::lock_buyers(conn, &[account]).await?;
+    if order.credit_minor > 0 {
+        balances::lock(conn, &[account]).await?;
+    }
     let ids: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
     if ids.is_empty() {
         return Ok(false);
@@ -372,8 +406,11 @@ async fn send_back(
     why: Impossible,
 ) -> Result<()> {
     model::set_captured(conn, row.id, capture, true, now).await?;
-    if order.state == OrderState::PendingPayment {
-        ordering::close(conn, order.id, OrderState::Cancelled, now).await?;
+    match order.state {
+        OrderState::PendingPayment => ordering::close(conn, order.id, OrderState::Cancelled, now).await?,
+        // What it had again before something else was missing.
+        OrderState::Expired => ordering::let_go(conn, order.id, now).await?,
+        _ => {}
     }
     let refund = refunds::service::send_back(conn, now, order, row.id, capture, why.reason()).await?;
     let detail = json!({
@@ -450,11 +487,11 @@ async fn offered_methods(conn: &mut Conn, id: OrderId, wanted: Option<&str>) -> 
     let plans: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
     let plans = plans::load(conn, &plans).await?;
     let articles = articles_of(conn, &lines).await?;
-    let mut of_lines = plans
+    let of_lines = plans
         .iter()
         .map(|plan| &plan.payment_methods)
         .chain(articles.values().map(|article| &article.product.payment_methods));
-    let mut methods = of_lines.next().cloned().ok_or_else(|| AppError::internal("what was sold is gone"))?;
+    let mut methods = Method::ALL.to_vec();
     of_lines.for_each(|others| methods.retain(|method| others.contains(method)));
     for names in uses::methods_of(conn, id).await? {
         methods.retain(|method| names.iter().any(|name| name == method.as_str()));

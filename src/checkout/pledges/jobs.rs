@@ -94,6 +94,7 @@ async fn refund(
         asked: Asked::Full,
         reason,
         restock: true,
+        into_credit: false,
         cause: format!("goal_missed:{order}"),
         tells: Tells::Refund,
     };

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use kindred_stripe::Method;
 use rust_decimal::Decimal;
 
+use crate::checkout::credit::rules::pays_minor;
 use crate::error::{AppError, Result};
 use crate::promotion::campaigns::model::Campaign;
 use crate::promotion::campaigns::reason::Reason;
@@ -73,6 +74,15 @@ pub struct Payable<'a> {
     pub methods: &'a [Method],
     /// Between nothing and this nothing can be charged.
     pub least_minor: i64,
+    /// Store credit that is to pay as much as it can.
+    pub credit_minor: i64,
+}
+
+impl Payable<'_> {
+    /// What store credit pays of a total.
+    pub fn by_credit_minor(self, total_minor: i64) -> i64 {
+        pays_minor(self.credit_minor, total_minor, self.least_minor)
+    }
 }
 
 /// What coupons come to.
@@ -299,12 +309,16 @@ impl<F: Fn(&[i64]) -> Result<Option<i64>>> Cart<'_, F> {
         let due_minor = left.iter().sum::<i64>() + shipping_minor.unwrap_or(0);
         let verdict = match verdict(set, &uses) {
             Verdict::Lawful if !self.has_method(set) => Verdict::NoMethod,
-            Verdict::Lawful if !set.is_empty() && (1..self.payable.least_minor).contains(&due_minor) => {
-                Verdict::TooLittle
-            }
+            Verdict::Lawful if !set.is_empty() && self.leaves_too_little(due_minor) => Verdict::TooLittle,
             judged => judged,
         };
         Ok(Evaluated { uses, shipping_minor, due_minor, verdict })
+    }
+
+    /// Can what store credit doesn't pay not be charged?
+    fn leaves_too_little(&self, total_minor: i64) -> bool {
+        let rest_minor = total_minor - self.payable.by_credit_minor(total_minor);
+        (1..self.payable.least_minor).contains(&rest_minor)
     }
 
     fn has_method(&self, set: &[(usize, &Candidate<'_>)]) -> bool {
@@ -439,7 +453,7 @@ mod tests {
     use crate::types::locale::Names;
     use crate::types::money::Money;
 
-    const PAYABLE: Payable<'_> = Payable { methods: &Method::ALL, least_minor: 0 };
+    const PAYABLE: Payable<'_> = Payable { methods: &Method::ALL, least_minor: 0, credit_minor: 0 };
 
     fn yuan(minor: i64) -> Money {
         Money::new(minor, "CNY")
@@ -598,7 +612,7 @@ mod tests {
         let off = |minor| campaign(Class::Product, Benefit::Amount { off: yuan(minor) }, &[Class::Order]);
         let ask = |campaigns: &[&Campaign]| {
             let candidates: Vec<_> = campaigns.iter().map(|one| candidate(one)).collect();
-            let payable = Payable { methods: &Method::ALL, least_minor: 400 };
+            let payable = Payable { methods: &Method::ALL, least_minor: 400, credit_minor: 0 };
             let applied = best(&lines, &candidates, payable, |_| Ok(None)).unwrap();
             (applied.uses.len(), applied.refused)
         };

@@ -29,7 +29,7 @@ impl PricedItem<'_> {
     pub fn article(&self) -> Option<VariantId> {
         match self.sold {
             Sold::Article { variant, .. } => Some(variant),
-            Sold::Plan { .. } => None,
+            Sold::Plan { .. } | Sold::GiftCard => None,
         }
     }
 }
@@ -174,7 +174,19 @@ pub fn price(cart: PricedCart<'_>, fee: impl Fn(&[i64]) -> Result<Option<i64>>) 
         .checked_add(totals.shipping_minor)
         .filter(in_range)
         .ok_or(Code::AmountOutOfRange)?;
-    totals.due_minor = totals.total_minor;
+    totals.credit_minor = cart.payable.by_credit_minor(totals.total_minor);
+    let wanted_minor = cart.payable.credit_minor;
+    if wanted_minor > 0 {
+        let is_less = totals.credit_minor < wanted_minor.min(totals.total_minor);
+        explanation.push(Explained {
+            line: None,
+            rule: "store_credit".to_owned(),
+            outcome: if totals.credit_minor > 0 { "applied" } else { "refused" }.to_owned(),
+            reason: if is_less { "rest_too_small" } else { "store_credit" }.to_owned(),
+            amount_minor: totals.credit_minor,
+        });
+    }
+    totals.due_minor = totals.total_minor - totals.credit_minor;
     Ok(Priced { lines, totals, explanation, given, coupons: applied })
 }
 
@@ -255,7 +267,12 @@ mod tests {
     use crate::types::id::PlanId;
 
     fn cart<'a>(items: &'a [PricedItem<'a>]) -> PricedCart<'a> {
-        PricedCart { items, gifts: &[], coupons: &[], payable: Payable { methods: &[], least_minor: 0 } }
+        PricedCart {
+            items,
+            gifts: &[],
+            coupons: &[],
+            payable: Payable { methods: &[], least_minor: 0, credit_minor: 0 },
+        }
     }
 
     fn item(unit_price_minor: i64, quantity: i64) -> PricedItem<'static> {

@@ -28,6 +28,10 @@ pub struct RefundRequest {
     /// What was sold goes back on sale: the place returns to its drive.
     #[serde(default)]
     pub restock: bool,
+    /// All of it becomes store credit. By default it goes back by the payment first, and what store credit had paid becomes
+    /// store credit again.
+    #[serde(default)]
+    pub into_credit: bool,
 }
 
 impl RefundRequest {
@@ -69,11 +73,23 @@ impl RefundRequest {
     }
 }
 
+/// Where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundInto {
+    /// Back the way it was paid.
+    Payment,
+    /// Into the buyer's store credit.
+    Credit,
+}
+
+/// A refund. What was paid in two ways goes back by two of them.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct RefundView {
     pub id: RefundId,
     pub order: OrderId,
     pub amount: Money,
+    pub into: RefundInto,
     pub reason: String,
     pub state: RefundState,
     pub failure_reason: Option<String>,
@@ -87,6 +103,7 @@ impl From<RefundRow> for RefundView {
             id: row.id,
             order: row.order_id,
             amount: Money::new(row.amount_minor, &row.currency),
+            into: if row.payment_id.is_some() { RefundInto::Payment } else { RefundInto::Credit },
             reason: row.reason,
             state: row.state,
             failure_reason: row.failure_reason,

@@ -23,7 +23,8 @@ pub async fn send(app: &App, id: RefundId) -> Result<Outcome> {
     if row.state != RefundState::Queued {
         return Ok(Outcome::Done);
     }
-    let payment = payments::load(&mut conn, row.payment_id).await?;
+    let payment = row.payment_id.ok_or_else(|| AppError::internal("a queued refund without a payment"))?;
+    let payment = payments::load(&mut conn, payment).await?;
     drop(conn);
     let intent = payment
         .stripe_payment_intent_id

@@ -28,7 +28,8 @@ stored_enum! {
 pub struct RefundRow {
     pub id: RefundId,
     pub order_id: OrderId,
-    pub payment_id: PaymentId,
+    /// None: it goes into the buyer's store credit.
+    pub payment_id: Option<PaymentId>,
     /// What caused it: the same cause never pays twice.
     pub cause: String,
     pub amount_minor: i64,

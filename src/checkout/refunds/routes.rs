@@ -32,7 +32,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/refunds", tag = "Operators", request_body = RefundRequest,
     params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = RefundView),
-        (status = 409, description = "nothing_to_refund, refund_exceeds_captured")),
+        (status = 409, description = "nothing_to_refund, refund_exceeds_captured, gift_card_redeemed")),
     security(("bearer" = [])))]
 pub async fn create(
     app: web::Data<App>,
@@ -47,6 +47,7 @@ pub async fn create(
         asked: body.asked(&app.settings.currency)?,
         reason: body.reason()?,
         restock: body.restock,
+        into_credit: body.into_credit,
         cause: format!("{}:{:?}:{}", actor.kind(), actor.id(), key.0),
         tells: Tells::Refund,
     };

@@ -13,7 +13,7 @@ pub struct Refundable {
 }
 
 impl Refundable {
-    fn left_minor(&self) -> i64 {
+    pub fn left_minor(&self) -> i64 {
         self.total_minor - self.refunded_minor
     }
 }
@@ -41,6 +41,25 @@ pub struct Parts {
 impl Parts {
     pub fn amount_minor(&self) -> i64 {
         self.lines.iter().map(|(_, minor)| minor).sum::<i64>() + self.shipping_minor
+    }
+}
+
+impl Parts {
+    /// What of them goes back by the payment, which has so much left, and what into store credit. Lines come first, in their
+    /// order, then the shipping.
+    pub fn split(&self, payment_minor: i64) -> (Self, Self) {
+        let mut left = payment_minor.max(0);
+        let mut paid = Self { lines: Vec::new(), shipping_minor: 0 };
+        let mut credit = paid.clone();
+        for (line, minor) in &self.lines {
+            let part = left.min(*minor);
+            left -= part;
+            paid.lines.extend((part > 0).then_some((*line, part)));
+            credit.lines.extend((minor - part > 0).then_some((*line, minor - part)));
+        }
+        paid.shipping_minor = left.min(self.shipping_minor);
+        credit.shipping_minor = self.shipping_minor - paid.shipping_minor;
+        (paid, credit)
     }
 }
 
@@ -197,6 +216,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_split_loses_nothing(
+            minors in prop::collection::vec(0i64..1_000, 0..6),
+            shipping_minor in 0i64..1_000,
+            payment_minor in -10i64..5_000,
+        ) {
+            let lines: Vec<_> = minors.iter().map(|minor| (LineId::new(), *minor)).collect();
+            let parts = Parts { lines: lines.clone(), shipping_minor };
+            let (paid, credit) = parts.split(payment_minor);
+            prop_assert_eq!(paid.amount_minor(), parts.amount_minor().min(payment_minor.max(0)));
+            prop_assert_eq!(paid.shipping_minor + credit.shipping_minor, shipping_minor);
+            for (id, minor) in lines {
+                let of = |parts: &Parts| parts.lines.iter().filter(|(line, _)| *line == id).map(|(_, part)| part).sum::<i64>();
+                prop_assert_eq!(of(&paid) + of(&credit), minor);
+            }
+        }
+
         #[test]
         fn parts_sum_to_the_refund_and_fit_their_lines(
             totals in prop::collection::vec((0i64..1_000_000, 0i64..1_000), 1..6),

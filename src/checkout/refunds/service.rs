@@ -11,6 +11,9 @@ use super::rules::{self, Asked, Parts, Refundable};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::credit::model::EntryKind;
+use crate::checkout::credit::service::{self as credit, Grant};
+use crate::checkout::gift_cards::service as gift_cards;
 use crate::checkout::invited;
 use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
@@ -29,7 +32,7 @@ use crate::people::accounts::model as accounts;
 use crate::promotion::coupons::uses;
 use crate::shop::stock::service as stock;
 use crate::shop::{drops, rights};
-use crate::types::id::{OrderId, PaymentId, RefundId};
+use crate::types::id::{LineId, OrderId, PaymentId, RefundId};
 
 /// A refund that is asked for.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct NewRefund {
     pub asked: Asked,
     pub reason: String,
     pub restock: bool,
+    /// All of it becomes store credit, whatever it was paid with.
+    pub into_credit: bool,
     /// Who or what asks, once: a repeat finds the same refund.
     pub cause: String,
     pub tells: Tells,
@@ -94,53 +99,117 @@ pub async fn enter(
     order: &OrderRow,
     new: &NewRefund,
 ) -> Result<RefundId> {
+    if order.paid_at.is_none() {
+        return Err(Code::NothingToRefund.error());
+    }
     let lines = orders::lines_of(conn, &[order.id]).await?;
+    let redeemed = gift_cards::redeemed_of(conn, &cards_of(&lines)).await?;
+    let parts = plan(order, &lines, &redeemed, &new.asked)?;
+    if new.into_credit && !has_account(conn, order).await? {
+        return Err(Code::InvalidField.at("into_credit", "its buyer has no account"));
+    }
     let captured = payments::captured_of(conn, order.id).await?;
-    let payment = captured.iter().find(|payment| !payment.sent_back).ok_or(Code::NothingToRefund)?;
-    let parts = plan(order, &lines, &new.asked)?;
-    let refund = RefundId::new();
-    let of_lines: Vec<_> = parts
-        .lines
-        .iter()
-        .map(|(line_id, amount_minor)| RefundLine {
-            refund_id: refund,
-            line_id: *line_id,
-            amount_minor: *amount_minor,
-            restock: new.restock,
-        })
-        .collect();
-    let amount_minor = parts.amount_minor();
+    let payment = captured.iter().find(|payment| !payment.sent_back);
+    let left_minor = match payment {
+        Some(payment) if !new.into_credit => {
+            payment.captured_minor - model::sum_of_payment(conn, payment.id).await?
+        }
+        _ => 0,
+    };
+    let (paid, credit) = parts.split(left_minor);
+    let mut rows = Vec::with_capacity(2);
+    for (payment, parts) in [(payment.map(|payment| payment.id), &paid), (None, &credit)] {
+        if parts.amount_minor() > 0 {
+            let first = rows.first().map(|row: &RefundRow| row.id);
+            rows.push(insert(conn, now, actor, order, new, (payment, first), parts).await?);
+        }
+    }
+    let first = rows.first().ok_or(Code::NothingToRefund)?.id;
+    let restock = new.restock.then_some(Restock { actor, cause: first });
+    book(conn, now, order, &lines, &parts, How::Asked(restock)).await?;
+    for row in &rows {
+        send(conn, now, order, row).await?;
+    }
+    pledges::service::follow(conn, order.id, &lines, now).await?;
+    promises::review(conn, order.id, now).await?;
+    queue_mail(conn, now, order, &rows, new.tells).await?;
+    let detail = json!({
+        "refund": first.to_string(),
+        "amount_minor": parts.amount_minor(),
+        "credit_minor": credit.amount_minor(),
+        "restock": new.restock,
+    });
+    ordering::audit_order(conn, now, actor, "refund.create", order.id, &new.reason, detail).await?;
+    Ok(first)
+}
+
+fn cards_of(lines: &[LineRow]) -> Vec<LineId> {
+    lines.iter().filter(|line| line.is_gift_card()).map(|line| line.id).collect()
+}
+
+/// Is there somebody who can spend what becomes store credit?
+async fn has_account(conn: &mut Conn, order: &OrderRow) -> Result<bool> {
+    let is_guests = orders::of_guests(conn, &[order.id]).await?.contains(&order.id);
+    Ok(!is_guests
+        && accounts::load_buyer(conn, order.account_id).await.is_ok_and(|buyer| buyer.email.is_some()))
+}
+
+/// Writes the refund of what goes back one way. The first has the request's cause, so that a repeat finds it.
+async fn insert(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    actor: Actor,
+    order: &OrderRow,
+    new: &NewRefund,
+    (payment, first): (Option<PaymentId>, Option<RefundId>),
+    parts: &Parts,
+) -> Result<RefundRow> {
     let row = RefundRow {
-        id: refund,
+        id: RefundId::new(),
         order_id: order.id,
-        payment_id: payment.id,
-        cause: new.cause.clone(),
-        amount_minor,
+        payment_id: payment,
+        cause: first.map_or_else(|| new.cause.clone(), |first| format!("credit_of:{first}")),
+        amount_minor: parts.amount_minor(),
         currency: order.currency.clone(),
         reason: new.reason.clone(),
-        state: RefundState::Queued,
+        state: if payment.is_some() { RefundState::Queued } else { RefundState::Succeeded },
         call_attempt: 1,
         stripe_refund_id: None,
         failure_reason: None,
         created_at: now,
-        ended_at: None,
+        ended_at: payment.is_none().then_some(now),
         requested_by: actor.kind().to_owned(),
         shipping_minor: parts.shipping_minor,
     };
-    if !model::insert(conn, &row, &of_lines).await? {
+    let line = |(line_id, amount_minor): &(LineId, i64)| RefundLine {
+        refund_id: row.id,
+        line_id: *line_id,
+        amount_minor: *amount_minor,
+        restock: new.restock,
+    };
+    if !model::insert(conn, &row, &parts.lines.iter().map(line).collect::<Vec<_>>()).await? {
         // The key was used for another order.
         return Err(Code::IdempotencyKeyReused.error());
     }
-    let restock = new.restock.then_some(Restock { actor, cause: refund });
-    book(conn, now, order, &lines, &parts, restock).await?;
-    pledges::service::follow(conn, order.id, &lines, now).await?;
-    promises::review(conn, order.id, now).await?;
-    jobs::enqueue(conn, &Job::SendRefund { refund }, now, now).await?;
-    queue_mail(conn, now, order, &row, new.tells).await?;
-    let detail =
-        json!({ "refund": refund.to_string(), "amount_minor": amount_minor, "restock": new.restock });
-    ordering::audit_order(conn, now, actor, "refund.create", order.id, &new.reason, detail).await?;
-    Ok(refund)
+    Ok(row)
+}
+
+/// Stripe is asked by a job; store credit is there at once.
+async fn send(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &RefundRow) -> Result<()> {
+    if row.payment_id.is_some() {
+        jobs::enqueue(conn, &Job::SendRefund { refund: row.id }, now, now).await?;
+        return Ok(());
+    }
+    let granted = Grant {
+        account: order.account_id,
+        amount_minor: row.amount_minor,
+        kind: EntryKind::Refund,
+        cause: format!("refund:{}", row.id),
+        order: Some(order.id),
+        reason: None,
+    };
+    credit::grant(conn, &[granted], now).await?;
+    invoices::owe(conn, order.id, invoices::Cause::Refunded(row.id), now).await
 }
 
 /// A repeat of the same request answers the same refund; another request under the key is refused.
@@ -150,15 +219,68 @@ async fn by_cause(conn: &mut Conn, new: &NewRefund) -> Result<Option<RefundId>> 
     if earlier.reason == new.reason { Ok(Some(earlier.id)) } else { Err(Code::IdempotencyKeyReused.error()) }
 }
 
-/// What goes back of an order, as it stands.
-fn plan(order: &OrderRow, lines: &[LineRow], asked: &Asked) -> Result<Parts> {
+/// What goes back of an order, as it stands. Gift cards go back as a whole, and only before anybody has redeemed them: else
+/// the buyer would have both.
+fn plan(order: &OrderRow, lines: &[LineRow], redeemed: &[LineId], asked: &Asked) -> Result<Parts> {
     let of_lines: i64 = lines.iter().map(|line| line.refunded_minor).sum();
     let shipping_minor = order.shipping_minor - (order.refunded_minor - of_lines);
-    rules::plan(&lines.iter().map(refundable).collect::<Vec<_>>(), shipping_minor, asked)
+    let unredeemed: Vec<_> = lines.iter().filter(|line| !redeemed.contains(&line.id)).collect();
+    if let Asked::Lines(wanted) = asked
+        && wanted.iter().any(|(line, _)| redeemed.contains(line))
+    {
+        return Err(Code::GiftCardRedeemed.error());
+    }
+    let left = |line: &&LineRow| line.total_minor - line.refunded_minor;
+    let all_minor = unredeemed.iter().map(left).sum::<i64>() + shipping_minor;
+    if all_minor == 0 && !redeemed.is_empty() && *asked == Asked::Full {
+        return Err(Code::GiftCardRedeemed.error());
+    }
+    let takes_part = matches!(asked, Asked::Amount(minor) if *minor < all_minor);
+    let from = unredeemed.iter().filter(|line| !(takes_part && line.is_gift_card()));
+    let from: Vec<_> = from.map(|line| refundable(line)).collect();
+    let whole = || Code::InvalidField.at("amount", "a gift card is refunded as a whole: name its line");
+    if let Asked::Amount(minor) = asked
+        && takes_part
+        && *minor > from.iter().map(Refundable::left_minor).sum::<i64>() + shipping_minor
+    {
+        return Err(whole());
+    }
+    let parts = rules::plan(&from, shipping_minor, asked)?;
+    let is_part = |(id, minor): &(LineId, i64)| {
+        lines.iter().any(|line| line.id == *id && line.is_gift_card() && *minor < left(&line))
+    };
+    if parts.lines.iter().any(is_part) { Err(whole()) } else { Ok(parts) }
 }
 
 fn refundable(line: &LineRow) -> Refundable {
     Refundable { line: line.id, total_minor: line.total_minor, refunded_minor: line.refunded_minor }
+}
+
+/// What a refund that was made in Stripe's dashboard takes back, which can't be refused: goods and shipping first, then gift
+/// cards, redeemed ones last.
+fn plan_adopted(
+    order: &OrderRow,
+    lines: &[LineRow],
+    redeemed: &[LineId],
+    amount_minor: i64,
+) -> Result<Parts> {
+    let of_lines: i64 = lines.iter().map(|line| line.refunded_minor).sum();
+    let shipping_minor = order.shipping_minor - (order.refunded_minor - of_lines);
+    let goods: Vec<_> = lines.iter().filter(|line| !line.is_gift_card()).map(refundable).collect();
+    let goods_minor = goods.iter().map(Refundable::left_minor).sum::<i64>() + shipping_minor;
+    let mut left_minor = amount_minor - amount_minor.min(goods_minor);
+    let mut parts = match amount_minor - left_minor {
+        0 => Parts { lines: Vec::new(), shipping_minor: 0 },
+        minor => rules::plan(&goods, shipping_minor, &Asked::Amount(minor))?,
+    };
+    let mut cards: Vec<_> = lines.iter().filter(|line| line.is_gift_card()).collect();
+    cards.sort_by_key(|line| redeemed.contains(&line.id));
+    for card in cards {
+        let minor = refundable(card).left_minor().min(left_minor);
+        left_minor -= minor;
+        parts.lines.extend((minor > 0).then_some((card.id, minor)));
+    }
+    if left_minor > 0 { Err(Code::RefundExceedsCaptured.error()) } else { Ok(parts) }
 }
 
 /// What was sold goes back on sale: on whose word, and by which refund.
@@ -166,6 +288,15 @@ fn refundable(line: &LineRow) -> Refundable {
 struct Restock {
     actor: Actor,
     cause: RefundId,
+}
+
+/// Who has decided a refund.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    /// Somebody who asked here.
+    Asked(Option<Restock>),
+    /// Somebody in Stripe's dashboard: it is done, whatever we think of it.
+    Adopted(RefundId),
 }
 
 /// Enters a refund of a paid order: lines and order count it, and a line that is refunded in full loses its right. Its
@@ -176,10 +307,14 @@ async fn book(
     order: &OrderRow,
     lines: &[LineRow],
     parts: &Parts,
-    restock: Option<Restock>,
+    how: How,
 ) -> Result<()> {
+    let (restock, is_adopted) = match how {
+        How::Asked(restock) => (restock, None),
+        How::Adopted(refund) => (None, Some(refund)),
+    };
     let amount_minor = parts.amount_minor();
-    let state = if order.refunded_minor + amount_minor >= order.due_minor {
+    let state = if order.refunded_minor + amount_minor >= order.total_minor {
         OrderState::Refunded
     } else {
         OrderState::PartlyRefunded
@@ -193,7 +328,12 @@ async fn book(
             part > 0 && line.refunded_minor + part == line.total_minor
         })
         .collect();
-    if ended.is_empty() {
+    let touched = |line: &&LineRow| {
+        parts.lines.iter().find(|(id, _)| *id == line.id).map(|(_, minor)| (line.id, *minor))
+    };
+    let cards: Vec<_> =
+        lines.iter().filter(|line| line.is_gift_card()).filter_map(|line| touched(&line)).collect();
+    if ended.is_empty() && cards.is_empty() {
         return give_back_coupons(conn, order.id, state, now).await;
     }
     let taken_in = match restock {
@@ -206,6 +346,7 @@ async fn book(
     pools.extend(taken_in.values().flat_map(stock::pools_of));
     claims::lock(conn, &pools).await?;
     accounts::lock_buyers(conn, &[order.account_id]).await?;
+    gift_cards::give_up(conn, &cards, is_adopted, now).await?;
     for line in ended {
         memberships::end_term(conn, line.id, now).await?;
         rights::model::end_of_line(conn, line.id, now).await?;
@@ -269,26 +410,31 @@ pub async fn give_back(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, line
     }
 }
 
+/// One mail tells of all that goes back together.
 async fn queue_mail(
     conn: &mut Conn,
     now: DateTime<Utc>,
     order: &OrderRow,
-    row: &RefundRow,
+    rows: &[RefundRow],
     tells: Tells,
 ) -> Result<()> {
-    let (order_number, currency) = (order.number.clone(), row.currency.clone());
+    let Some(first) = rows.first() else { return Ok(()) };
+    let (order_number, currency) = (order.number.clone(), first.currency.clone());
+    let sum = |is_paid: bool| {
+        rows.iter().filter(|row| row.payment_id.is_some() == is_paid).map(|row| row.amount_minor).sum()
+    };
+    let (amount_minor, credit_minor) = (sum(true), sum(false));
     let mail = match tells {
         Tells::Refund => Mail::Refunded {
             order_number,
-            amount_minor: row.amount_minor,
+            amount_minor,
+            credit_minor,
             currency,
-            reason: row.reason.clone(),
+            reason: first.reason.clone(),
         },
-        Tells::Cancellation => {
-            Mail::OrderCancelled { order_number, amount_minor: row.amount_minor, currency }
-        }
+        Tells::Cancellation => Mail::OrderCancelled { order_number, amount_minor, credit_minor, currency },
     };
-    mails::queue(conn, now, &recipient_of(order), &format!("refund:{}", row.id), &mail).await
+    mails::queue(conn, now, &recipient_of(order), &format!("refund:{}", first.id), &mail).await
 }
 
 /// The shop sends a capture back in full that it can't honour. Once a payment.
@@ -306,7 +452,7 @@ pub async fn send_back(
     let row = RefundRow {
         id: RefundId::new(),
         order_id: order.id,
-        payment_id: payment,
+        payment_id: Some(payment),
         cause: format!("sent_back:{payment}"),
         amount_minor: capture.amount_minor,
         currency: capture.currency.clone(),
@@ -322,7 +468,7 @@ pub async fn send_back(
     };
     if model::insert(conn, &row, &[]).await? {
         jobs::enqueue(conn, &Job::SendRefund { refund: row.id }, now, now).await?;
-        queue_mail(conn, now, order, &row, Tells::Refund).await?;
+        queue_mail(conn, now, order, std::slice::from_ref(&row), Tells::Refund).await?;
     }
     Ok(row.id)
 }
@@ -337,7 +483,7 @@ pub async fn apply(conn: &mut Conn, now: DateTime<Utc>, payment: &PaymentRow, re
     let known = match model::find_stripe(conn, &refund.id).await? {
         Some(row) => Some(row),
         None => match refund.refund_id.as_deref().and_then(|id| id.parse().ok()) {
-            Some(id) => model::load(conn, id).await.ok().filter(|row| row.payment_id == payment.id),
+            Some(id) => model::load(conn, id).await.ok().filter(|row| row.payment_id == Some(payment.id)),
             None => None,
         },
     };
@@ -429,6 +575,33 @@ pub async fn fail(
     .await
 }
 
+/// Money goes back by Stripe for which store credit was given already: the credit is taken back, and owed where it is spent,
+/// the latest first, until the order has so much left. True where something was.
+async fn undo_credit(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    wanted_minor: i64,
+) -> Result<bool> {
+    let mut left_minor = order.total_minor - order.refunded_minor;
+    if wanted_minor <= left_minor {
+        return Ok(false);
+    }
+    accounts::lock_buyers(conn, &[order.account_id]).await?;
+    let given = model::of_order(conn, order.id).await?;
+    let given = given.iter().rev().filter(|row| row.payment_id.is_none() && row.state != RefundState::Failed);
+    for row in given {
+        if wanted_minor <= left_minor {
+            break;
+        }
+        left_minor += row.amount_minor;
+        let cause = format!("refund_undone:{}", row.id);
+        credit::claw_back(conn, order.account_id, row.amount_minor, &cause, true, now).await?;
+        fail(conn, now, row, None, Some("refunded_at_stripe")).await?;
+    }
+    Ok(true)
+}
+
 /// A refund that was made in Stripe's dashboard: entered as if an operator had asked here.
 async fn adopt(
     conn: &mut Conn,
@@ -440,16 +613,19 @@ async fn adopt(
     if state_of(refund.status) == RefundState::Failed || payment.captured_minor == 0 {
         return Ok(());
     }
+    let undone = !payment.sent_back && undo_credit(conn, now, order, refund.amount_minor).await?;
+    let order = &if undone { orders::load(conn, order.id).await? } else { order.clone() };
     let lines = orders::lines_of(conn, &[order.id]).await?;
     let parts = if payment.sent_back {
         Parts { lines: Vec::new(), shipping_minor: 0 }
     } else {
-        plan(order, &lines, &Asked::Amount(refund.amount_minor))?
+        let redeemed = gift_cards::redeemed_of(conn, &cards_of(&lines)).await?;
+        plan_adopted(order, &lines, &redeemed, refund.amount_minor)?
     };
     let row = RefundRow {
         id: RefundId::new(),
         order_id: order.id,
-        payment_id: payment.id,
+        payment_id: Some(payment.id),
         cause: format!("stripe:{}", refund.id),
         amount_minor: refund.amount_minor,
         currency: refund.currency.clone(),
@@ -477,12 +653,12 @@ async fn adopt(
         return Ok(());
     }
     if !payment.sent_back {
-        book(conn, now, order, &lines, &parts, None).await?;
+        book(conn, now, order, &lines, &parts, How::Adopted(row.id)).await?;
         pledges::service::follow(conn, order.id, &lines, now).await?;
         promises::review(conn, order.id, now).await?;
     }
     owe_note(conn, now, payment, row.id, row.state).await?;
-    queue_mail(conn, now, order, &row, Tells::Refund).await?;
+    queue_mail(conn, now, order, std::slice::from_ref(&row), Tells::Refund).await?;
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
     ordering::audit_order(conn, now, Actor::System, "refund.adopted", order.id, "stripe_dashboard", detail)
         .await

@@ -41,20 +41,21 @@ macro_rules! entries {
                     l.quantity AS units, o.id AS sale, l.total_minor AS revenue, 0::bigint AS refunds
              FROM orders o JOIN order_lines l ON l.order_id = o.id
              LEFT JOIN variants v ON v.id = l.variant_id LEFT JOIN plans p ON p.id = l.plan_id
-             WHERE o.paid_at >= $1 AND o.paid_at < $2
+             WHERE o.paid_at >= $1 AND o.paid_at < $2 AND l.kind <> 'gift_card'
              UNION ALL
              SELECT o.paid_at, (SELECT code FROM own), 'shipping', 0, o.id, o.shipping_minor, 0
              FROM orders o WHERE o.paid_at >= $1 AND o.paid_at < $2 AND o.shipping_minor > 0
              UNION ALL
              SELECT f.created_at, (SELECT code FROM own), coalesce(v.sku, p.code), 0, NULL, 0, r.amount_minor
-             FROM refunds f JOIN payments y ON y.id = f.payment_id AND NOT y.sent_back
+             FROM refunds f LEFT JOIN payments y ON y.id = f.payment_id
              JOIN refund_lines r ON r.refund_id = f.id JOIN order_lines l ON l.id = r.line_id
              LEFT JOIN variants v ON v.id = l.variant_id LEFT JOIN plans p ON p.id = l.plan_id
-             WHERE f.created_at >= $1 AND f.created_at < $2 AND f.state <> 'failed'
+             WHERE f.created_at >= $1 AND f.created_at < $2 AND f.state <> 'failed' AND y.sent_back IS NOT TRUE
+                   AND l.kind <> 'gift_card'
              UNION ALL
              SELECT f.created_at, (SELECT code FROM own), 'shipping', 0, NULL, 0, f.shipping_minor
-             FROM refunds f JOIN payments y ON y.id = f.payment_id AND NOT y.sent_back
-             WHERE f.created_at >= $1 AND f.created_at < $2 AND f.state <> 'failed' AND f.shipping_minor > 0
+             FROM refunds f LEFT JOIN payments y ON y.id = f.payment_id
+             WHERE f.created_at >= $1 AND f.created_at < $2 AND f.state <> 'failed' AND y.sent_back IS NOT TRUE AND f.shipping_minor > 0
              UNION ALL
              SELECT s.sold_at, c.code, v.sku, l.quantity, CASE WHEN s.reverses IS NULL THEN s.id END,
                     greatest(l.amount_minor, 0), greatest(-l.amount_minor, 0)

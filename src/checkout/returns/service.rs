@@ -332,6 +332,7 @@ pub async fn refund(
             reason: locale_of(&order).pick("已收到退货", "We have received your return").to_owned(),
             // What can be sold again went back on sale when it arrived.
             restock: false,
+            into_credit: false,
             cause: format!("return:{id}"),
             tells: Tells::Refund,
         };

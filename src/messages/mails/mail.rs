@@ -52,6 +52,9 @@ pub enum Mail {
     Refunded {
         order_number: String,
         amount_minor: i64,
+        /// Goes into store credit, beside it.
+        #[serde(default)]
+        credit_minor: i64,
         currency: String,
         reason: String,
     },
@@ -65,6 +68,9 @@ pub enum Mail {
     OrderCancelled {
         order_number: String,
         amount_minor: i64,
+        /// Goes into store credit, beside it.
+        #[serde(default)]
+        credit_minor: i64,
         currency: String,
     },
     /// Goods may be sent back; `instructions` tell how, in the operator's words.
@@ -145,6 +151,22 @@ pub enum Mail {
         currency: String,
         reason: String,
     },
+    /// To who is given a gift card: its code is the `token`. Names and message may be empty.
+    GiftCard {
+        token: String,
+        #[serde(default)]
+        amount_minor: i64,
+        #[serde(default)]
+        currency: String,
+        #[serde(default)]
+        to_name: String,
+        #[serde(default)]
+        from_name: String,
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        expires_at: Option<DateTime<Utc>>,
+    },
     /// A buyer withdraws from an order: what was declared and when, and the link that stops it.
     WithdrawalReceived {
         token: String,
@@ -199,7 +221,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 26] = [
+    pub const KINDS: [&str; 27] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -223,14 +245,15 @@ impl Mail {
         "low_stock",
         "dispute_opened",
         "referral_reward",
+        "gift_card",
         "withdrawal_received",
         "withdrawal_accepted",
         "withdrawal_rejected",
     ];
 
     /// Those with a one-time token, as `{"token"}`.
-    pub const SECRET_KINDS: [&str; 4] =
-        ["verify_email", "reset_password", "change_email", "withdrawal_received"];
+    pub const SECRET_KINDS: [&str; 5] =
+        ["verify_email", "reset_password", "change_email", "withdrawal_received", "gift_card"];
 
     /// The columns `kind` and `data` of the outbox.
     ///
@@ -256,6 +279,16 @@ impl Mail {
             Self::VerifyEmail { .. } => Some(Self::VerifyEmail { token }),
             Self::ResetPassword { .. } => Some(Self::ResetPassword { token }),
             Self::ChangeEmail { .. } => Some(Self::ChangeEmail { token }),
+            // Who is given what stands in the card, for as long as that may be kept.
+            Self::GiftCard { amount_minor, currency, expires_at, .. } => Some(Self::GiftCard {
+                token,
+                amount_minor: *amount_minor,
+                currency: currency.clone(),
+                to_name: String::new(),
+                from_name: String::new(),
+                message: String::new(),
+                expires_at: *expires_at,
+            }),
             // Who declared stands in the case, for as long as that may be kept.
             Self::WithdrawalReceived { .. } => Some(Self::WithdrawalReceived {
                 token,

@@ -229,7 +229,8 @@ pub async fn requeue(conn: &mut Conn, id: MailId) -> Result<()> {
     Ok(())
 }
 
-/// Takes the one-time tokens out of dead mails made before `before`: by then they have expired.
+/// Takes the one-time tokens out of dead mails made before `before`: by then they have expired. A gift card's hasn't; an
+/// operator mails a new one.
 ///
 /// # Errors
 /// The database's.

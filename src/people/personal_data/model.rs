@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::checkout::baskets::model as baskets;
-use crate::checkout::{invoices, withdrawals};
+use crate::checkout::{gift_cards, invoices, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
@@ -60,6 +60,8 @@ SELECT jsonb_build_object(
     FROM credit_balances t WHERE account_id = $1),
   'credit_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM credit_entries t WHERE account_id = $1),
+  'gift_cards', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by' ORDER BY id), '[]')
+    FROM gift_cards t WHERE account_id = $1 OR redeemed_by = $1),
   'give_out_claims', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM give_out_claims t WHERE account_id = $1),
   'packets', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'seed' ORDER BY id), '[]')
@@ -212,10 +214,9 @@ pub async fn anonymise(
     forget_returns(conn, account).await?;
     invoices::model::forget_buyer(conn, account).await?;
     withdrawals::model::forget_names(conn, account).await?;
-    diesel::update(mails::table.filter(mails::account_id.eq(account)))
-        .set(mails::to_address.eq(""))
-        .execute(conn)
-        .await?;
+    // Those of gift cards from others belong to no account.
+    let own = mails::account_id.eq(account).or(mails::to_address.eq_any(&addresses));
+    diesel::update(mails::table.filter(own)).set(mails::to_address.eq("")).execute(conn).await?;
     diesel::update(series_places::table.filter(series_places::account_id.eq(account)))
         .set(series_places::person_key.eq(&nobody))
         .execute(conn)
@@ -225,6 +226,7 @@ pub async fn anonymise(
         .execute(conn)
         .await?;
     coupon_uses::forget(conn, account, &nobody).await?;
+    gift_cards::model::forget(conn, account, &addresses).await?;
     giveouts::model::forget(conn, account, &nobody).await?;
     occasions::model::forget(conn, account, &nobody).await?;
     games::model::forget(conn, account, &nobody).await?;

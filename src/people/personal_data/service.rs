@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::model;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
+use crate::checkout::credit::{model as credit, service as credit_service};
 use crate::checkout::{cancellations, returns};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
@@ -29,16 +30,16 @@ pub async fn export(app: &App, account: AccountId) -> Result<Value> {
 /// What an account still has to lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forfeit {
-    /// Refuse while an order is pending or a term runs.
+    /// Refuse while an order is pending, a term runs, or store credit is left.
     Nothing,
-    /// Give both up.
+    /// Give all of it up.
     Everything,
 }
 
 /// Erases an account. Its orders, ledgers and member number stay, anonymous.
 ///
 /// # Errors
-/// `wrong_password`; `order_pending`, `membership_running` unless they are given up; `payment_in_progress` while a
+/// `wrong_password`; `order_pending`, `membership_running`, `credit_left` unless they are given up; `payment_in_progress` while a
 /// payment of such an order is on its way; `last_owner`.
 pub async fn erase(app: &App, account: AccountId, password: &Password, forfeit: Forfeit) -> Result<()> {
     sessions::service::ask_password(app, account, password).await?;
@@ -98,9 +99,12 @@ async fn erase_on(
         {
             return Err(Code::OrderPending.error());
         }
+        Forfeit::Nothing if has_credit(conn, account).await? => return Err(Code::CreditLeft.error()),
         Forfeit::Nothing => {}
         Forfeit::Everything => {
             memberships::service::revoke(conn, account, now).await?;
+            let cause = format!("erased:{account}");
+            credit_service::claw_back(conn, account, i64::MAX, &cause, false, now).await?;
         }
     }
     let ended = sessions::model::end(conn, account, Which::All, EndReason::Erased, now).await?;
@@ -123,4 +127,9 @@ async fn erase_on(
 async fn has_running_term(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<bool> {
     let open = memberships::model::open_of(conn, &[account]).await?;
     Ok(open.iter().any(|row| row.frozen_at.is_some() || row.ends_at.is_none_or(|end| end > now)))
+}
+
+async fn has_credit(conn: &mut Conn, account: AccountId) -> Result<bool> {
+    let balances = credit::balances(conn, &[account]).await?;
+    Ok(balances.get(&account).is_some_and(|balance| balance.balance_minor > 0))
 }

@@ -171,6 +171,8 @@ impl Scope {
     /// Is this sold thing meant, by a coupon of that class?
     pub fn covers(&self, class: Class, sold: Sold<'_>) -> bool {
         match sold {
+            // It is money for money.
+            Sold::GiftCard => false,
             Sold::Plan { plan, tier } => {
                 matches!(class, Class::Membership | Class::Order)
                     && (self.names_nothing()
@@ -207,6 +209,7 @@ pub enum Sold<'a> {
         /// It costs less than its list price.
         is_reduced: bool,
     },
+    GiftCard,
 }
 
 /// Who may use a coupon, and on what cart. What is absent is no condition.

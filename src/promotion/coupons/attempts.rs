@@ -18,7 +18,44 @@ const WINDOW: TimeDelta = TimeDelta::hours(1);
 const OF_ACCOUNT: i32 = 30;
 const OF_ADDRESS: i32 = 300;
 
-/// Counts the codes that name nothing, before anything is told of the others.
+/// Who tries codes: an account, an address, or both.
+pub struct Guesses(Vec<(String, i32)>);
+
+impl Guesses {
+    pub fn by(app: &App, account: Option<AccountId>, request: &HttpRequest) -> Self {
+        let address = client::address(request.head(), &app.settings.trusted_proxies);
+        let of_account = account.map(|account| (attempts::key("coupon", &account.to_string()), OF_ACCOUNT));
+        let most = if account.is_some() { OF_ADDRESS } else { OF_ACCOUNT };
+        let of_address = address.map(|address| (attempts::key("coupon", &address.to_string()), most));
+        Self(of_account.into_iter().chain(of_address).collect())
+    }
+
+    /// May he be told anything about a code?
+    ///
+    /// # Errors
+    /// `too_many_attempts`; the database's.
+    pub async fn check(&self, conn: &mut Conn) -> Result<()> {
+        for (key, limit) in &self.0 {
+            attempts::check(conn, key, WINDOW, *limit).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts so many codes that name nothing.
+    ///
+    /// # Errors
+    /// `too_many_attempts`; the database's.
+    pub async fn count(&self, conn: &mut Conn, wrong: usize) -> Result<()> {
+        for _ in 0..wrong {
+            for (key, limit) in &self.0 {
+                attempts::count(conn, key, WINDOW, *limit).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts the coupon codes that name nothing, before anything is told of the others.
 ///
 /// # Errors
 /// `too_many_attempts`; the database's.
@@ -32,20 +69,9 @@ pub async fn guard(
     if codes.is_empty() {
         return Ok(());
     }
-    let address = client::address(request.head(), &app.settings.trusted_proxies);
-    let of_account = account.map(|account| (attempts::key("coupon", &account.to_string()), OF_ACCOUNT));
-    let most = if account.is_some() { OF_ADDRESS } else { OF_ACCOUNT };
-    let of_address = address.map(|address| (attempts::key("coupon", &address.to_string()), most));
-    let keys: Vec<_> = of_account.into_iter().chain(of_address).collect();
-    for (key, limit) in &keys {
-        attempts::check(conn, key, WINDOW, *limit).await?;
-    }
+    let guesses = Guesses::by(app, account, request);
+    guesses.check(conn).await?;
     let known = model::find(conn, codes).await?;
     let wrong = codes.iter().filter(|code| !known.iter().any(|coupon| coupon.code == **code)).count();
-    for _ in 0..wrong {
-        for (key, limit) in &keys {
-            attempts::count(conn, key, WINDOW, *limit).await?;
-        }
-    }
-    Ok(())
+    guesses.count(conn, wrong).await
 }

@@ -247,7 +247,7 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Option<Pledge>>
             orders::paid_at,
             pledges::concluded_at,
             orders::refunded_minor,
-            orders::due_minor,
+            orders::total_minor,
         ))
         .first(conn)
         .await
@@ -334,7 +334,7 @@ pub async fn open_pledges(
     query = match outcome {
         Outcome::Reached => query.filter(pledges::units.gt(0)),
         Outcome::Missed => {
-            query.filter(orders::paid_at.is_not_null()).filter(orders::refunded_minor.lt(orders::due_minor))
+            query.filter(orders::paid_at.is_not_null()).filter(orders::refunded_minor.lt(orders::total_minor))
         }
     };
     Ok(query.load(conn).await?)

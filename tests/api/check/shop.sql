@@ -633,3 +633,18 @@ INSERT INTO give_outs (id, code, treat_id, audience, starts_at, ends_at, per_rou
 INSERT INTO give_out_rounds VALUES (u('lunch'), t(0), u('lunch pool'));
 INSERT INTO give_out_claims (id, give_out_id, round_at, account_id, person_key, nth, treat_code_id, created_at)
     VALUES (u('lunch claim'), u('lunch'), t(0), u('ada'), 'ada@shop.test', 1, u('voucher'), t(1));
+-- Store credit: a card that was redeemed, an order of another card that is paid with a part of it, and a card whose day comes.
+SELECT place('gia', 'regular plan', NULL, NULL, 20000);
+UPDATE order_lines SET kind = 'gift_card', plan_id = NULL WHERE id = u('gia line');
+UPDATE orders SET has_membership = false, credit_minor = 5000, due_minor = 15000 WHERE id = u('gia order');
+UPDATE payments SET amount_minor = 15000 WHERE order_id = u('gia order');
+INSERT INTO gift_cards (id, line_id, account_id, amount_minor, currency, to_email, locale, deliver_at, created_at, activated_at,
+                        delivered_at, code_hash, redeemed_at, redeemed_by) VALUES
+    (u('gia card'), u('gia line'), u('gia'), 20000, 'CNY', 'gia@shop.test', 'en', t(1), t(1), NULL, NULL, NULL, NULL, NULL),
+    (u('given card'), NULL, NULL, 8000, 'CNY', 'gia@shop.test', 'en', t(0), t(0), t(0), t(0), '\x01', t(1), u('gia')),
+    (u('coming card'), NULL, NULL, 9000, 'CNY', 'gia@shop.test', 'en', t(90), t(0), t(0), NULL, NULL, NULL, NULL);
+SELECT job('deliver_gift_card', 'card', ext('gift', 'coming card'), 'queued', t(90));
+INSERT INTO credit_balances VALUES (u('gia'), 3000, 0);
+INSERT INTO credit_entries (id, account_id, kind, cause, amount_minor, order_id, created_at) VALUES
+    (u('gia redeemed'), u('gia'), 'gift_card', 'gift_card:' || ext('gift', 'given card'), 8000, NULL, t(1)),
+    (u('gia paid'), u('gia'), 'order', 'order:' || ext('ord', 'gia order') || ':0', -5000, u('gia order'), t(1));

@@ -50,6 +50,7 @@ fn samples() -> Vec<Mail> {
         Mail::Refunded {
             order_number: number(),
             amount_minor: 20_000,
+            credit_minor: 5_000,
             currency: "CNY".to_owned(),
             reason: "名额已满".to_owned(),
         },
@@ -58,7 +59,12 @@ fn samples() -> Vec<Mail> {
             drop_en: "The book".to_owned(),
             order_number: number(),
         },
-        Mail::OrderCancelled { order_number: number(), amount_minor: 51_100, currency: "CNY".to_owned() },
+        Mail::OrderCancelled {
+            order_number: number(),
+            amount_minor: 51_100,
+            credit_minor: 0,
+            currency: "CNY".to_owned(),
+        },
         Mail::ReturnApproved {
             order_number: number(),
             instructions: "请寄回：\n北京市朝阳区 1 号 <退货组>".to_owned(),
@@ -132,6 +138,15 @@ fn samples() -> Vec<Mail> {
             days: 0,
             coupon_zh: String::new(),
             coupon_en: String::new(),
+        },
+        Mail::GiftCard {
+            token: "7Q4M-2X9P-AB3K-W6TYN".to_owned(),
+            amount_minor: 20_000,
+            currency: "CNY".to_owned(),
+            to_name: "小林".to_owned(),
+            from_name: "罗 <小姐>".to_owned(),
+            message: "生日快乐！\n& many more".to_owned(),
+            expires_at: Some(utc("2016-08-12T16:00:00Z")),
         },
         Mail::WithdrawalReceived {
             token: token(),
