@@ -271,6 +271,7 @@ diesel::table! {
         paused_at -> Nullable<Timestamptz>,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+        on_repeat_card -> Text,
     }
 }
 
@@ -279,6 +280,18 @@ diesel::table! {
         campaign_id -> Uuid,
         day -> Date,
         pool_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    coupon_flags (use_id) {
+        use_id -> Uuid,
+        earlier -> Integer,
+        is_refunded -> Bool,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        outcome -> Nullable<Text>,
+        reason -> Nullable<Text>,
     }
 }
 
@@ -1633,6 +1646,7 @@ diesel::joinable!(claims -> orders (order_id));
 diesel::joinable!(claims -> pools (pool_id));
 diesel::joinable!(coupon_days -> coupon_campaigns (campaign_id));
 diesel::joinable!(coupon_days -> pools (pool_id));
+diesel::joinable!(coupon_flags -> coupon_uses (use_id));
 diesel::joinable!(coupon_issues -> coupon_campaigns (campaign_id));
 diesel::joinable!(coupon_mailing_accounts -> accounts (account_id));
 diesel::joinable!(coupon_mailing_accounts -> coupon_mailings (mailing_id));
@@ -1817,6 +1831,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     claims,
     coupon_campaigns,
     coupon_days,
+    coupon_flags,
     coupon_issues,
     coupon_mailing_accounts,
     coupon_mailings,

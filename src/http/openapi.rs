@@ -62,6 +62,7 @@ const ROOMS: &[fn() -> Document] = &[
     promotion::campaigns::routes::Api::openapi,
     promotion::coupons::routes::Api::openapi,
     promotion::giveouts::routes::Api::openapi,
+    promotion::repeat_cards::routes::Api::openapi,
     promotion::games::routes::Api::openapi,
     promotion::mailings::routes::Api::openapi,
     promotion::occasions::routes::Api::openapi,

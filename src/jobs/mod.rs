@@ -100,6 +100,8 @@ pub enum Job {
     FollowInvite { order: OrderId },
     /// Looks after the invitation of an order until it is decided.
     WatchInvite { order: OrderId },
+    /// Sends back an order whose coupon its card had used up elsewhere.
+    RefundRepeatCard { order: OrderId },
     /// Makes a gift card's code and mails it.
     DeliverGiftCard { card: GiftCardId },
 }
@@ -156,7 +158,7 @@ impl Job {
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } => Lane::Local,
             Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
-            Self::DeliverGiftCard { .. } => Lane::Local,
+            Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
         }
     }
 
@@ -182,6 +184,7 @@ impl Job {
             | Self::FollowInvite { .. }
             | Self::WatchInvite { .. }
             | Self::DeliverGiftCard { .. }
+            | Self::RefundRepeatCard { .. }
             | Self::SettleFree { .. } => 180,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
@@ -234,6 +237,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::MailCoupons { mailing } => promotion::mailings::service::run(app, mailing).await,
         Job::FollowInvite { order } => invited::service::follow(app, order).await,
         Job::WatchInvite { order } => invited::service::watch(app, order).await,
+        Job::RefundRepeatCard { order } => promotion::repeat_cards::service::refund(app, order).await,
         Job::DeliverGiftCard { card } => gift_cards::jobs::deliver(app, card).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,

@@ -10,6 +10,7 @@ pub mod mailings;
 pub mod occasions;
 pub mod packets;
 pub mod referrals;
+pub mod repeat_cards;
 pub mod treats;
 
 use actix_web::web;
@@ -19,6 +20,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     campaigns::routes::configure(config);
     coupons::routes::configure(config);
     giveouts::routes::configure(config);
+    repeat_cards::routes::configure(config);
     games::routes::configure(config);
     mailings::routes::configure(config);
     occasions::routes::configure(config);

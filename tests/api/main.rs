@@ -52,6 +52,7 @@ mod preorders;
 mod private_postgres;
 mod referrals;
 mod rehearse;
+mod repeat_cards;
 mod returns;
 mod segments;
 mod sessions;

@@ -182,6 +182,27 @@ async fn without_the_lock_the_rehearsal_sees_places_sold_beyond_the_quota() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_coupon_rush_meets_its_limits_exactly_with_two_instances_and_chaos() {
+    let options =
+        ["--scale", "0.02", "--buyers", "300", "--concurrency", "24", "--instances", "2", "--chaos"];
+    let rehearsed = rehearse("coupon-rush", &options, None).await;
+    rehearsed.passed(json!({ "coupon-rush": 80 }), 400_000);
+    let coupons = &rehearsed.report["coupons"];
+    assert_eq!(
+        (&coupons["codes"], &coupons["given_out"], &coupons["used"]),
+        (&json!(20_000), &json!(100), &json!(80))
+    );
+    assert_eq!((&coupons["discount"], &coupons["budget"]["amount"]), (&coupons["budget"], &json!(400_000)));
+    assert!(coupons["times_copy"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_lock_the_rehearsal_sees_a_budget_passed() {
+    let rehearsed = rehearse("coupon-rush", &["--scale", "0.01", "--buyers", "120"], Some(NO_LOCK)).await;
+    rehearsed.failed_by("oversold");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_lock_the_rehearsal_sees_goods_sold_beyond_the_drop() {
     let rehearsed = rehearse("mi-fan-festival", &["--scale", "0.01", "--buyers", "100"], Some(NO_LOCK)).await;
     rehearsed.failed_by("oversold");

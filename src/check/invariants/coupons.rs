@@ -253,4 +253,16 @@ pub const ALL: &[Invariant] = &[
               WHERE i.made <> coalesce(c.n, 0)
                  OR (i.ended_at IS NOT NULL AND i.revoked_at IS NULL AND i.made <> i.quantity)",
     },
+    Invariant {
+        name: "coupon_flags",
+        says: "a use that is flagged was paid for, by a card that had paid for as many before; one that ended in a refund has \
+               nothing left of its order's money",
+        prefix: "use",
+        sql: "SELECT f.use_id, format('%s before; %s, its order %s', f.earlier, coalesce(f.outcome, 'open'), o.state)
+              FROM coupon_flags f JOIN coupon_uses u ON u.id = f.use_id JOIN orders o ON o.id = u.order_id
+              WHERE o.paid_at IS NULL
+                 OR NOT EXISTS (SELECT FROM payments p WHERE p.order_id = o.id AND p.card_fingerprint IS NOT NULL)
+                 OR (f.outcome = 'refunded' AND o.refunded_minor < o.total_minor
+                     AND NOT EXISTS (SELECT FROM refunds r WHERE r.order_id = o.id AND r.state = 'failed'))",
+    },
 ];

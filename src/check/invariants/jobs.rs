@@ -79,6 +79,11 @@ owed! {
         "gift", "deliver_gift_card", "card", "'gift_' || replace(w.id::text, '-', '')",
         "SELECT id, format('for %s', deliver_at) FROM gift_cards
          WHERE activated_at IS NOT NULL AND delivered_at IS NULL AND voided_at IS NULL AND held_at IS NULL";
+    "owed_repeat_refunds",
+        "an order that a card's repeated use of a coupon sends back has a job that does",
+        "ord", "refund_repeat_card", "order", "'ord_' || replace(w.id::text, '-', '')",
+        "SELECT u.order_id AS id, format('%s uses before', f.earlier) FROM coupon_flags f
+         JOIN coupon_uses u ON u.id = f.use_id WHERE f.ended_at IS NULL AND f.is_refunded";
     "owed_goals",
         "the goal of a crowdfunded drop that isn't decided has a job that decides it",
         "drop", "decide_goal", "drop", "'drop_' || replace(w.id::text, '-', '')",
@@ -112,6 +117,7 @@ mod tests {
             (Job::ApplyEvent { event: "evt_1".to_owned() }, "apply_event", "event", "evt_1".to_owned()),
             (Job::SendMail { mail }, "send_mail", "mail", mail.to_string()),
             (Job::DeliverGiftCard { card }, "deliver_gift_card", "card", card.to_string()),
+            (Job::RefundRepeatCard { order }, "refund_repeat_card", "order", order.to_string()),
             (Job::DecideGoal { drop }, "decide_goal", "drop", drop.to_string()),
             (Job::ConcludeGoal { drop }, "conclude_goal", "drop", drop.to_string()),
             (Job::ExpireMembership { membership }, "expire_membership", "membership", membership.to_string()),
@@ -124,6 +130,6 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 11);
+        assert_eq!(super::ALL.len(), 12);
     }
 }

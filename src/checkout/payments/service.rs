@@ -28,6 +28,7 @@ use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
 use crate::promotion::coupons::uses;
+use crate::promotion::repeat_cards::service as repeat_cards;
 use crate::shop::{drops, waiting_list};
 use crate::types::id::{OrderId, PaymentId, PoolId};
 
@@ -207,6 +208,7 @@ async fn settle(
             model::set_captured(conn, row.id, capture, false, now).await?;
             close_others(conn, now, order.id, row.id).await?;
             deliver(conn, terms, now, order, &lines).await?;
+            repeat_cards::judge(conn, order.id, capture.card_fingerprint.as_deref(), now).await?;
             pledges::service::follow(conn, order.id, &lines, now).await?;
             if claims == Claims::Held {
                 take(conn, order.id, now).await?;

@@ -483,6 +483,7 @@ mod tests {
             starts_at: None,
             ends_at: None,
             valid_days: None,
+            on_repeat_card: Default::default(),
             created_at: "2014-09-01T00:00:00Z".parse().unwrap(),
             paused_at: None,
             archived_at: None,

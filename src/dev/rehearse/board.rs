@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::coupons;
 use super::scenario::{FCodeHeld, Kind};
 use super::visit::Answer;
 
@@ -16,11 +17,21 @@ pub struct Offer {
 
 /// Where the board hangs.
 pub fn path(kind: Kind) -> &'static str {
-    if kind == Kind::Drives { "/v1/drives" } else { "/v1/drops" }
+    match kind {
+        Kind::Drives => "/v1/drives",
+        Kind::Goods { .. } => "/v1/drops",
+        Kind::Coupons { .. } => coupons::PAGE,
+    }
 }
 
 /// The ware of that code, to be bought with what the buyer holds; none where the board doesn't show it.
 pub fn offer_of(board: &Answer, kind: Kind, code: &str, f_code: Option<&FCodeHeld>) -> Option<Offer> {
+    if let Kind::Coupons { .. } = kind {
+        let variant = board.body.pointer("/variants/0/id")?.as_str()?;
+        // There is enough of it.
+        let line = json!({ "variant": variant, "quantity": 1 });
+        return Some(Offer { line, tier: None, remaining: i64::MAX });
+    }
     let sales = board.body.pointer("/data")?.as_array()?;
     let found = sales.iter().find(|sale| sale.get("code").and_then(Value::as_str) == Some(code))?;
     let text = |pointer: &str| found.pointer(pointer).and_then(Value::as_str);

@@ -1,5 +1,6 @@
 //! One buyer's evening: sign in, choose, order, pay or not, see what was bought; or be refused and come back.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::SHOP;
 use super::board::{self, Offer};
+use super::coupons;
 use super::mood::Mood;
 use super::person::Person;
 use super::sale::Sale;
@@ -36,6 +38,8 @@ pub struct Buyer {
     is_diehard: bool,
     /// Guarantees a unit: its holder is refused nothing, and pays.
     f_code: Option<FCodeHeld>,
+    /// What he got of those that are given out.
+    coupon: Option<String>,
     kind: Kind,
     /// The wares wanted, the dearest first.
     wishes: Vec<String>,
@@ -97,6 +101,7 @@ impl Buyer {
             wishes: wishes.into_iter().map(|(_, code)| code).collect(),
             mood: if f_code.is_some() { mood.in_earnest() } else { mood },
             f_code,
+            coupon: None,
             tardiness: TimeDelta::milliseconds(dice.random_range(-300..2_000)),
             visits: 0,
             orders: 0,
@@ -133,6 +138,12 @@ impl Buyer {
 
     /// Tries what is wanted, best first. Who comes for the first time tries whatever the board says.
     async fn look_around(&mut self, sale: &Sale, visit: Visit<'_>) -> Result<Ending, Trouble> {
+        if let Kind::Coupons { .. } = self.kind
+            && self.coupon.is_none()
+            && !self.claim(sale, &visit).await?
+        {
+            return Ok(Ending::Left);
+        }
         let board = visit.call(&Call::get(board::path(self.kind))).await?;
         for wish in self.wishes.clone() {
             let offer = board::offer_of(&board, self.kind, &wish, self.f_code.as_ref());
@@ -149,6 +160,36 @@ impl Buyer {
         Ok(Ending::Refused)
     }
 
+    /// Takes one of the coupons that are given out; false where none is left. The impatient ask twice at once, the forgetful
+    /// once more: it is one coupon.
+    async fn claim(&mut self, sale: &Sale, visit: &Visit<'_>) -> Result<bool, Trouble> {
+        let (key, body) = (format!("claim-{}", self.index), json!({}));
+        let call = Call { token: Some(self.person.token()), ..Call::post(coupons::CLAIM, &body).key(&key) };
+        let mut answers = vec![];
+        if self.is_impatient {
+            let (one, other) = tokio::try_join!(visit.call(&call), visit.call(&call))?;
+            answers.extend([one, other]);
+        } else {
+            answers.push(visit.call(&call).await?);
+        }
+        if self.is_forgetful {
+            answers.push(visit.call(&call).await?);
+        }
+        let mut codes = BTreeSet::new();
+        for answer in &answers {
+            match (answer.status, answer.code()) {
+                (201, _) => drop(codes.insert(answer.text("/code").to_owned())),
+                (409, code @ "given_out") => sale.seen.refused(code),
+                (status, code) => return Err(trouble(format!("claiming: {status} {code}"))),
+            }
+        }
+        if codes.len() > 1 || (!codes.is_empty() && answers.iter().any(|answer| answer.status != 201)) {
+            return Err(trouble(format!("one claim, answered by {codes:?} and refusals")));
+        }
+        self.coupon = codes.pop_first();
+        Ok(self.coupon.is_some())
+    }
+
     /// What the shop says to an order. The key stays the same until an order stands: a refusal changes
     /// nothing, and the next visit may use it again.
     async fn order(
@@ -159,7 +200,10 @@ impl Buyer {
         offer: &Offer,
     ) -> Result<Said, Trouble> {
         let key = format!("rehearsal-{}-{code}-{}", self.index, self.orders);
-        let body = sale.scenario.body(&offer.line, SHOP);
+        let mut body = sale.scenario.body(&offer.line, SHOP);
+        if let (Some(coupon), Some(fields)) = (&self.coupon, body.as_object_mut()) {
+            fields.insert("coupon_codes".to_owned(), json!([coupon]));
+        }
         let mut answers = self.clicks(sale, visit, &key, &body).await?;
         if answers.iter().any(|answer| answer.status == 401) {
             self.person.sign_in(visit).await?;
@@ -203,6 +247,8 @@ impl Buyer {
             // An order that was given up counts until its hold has ended.
             (409, "cap_reached" | "f_code_used") => self.orders > 0,
             (403, "members_only") => self.is_visitor,
+            // The budget is spent, or the order that holds it was given up and its hold runs.
+            (422, "coupon_refused") => self.coupon.is_some(),
             _ => false,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
+use super::coupons::{self, Made};
 use super::report::{Latency, Report, tenths};
 use super::sale::{Seen, Sightings};
 use super::scenario::{Kind, Scenario, connect, sql_time};
@@ -24,7 +25,7 @@ const OPEN_WORK: &str = "SELECT 'job ' || kind, count(*) FROM jobs WHERE state =
     UNION ALL SELECT 'order', count(*) FROM orders WHERE state = 'pending_payment'";
 
 /// Rows that say one thing twice. A unique index stands behind each; here the rows are counted.
-const DOUBLES: [(&str, &str); 14] = [
+const DOUBLES: [(&str, &str); 16] = [
     ("keys", "SELECT count(*) FROM idempotency_keys GROUP BY account_id, route, key"),
     (
         "settlements",
@@ -57,6 +58,11 @@ const DOUBLES: [(&str, &str); 14] = [
          GROUP BY s.order_id",
     ),
     ("returns", "SELECT sum(restocked + written_off) FROM return_lines GROUP BY line_id"),
+    ("coupons of a person", "SELECT count(*) FROM give_out_claims GROUP BY give_out_id, person_key"),
+    (
+        "uses of a coupon",
+        "SELECT count(*) FROM coupon_uses WHERE released_at IS NULL GROUP BY campaign_id, person_key",
+    ),
     ("moves of stock", "SELECT count(*) FROM stock_moves GROUP BY cause"),
 ];
 
@@ -67,7 +73,7 @@ const EARLY: &str = "SELECT count(*) FROM orders o JOIN order_lines l ON l.order
 
 /// What the sale itself brought, before anything was sent or came back.
 pub struct Brought {
-    /// Memberships by tier, or units by SKU.
+    /// Memberships by tier, units by SKU, or uses by campaign.
     pub sold: BTreeMap<String, i64>,
     pub captured_minor: i64,
     pub refunded_minor: i64,
@@ -100,6 +106,8 @@ pub struct Evidence<'a> {
     pub brought: Brought,
     /// How long it took to send all of it and to take some of it back; none where nothing is sent.
     pub fulfilled_in: Option<Duration>,
+    /// How long a million codes took; none where no coupons are given out.
+    pub codes: Option<Made>,
     pub book: Book,
     pub seen: Sightings,
     pub oversold: i64,
@@ -186,6 +194,10 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
             Some(parcels::judge(&client, sources, &evidence.brought, took, &mut against).await?)
         }
     };
+    let coupons = match evidence.codes {
+        None => None,
+        Some(made) => Some(coupons::judge(&client, scenario, made, &mut against).await?),
+    };
     let failed = failed_checks(&evidence).await?;
     for (what, found) in
         [("oversold", oversold), ("number gaps", number_gaps), ("lost", lost), ("doubled", doubled)]
@@ -217,6 +229,7 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
         throughput_per_s: throughput(orders, &evidence.seen),
         latency_ms: Latency::of(evidence.seen.latencies),
         fulfilment,
+        coupons,
         checks_failed: i64::try_from(failed.len()).unwrap_or(i64::MAX),
         passed: against.is_empty(),
     })
@@ -228,7 +241,7 @@ fn throughput(orders: i64, seen: &Sightings) -> f64 {
     tenths(u32::try_from(orders).map_or(0.0, f64::from) / seconds)
 }
 
-/// Memberships that stand, by tier; or units that were paid for, by SKU.
+/// Memberships that stand, by tier; units that were paid for, by SKU; or coupons that were used, by campaign.
 async fn sold(client: &Client, kind: Kind) -> Result<BTreeMap<String, i64>, tokio_postgres::Error> {
     let sql = match kind {
         Kind::Drives => {
@@ -238,6 +251,10 @@ async fn sold(client: &Client, kind: Kind) -> Result<BTreeMap<String, i64>, toki
         Kind::Goods { .. } => {
             "SELECT v.sku, sum(l.quantity)::bigint FROM order_lines l JOIN orders o ON o.id = l.order_id
              JOIN variants v ON v.id = l.variant_id WHERE o.state IN ('paid', 'fulfilled') GROUP BY v.sku"
+        }
+        Kind::Coupons { .. } => {
+            "SELECT k.code, count(*) FROM coupon_campaigns k JOIN coupon_uses u ON u.campaign_id = k.id
+             JOIN orders o ON o.id = u.order_id WHERE o.state IN ('paid', 'fulfilled') GROUP BY k.code"
         }
     };
     let rows = client.query(sql, &[]).await?;

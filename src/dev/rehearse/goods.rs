@@ -85,7 +85,10 @@ pub async fn seed(
 }
 
 /// Who sends what is sold, and pays back what comes back.
-async fn put_operators(conn: &mut Conn, hash: &str, now: DateTime<Utc>) -> Result<(), RehearsalError> {
+///
+/// # Errors
+/// The database's.
+pub async fn put_operators(conn: &mut Conn, hash: &str, now: DateTime<Utc>) -> Result<(), RehearsalError> {
     let mut seeds = Vec::new();
     for operator in 0..desk::OPERATORS {
         let email =

@@ -4,7 +4,7 @@
 //! judges the end by what three parties say who know nothing of one another: the tables, the simulator's book, and what
 //! the buyers saw. No counter of the code under test is asked.
 //!
-//! Reading order: `scenario` (what is sold, and who comes), `drives`, `goods` and `members` (its rows), `place` (the
+//! Reading order: `scenario` (what is sold, and who comes), `drives`, `goods`, `members` and `coupons` (its rows), `place` (the
 //! database), `instances` (the program under test), `sale` (what all buyers share), `visit` (one buyer's way to the shop,
 //! with its retries), `person`, `board`, `mood` and `buyer` (what people do), `fulfilment` and `desk` (what buyers and
 //! operators do after a sale of goods), `watch` (the eye on the pools), `chaos` (what is killed), `figures`, `parcels` and
@@ -13,6 +13,7 @@
 mod board;
 mod buyer;
 mod chaos;
+mod coupons;
 mod desk;
 mod drives;
 mod figures;
@@ -74,12 +75,12 @@ const DRAIN_MAX: Duration = Duration::from_secs(90);
 /// What to rehearse, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// What is rehearsed: luoji-2013, book-box-2014 or mi-fan-festival.
+    /// What is rehearsed: luoji-2013, book-box-2014, mi-fan-festival or coupon-rush.
     pub name: String,
     /// Prints the report as one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// How many people come [default: 20000 x scale].
+    /// How many people come [default: 20000 x scale; 50000 x scale to the coupon rush].
     #[arg(long)]
     pub buyers: Option<u32>,
     /// How many of them are in the shop at a time.
@@ -176,6 +177,10 @@ async fn hold(
     scenario.set_doors(place.url(), clock.now()).await?;
     let watch = Watch::start(place.url(), scenario, &clock);
     let sale = Arc::new(Sale::new(options, scenario, fleet.urls(), clock.clone(), watch.progress()));
+    let codes = match scenario.kind {
+        Kind::Coupons { .. } => Some(coupons::open(&sale, crowd.buyers, place.url()).await?),
+        Kind::Drives | Kind::Goods { .. } => None,
+    };
     let shopping = async {
         let finished = tokio::time::timeout(SALE_MAX, shop(&sale, &crowd, options.seed)).await;
         watch.close();
@@ -191,7 +196,7 @@ async fn hold(
     drain(shop, &sale).await?;
     let brought = Brought::read(place.url(), scenario, &running.simulator.book(), &sale.seen).await?;
     let (mut fulfilled_in, mut strikes) = (None, 2);
-    if scenario.kind != Kind::Drives {
+    if matches!(scenario.kind, Kind::Goods { .. }) {
         tracing::info!(seconds = begun.elapsed().as_secs(), "all is sold: parcels go out");
         let (took, at_desk) = fulfilment::fulfil(options, crowd.buyers, &sale, &fleet).await?;
         drain(shop, &sale).await?;
@@ -205,6 +210,7 @@ async fn hold(
         scenario,
         brought,
         fulfilled_in,
+        codes,
         book: running.simulator.book(),
         seen: sale.seen.take(),
         oversold,

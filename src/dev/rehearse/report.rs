@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::coupons::Coupons;
 use super::parcels::Fulfilment;
 use crate::types::money::Money;
 
@@ -18,7 +19,8 @@ pub struct Report {
     pub buyers: i64,
     /// Orders that were placed, paid or not.
     pub orders: i64,
-    /// Memberships that stand, by the tier's code; or units that were paid for, by their SKU.
+    /// Memberships that stand, by the tier's code; units that were paid for, by their SKU; or coupons that were used, by their
+    /// campaign's code.
     pub sold: BTreeMap<String, i64>,
     /// What the sale brought: captured less what was sent back, before goods were cancelled or came back.
     pub revenue: Money,
@@ -33,6 +35,9 @@ pub struct Report {
     /// What became of goods after the sale.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fulfilment: Option<Fulfilment>,
+    /// What was made, given out and used of coupons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coupons: Option<Coupons>,
     pub checks_failed: i64,
     pub passed: bool,
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::prelude::{Decimal, ToPrimitive};
 use serde_json::{Value, json};
 
-use super::{RehearsalError, drives, goods, impossible, members};
+use super::{RehearsalError, coupons, drives, goods, impossible, members};
 use crate::db;
 use crate::people::accounts::service::{NewSeed, seed_all};
 use crate::types::id::ShippingMethodId;
@@ -16,6 +16,7 @@ use crate::types::locale::Locale;
 pub const HOLD_MINUTES: i32 = 1;
 /// How many come in a rehearsal of full size.
 const CROWD: i64 = 20_000;
+const CROWD_FOR_COUPONS: i64 = 50_000;
 /// How many of them sign up first, in a rehearsal of full size.
 const STRANGERS: i64 = 500;
 /// A rehearsal smaller than that doesn't wait for holds to end: it moves the shop's clock.
@@ -45,14 +46,16 @@ pub enum Kind {
         /// For members alone, diehard ones first; everybody is one but each so manieth.
         visitor_every: Option<u32>,
     },
+    /// An article of which there is enough, for whoever has one of the coupons that are given out.
+    Coupons { shipping: ShippingMethodId },
 }
 
 /// One thing that is sold, to a quota.
 #[derive(Clone, Debug)]
 pub struct Ware {
-    /// The drive's or the drop's.
+    /// The drive's, the drop's or the give-out's.
     pub code: String,
-    /// What is counted by: a tier's code, or a SKU.
+    /// What is counted by: a tier's code, a SKU, or a campaign's code.
     pub key: &'static str,
     pub quota: i64,
     /// Of the quota: units that F-codes guarantee.
@@ -96,8 +99,12 @@ impl Scenario {
                 let shipping = ShippingMethodId::new();
                 ("mi-fan-festival", Kind::Goods { shipping, visitor_every: None }, goods::mi_fan_festival())
             }
+            "coupon-rush" => {
+                let shipping = ShippingMethodId::new();
+                ("coupon-rush", Kind::Coupons { shipping }, coupons::coupon_rush())
+            }
             _ => {
-                let known = "luoji-2013, book-box-2014, mi-fan-festival";
+                let known = "luoji-2013, book-box-2014, mi-fan-festival, coupon-rush";
                 return Err(impossible(format!("there is no rehearsal `{name}`; there are: {known}")));
             }
         };
@@ -124,12 +131,13 @@ impl Scenario {
     /// When nobody comes, or more codes are given out than there are people.
     pub fn crowd(&self, buyers: Option<u32>) -> Result<Crowd, RehearsalError> {
         let scaled = |whole| scaled(whole, self.scale).and_then(|count| u32::try_from(count).ok());
-        let buyers = buyers.or_else(|| scaled(CROWD)).filter(|buyers| *buyers > 0);
+        let whole = if matches!(self.kind, Kind::Coupons { .. }) { CROWD_FOR_COUPONS } else { CROWD };
+        let buyers = buyers.or_else(|| scaled(whole)).filter(|buyers| *buyers > 0);
         let buyers = buyers.ok_or_else(|| impossible("a rehearsal needs buyers"))?;
         let strangers = scaled(STRANGERS).unwrap_or(1).max(1);
         let visitor_every = match self.kind {
             Kind::Goods { visitor_every, .. } => visitor_every,
-            Kind::Drives => None,
+            Kind::Drives | Kind::Coupons { .. } => None,
         };
         let stranger_every = (buyers / strangers).max(1);
         let mut crowd = Crowd { buyers, stranger_every, visitor_every, holders: HashMap::new() };
@@ -157,6 +165,11 @@ impl Scenario {
         self.wares.iter().map(|ware| ware.quota * ware.price_minor).sum()
     }
 
+    /// What is so many in a rehearsal of full size.
+    pub fn scaled(&self, whole: i64) -> i64 {
+        scaled(whole, self.scale).unwrap_or(whole)
+    }
+
     pub fn units(&self) -> i64 {
         self.wares.iter().map(|ware| ware.quota).sum()
     }
@@ -181,6 +194,7 @@ impl Scenario {
                 }
                 goods::seed(self, shipping, crowd, (url, hash), now).await
             }
+            Kind::Coupons { shipping } => coupons::seed(shipping, crowd.buyers, (url, hash), now).await,
         }
     }
 
@@ -203,7 +217,11 @@ impl Scenario {
             "cancel_url": format!("{shop}/"),
             "consents": { "terms": true },
         });
-        if let (Kind::Goods { shipping, .. }, Some(fields)) = (self.kind, body.as_object_mut()) {
+        let shipping = match self.kind {
+            Kind::Goods { shipping, .. } | Kind::Coupons { shipping } => Some(shipping),
+            Kind::Drives => None,
+        };
+        if let (Some(shipping), Some(fields)) = (shipping, body.as_object_mut()) {
             let address = json!({
                 "name": "罗小姐", "phone": "13800000000", "country": "CN", "city": "北京", "line1": "朝阳门外大街 1 号",
             });
@@ -298,6 +316,8 @@ mod tests {
         assert!(!luoji.moves_clock);
         let book_box = at("book-box-2014", "1");
         assert_eq!((book_box.units(), book_box.revenue_minor()), (8_000, 399_200_000));
+        let rush = at("coupon-rush", "1");
+        assert_eq!((rush.units(), rush.scaled(50_000)), (4_000, 50_000));
         // 2.12 million phones and 2.08 billion yuan, by five hundred.
         let festival = at("mi-fan-festival", "1");
         assert_eq!((festival.units(), festival.revenue_minor()), (4_240, 416_000_000));

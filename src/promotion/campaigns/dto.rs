@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Campaign, UNLIMITED};
+use super::model::{Campaign, OnRepeatCard, UNLIMITED};
 use super::rules::{Benefit, Class, Conditions, Scope};
 use crate::checkout::claims::Pool;
 use crate::checkout::orders::dto::{LineRequest, ShippingRequest};
@@ -68,6 +68,9 @@ pub struct NewCampaign {
     pub ends_at: Option<DateTime<Utc>>,
     /// A code that is given to somebody ends so many days later.
     pub valid_days: Option<i32>,
+    /// `flag` by default.
+    #[serde(default)]
+    pub on_repeat_card: OnRepeatCard,
 }
 
 /// What is absent stays. What was promised stays too: from the first code or use on, what it gives, on what and to whom
@@ -94,6 +97,7 @@ pub struct CampaignChange {
     #[serde(default)]
     #[schema(value_type = Option<i32>)]
     pub valid_days: Patch<i32>,
+    pub on_repeat_card: Option<OnRepeatCard>,
 }
 
 /// A new campaign with the rule of another one, and limits, codes and figures of its own. It begins paused.
@@ -142,6 +146,7 @@ pub struct CampaignView {
     pub starts_at: Option<DateTime<Utc>>,
     pub ends_at: Option<DateTime<Utc>>,
     pub valid_days: Option<i32>,
+    pub on_repeat_card: OnRepeatCard,
     pub created_at: DateTime<Utc>,
     pub paused_at: Option<DateTime<Utc>>,
     pub archived_at: Option<DateTime<Utc>>,
@@ -182,6 +187,7 @@ impl CampaignView {
             starts_at: campaign.starts_at,
             ends_at: campaign.ends_at,
             valid_days: campaign.valid_days,
+            on_repeat_card: campaign.on_repeat_card,
             created_at: campaign.created_at,
             paused_at: campaign.paused_at,
             archived_at: campaign.archived_at,

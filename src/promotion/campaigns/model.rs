@@ -14,6 +14,20 @@ use crate::error::{AppError, Result};
 use crate::schema::{coupon_campaigns, coupon_days, pools};
 use crate::types::id::{CampaignId, PoolId};
 use crate::types::locale::Names;
+use crate::types::stored::stored_enum;
+
+stored_enum! {
+    /// What happens where a card turns out to have paid for more uses than one person may have. It is known only after the
+    /// payment, and not of wallets.
+    #[derive(Default)]
+    OnRepeatCard {
+        /// The order stands, and an operator decides.
+        #[default]
+        Flag = "flag",
+        /// The money goes back.
+        Refund = "refund",
+    }
+}
 
 /// A rule by which coupons work. Its limits are the capacities of its pools.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +60,7 @@ pub struct Campaign {
     pub ends_at: Option<DateTime<Utc>>,
     /// A code that is given to somebody ends so many days later.
     pub valid_days: Option<i32>,
+    pub on_repeat_card: OnRepeatCard,
     pub created_at: DateTime<Utc>,
     pub paused_at: Option<DateTime<Utc>>,
     pub archived_at: Option<DateTime<Utc>>,
@@ -77,6 +92,7 @@ struct CampaignRow {
     starts_at: Option<DateTime<Utc>>,
     ends_at: Option<DateTime<Utc>>,
     valid_days: Option<i32>,
+    on_repeat_card: OnRepeatCard,
     created_at: DateTime<Utc>,
     paused_at: Option<DateTime<Utc>>,
     archived_at: Option<DateTime<Utc>>,
@@ -106,6 +122,7 @@ impl TryFrom<CampaignRow> for Campaign {
             starts_at: row.starts_at,
             ends_at: row.ends_at,
             valid_days: row.valid_days,
+            on_repeat_card: row.on_repeat_card,
             created_at: row.created_at,
             paused_at: row.paused_at,
             archived_at: row.archived_at,
@@ -139,6 +156,7 @@ fn row_of(campaign: &Campaign) -> Result<CampaignRow> {
         starts_at: campaign.starts_at,
         ends_at: campaign.ends_at,
         valid_days: campaign.valid_days,
+        on_repeat_card: campaign.on_repeat_card,
         created_at: campaign.created_at,
         paused_at: campaign.paused_at,
         archived_at: campaign.archived_at,
@@ -238,6 +256,7 @@ pub async fn store(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
             coupon_campaigns::starts_at.eq(row.starts_at),
             coupon_campaigns::ends_at.eq(row.ends_at),
             coupon_campaigns::valid_days.eq(row.valid_days),
+            coupon_campaigns::on_repeat_card.eq(row.on_repeat_card),
             coupon_campaigns::paused_at.eq(row.paused_at),
             coupon_campaigns::archived_at.eq(row.archived_at),
             coupon_campaigns::version.eq(row.version),

@@ -73,6 +73,7 @@ fn checked(new: &NewCampaign, now: DateTime<Utc>) -> Result<Campaign> {
         starts_at: dated("starts_at", new.starts_at)?,
         ends_at: dated("ends_at", new.ends_at)?,
         valid_days: new.valid_days,
+        on_repeat_card: new.on_repeat_card,
         created_at: now,
         paused_at: None,
         archived_at: None,
@@ -259,6 +260,7 @@ fn changed(before: Campaign, asked: &CampaignChange, now: DateTime<Utc>) -> Resu
         starts_at: dated("starts_at", &asked.starts_at, before.starts_at)?,
         ends_at: dated("ends_at", &asked.ends_at, before.ends_at)?,
         valid_days: number(&asked.valid_days, before.valid_days),
+        on_repeat_card: asked.on_repeat_card.unwrap_or(before.on_repeat_card),
         version: before.version + 1,
         ..before
     })

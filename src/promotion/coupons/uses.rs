@@ -52,6 +52,14 @@ pub struct Counted {
     pub person: String,
 }
 
+/// The order of a use.
+///
+/// # Errors
+/// The database's.
+pub async fn order_of(conn: &mut Conn, id: CouponUseId) -> Result<OrderId> {
+    Ok(coupon_uses::table.find(id).select(coupon_uses::order_id).first(conn).await?)
+}
+
 /// Standing uses of these campaigns by these accounts and people.
 ///
 /// # Errors

@@ -190,11 +190,14 @@ pub async fn take(app: &App, code: &str, account: AccountId, request: &Request) 
     let mut conn = db::connect(&app.pool).await?;
     let of = model::find_code(&mut conn, code).await?.ok_or(Code::NotFound)?;
     let locale = accounts::load_buyer(&mut conn, account).await?.locale;
+    let round = rules::round(&of, now);
+    let pool = round.as_ref().map(|at| vec![model::round_pool(of.id, *at)]).unwrap_or_default();
+    // After the pool: who finds it empty sees what his own twin has taken of it.
+    let pools = claims::read(&mut conn, &pool).await?;
     if let Some(earlier) = idempotency::earlier(&mut conn, request).await? {
         return told(app, &mut conn, &of, earlier, locale).await;
     }
-    let round_at = rules::round(&of, now)?;
-    let pools = claims::read(&mut conn, &[model::round_pool(of.id, round_at)]).await?;
+    let round_at = round?;
     if pools.first().is_some_and(|pool| pool.left() < 1) {
         return Err(Code::GivenOut.error());
     }

@@ -1,4 +1,4 @@
-//! Ways to break what holds of store credit and gift cards.
+//! Ways to break what holds of store credit, gift cards, and cards that use a coupon too often.
 
 use super::breakages::Named::{Id, Word};
 use super::breakages::{Breakage, breaks};
@@ -52,5 +52,15 @@ pub const BREAKAGES: &[Breakage] = &[
         &["owed_gift_cards"],
         Id("gift", "coming card"),
         "DELETE FROM jobs WHERE kind = 'deliver_gift_card'",
+    ),
+    breaks(
+        &["coupon_flags"],
+        Id("use", "cara use"),
+        "INSERT INTO coupon_flags (use_id, earlier, is_refunded, created_at) VALUES (u('cara use'), 1, false, t(2))",
+    ),
+    breaks(
+        &["owed_repeat_refunds", "coupon_flags"],
+        Id("ord", "cara order"),
+        "INSERT INTO coupon_flags (use_id, earlier, is_refunded, created_at) VALUES (u('cara use'), 1, true, t(2))",
     ),
 ];
