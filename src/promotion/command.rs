@@ -174,7 +174,8 @@ async fn mail(pool: &Pool, campaign: &str, new: NewMailing, progress: Progress<'
         mailings::service::begin(pool, Actor::System, campaign.id, &new, None, clock.now()).await?;
     // As with codes that are made: a running shop may help, or finish it. It sends the mails.
     while of.ended_at.is_none() {
-        of = mailings::service::step(pool, of.id, clock.now()).await?;
+        let rests = || Code::Closed.because("The campaign is paused: the rest is given once it goes on.");
+        of = mailings::service::step(pool, of.id, clock.now()).await?.ok_or_else(rests)?;
         progress(of.given, of.accounts);
     }
     Ok(format!("gave {} coupons, {} of them are told by mail: {}", of.given, of.mailed, of.id))

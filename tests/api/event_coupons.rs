@@ -55,6 +55,11 @@ async fn verify(mall: &Mall, token: &str) -> Answer {
     mall.shop.app.post("/v1/email-verifications").json(&json!({ "token": token })).send().await
 }
 
+/// All who have an account by now want to hear of such things.
+async fn accept_news(mall: &Mall) {
+    run_sql(&mut *mall.shop.app.conn().await, "UPDATE accounts SET marketing = true").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_forty_who_verify_at_once_as_many_get_one_as_there_are() {
     let mall = Mall::open().await;
@@ -65,6 +70,7 @@ async fn of_forty_who_verify_at_once_as_many_get_one_as_there_are() {
     for index in 0..40 {
         people.push(mall.shop.app.stranger(&format!("new{index}@b.test")).await);
     }
+    accept_news(&mall).await;
     let tokens = join_all(people.iter().map(|person| token_for(&mall, person))).await;
     assert!(wallet(&mall, &people[0]).await.is_empty());
     join_all(tokens.iter().map(|token| async { verify(&mall, token).await.ok(204) })).await;
@@ -107,6 +113,7 @@ async fn a_person_is_welcomed_once_whatever_addresses_there_are() {
     let mut given = 0;
     for person in &people {
         given += wallet(&mall, person).await.len();
+        assert!(told(&mall, &person.email).is_empty(), "who wants no news finds it in the wallet");
     }
     assert_eq!(given, 1);
     mall.finish().await;
@@ -120,6 +127,7 @@ async fn a_birthday_is_kept_once_a_year_and_the_29th_of_february_too() {
     let anna = mall.shop.app.member("anna@b.test").await;
     let leap = mall.shop.app.member("leap@b.test").await;
     let stranger = mall.shop.app.stranger("stranger@b.test").await;
+    accept_news(&mall).await;
     let zone = mall.shop.app.app.settings.timezone;
     let local = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
     let today = local(mall.shop.app.now());
@@ -159,6 +167,7 @@ async fn the_second_order_that_is_paid_brings_one_and_no_other_does() {
     let thanks = campaign(&mall, "thanks").await;
     occasion(&mall, &thanks, json!({ "event": "nth_order", "nth": 2 })).await;
     let anna = mall.shop.app.member("anna@b.test").await;
+    accept_news(&mall).await;
     let lines = json!([{ "variant": tea }]);
     mall.buy(&anna, "1", lines.clone()).await;
     mall.order(&anna, "never-paid", lines.clone()).await.ok(201);

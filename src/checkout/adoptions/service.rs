@@ -15,6 +15,8 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::http::guest::OrderToken;
 use crate::people::accounts::model::{self as accounts, Buyer};
+use crate::promotion::occasions::rules::OccasionEvent;
+use crate::promotion::occasions::service as occasions;
 use crate::shop::crowdfunding::model as pledges;
 use crate::types::email::Email;
 use crate::types::id::{AccountId, OrderId};
@@ -56,6 +58,7 @@ pub async fn adopt_locked(
     pledges::move_to(conn, &ids.iter().copied().collect::<Vec<_>>(), account).await?;
     invited::service::adopted(conn, &ids.iter().copied().collect::<Vec<_>>(), account, now).await?;
     model::note(conn, bought, account, now).await?;
+    occasions::happened(conn, OccasionEvent::NthOrder, account, now).await?;
     let entry = Entry {
         actor: Actor::Account(account),
         action: "account.adopt_orders",

@@ -6,13 +6,16 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::rules::Underway;
+use crate::checkout::orders::model::GIFT_CARD;
 use crate::checkout::payments::disputes::DisputeState;
+use crate::checkout::refunds::model::RefundState;
 use crate::checkout::shipments::rules::delivered_or_sent;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::promotion::referrals::rules::Dispute;
 use crate::schema::{
-    accounts, disputes, orders, payments, returns, shipments, shipping_promises, withdrawals,
+    accounts, disputes, order_lines, orders, payments, refunds, returns, shipments, shipping_promises,
+    withdrawals,
 };
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, OrderId};
@@ -51,6 +54,12 @@ pub async fn has_paid_before(
         .inner_join(accounts::table)
         .filter(orders::total_minor.gt(0))
         .filter(orders::paid_at.is_not_null())
+        // Who has bought a gift card, for somebody else perhaps, is new all the same.
+        .filter(diesel::dsl::exists(
+            order_lines::table
+                .filter(order_lines::order_id.eq(orders::id))
+                .filter(order_lines::kind.ne(GIFT_CARD)),
+        ))
         .select(orders::id)
         .into_boxed();
     query = match person {
@@ -132,6 +141,17 @@ pub async fn dispute_of(conn: &mut Conn, order: OrderId) -> Result<Dispute> {
     } else {
         Dispute::None
     })
+}
+
+/// Is money of the order on its way back, of which Stripe hasn't said how it ended?
+///
+/// # Errors
+/// The database's.
+pub async fn has_refund_underway(conn: &mut Conn, order: OrderId) -> Result<bool> {
+    let underway = refunds::table
+        .filter(refunds::order_id.eq(order))
+        .filter(refunds::state.eq_any([RefundState::Queued, RefundState::Pending]));
+    Ok(diesel::select(diesel::dsl::exists(underway)).get_result(conn).await?)
 }
 
 /// What still moves of an order that was paid then.

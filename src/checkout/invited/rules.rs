@@ -36,12 +36,14 @@ impl Typed {
     }
 }
 
-/// What the lines of an order come to that count: (in all, less what was paid back). A gift card is money, not a sale.
-pub fn basis_minor(lines: &[LineRow]) -> (i64, i64) {
-    let counted = lines.iter().filter(|line| line.kind != "gift_card");
-    counted.fold((0, 0), |(whole, kept), line| {
+/// What the lines of an order come to that count: (in all, less what was paid back). A gift card is money, not a sale; and
+/// no more counts than was charged: store credit may be the inviter's own.
+pub fn basis_minor(lines: &[LineRow], charged_minor: i64) -> (i64, i64) {
+    let counted = lines.iter().filter(|line| !line.is_gift_card());
+    let (whole, kept) = counted.fold((0, 0), |(whole, kept), line| {
         (whole + line.total_minor, kept + line.total_minor - line.refunded_minor)
-    })
+    });
+    (whole.min(charged_minor), kept.min(charged_minor))
 }
 
 /// What still moves of a paid order.

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::model;
+use super::model::{self, Touch};
 use super::rules::{self, Typed, address_hash};
 use crate::app::App;
 use crate::audit::Actor;
@@ -25,23 +25,36 @@ use crate::promotion::referrals::service::{self as referring, Verdict};
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, OrderId, ReferralId};
 
+/// No programme counts the code of a sign-up for longer.
+const TOUCH_MAX: TimeDelta = TimeDelta::days(365);
+
 /// What a typed code would count for in an order that is placed now. Nothing is refused for it.
 ///
 /// # Errors
 /// `unauthenticated` when the account is gone.
 pub async fn typed(conn: &mut Conn, customer: &Customer, code: String, now: DateTime<Utc>) -> Result<Typed> {
     let buyer = buyer_of(conn, customer).await?;
-    let verdict = verdict(conn, &buyer, &code, now).await?;
+    let is_guest = matches!(customer, Customer::Guest(_));
+    let verdict = verdict(conn, &buyer, is_guest, &code, now).await?;
     Ok(Typed { code, verdict })
 }
 
 async fn verdict(
     conn: &mut Conn,
     buyer: &Buyer,
+    is_guest: bool,
     code: &str,
     now: DateTime<Utc>,
 ) -> Result<Result<i64, &'static str>> {
+    let programme = programme::load(conn).await?;
+    if !programme.is_open(now) {
+        return Ok(Err("invite_programme_closed"));
+    }
     let Some(inviter) = inviter_of(conn, code).await? else { return Ok(Err("unknown_invite_code")) };
+    // A guest types whose address he likes: he isn't told who has bought here, or whose a code is.
+    if is_guest {
+        return Ok(Ok(programme.minimum_minor));
+    }
     let person = buyer.person_key.as_deref();
     if inviter.id == buyer.id || (person.is_some() && person == inviter.person_key.as_deref()) {
         return Ok(Err("own_invite_code"));
@@ -51,8 +64,7 @@ async fn verdict(
     if !is_new {
         return Ok(Err("not_a_new_customer"));
     }
-    let programme = programme::load(conn).await?;
-    Ok(if programme.is_open(now) { Ok(programme.minimum_minor) } else { Err("invite_programme_closed") })
+    Ok(Ok(programme.minimum_minor))
 }
 
 /// Whose code it is; nobody's where he is gone.
@@ -68,9 +80,10 @@ async fn inviter_of(conn: &mut Conn, code: &str) -> Result<Option<Buyer>> {
 /// # Errors
 /// The database's.
 pub async fn paid(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<()> {
+    let counts = |touch: &Touch| touch.code.is_some() && order.created_at < touch.at + TOUCH_MAX;
     let is_invited = order.total_minor > 0
         && (order.invite_code.is_some()
-            || model::touch_of(conn, order.account_id).await?.is_some_and(|touch| touch.code.is_some()));
+            || model::touch_of(conn, order.account_id).await?.is_some_and(|touch| counts(&touch)));
     if is_invited {
         jobs::enqueue(conn, &Job::FollowInvite { order: order.id }, now, now).await?;
     }
@@ -138,6 +151,8 @@ async fn look_on(
     let lines = orders::lines_of(conn, &[id]).await?;
     let Some(bought) = bought(conn, &order, &lines, window).await? else { return Ok(None) };
     match referrals::of_order(conn, id).await? {
+        // It is asked about again when Stripe has sent the money back, or hasn't.
+        Some(_) if model::has_refund_underway(conn, id).await? => Ok(Some(now + LOOK_AGAIN)),
         Some(referral) => {
             let signals = signals_of(conn, &referral, &order, &bought).await?;
             let terms = Terms { zone: shop.zone, currency: shop.currency.clone() };
@@ -155,7 +170,7 @@ async fn bought(
     window: TimeDelta,
 ) -> Result<Option<Bought>> {
     let Some(paid_at) = order.paid_at else { return Ok(None) };
-    let (basis_minor, kept_minor) = rules::basis_minor(lines);
+    let (basis_minor, kept_minor) = rules::basis_minor(lines, order.due_minor);
     let buyer = accounts::load_buyer(conn, order.account_id).await.ok();
     let person = buyer.and_then(|buyer| buyer.person_key);
     let than = Some((paid_at, order.id));

@@ -503,6 +503,9 @@ pub async fn apply(conn: &mut Conn, now: DateTime<Utc>, payment: &PaymentRow, re
         return fail(conn, now, &row, Some(&refund.id), refund.failure_reason.as_deref()).await;
     }
     model::store(conn, row.id, Some(&refund.id), state, None, now).await?;
+    if state == RefundState::Succeeded {
+        invited::service::changed(conn, row.order_id, now).await?;
+    }
     owe_note(conn, now, payment, row.id, state).await
 }
 
@@ -541,6 +544,7 @@ pub async fn fail(
     why: Option<&str>,
 ) -> Result<()> {
     model::store(conn, row.id, stripe_id, RefundState::Failed, Some(why.unwrap_or("unknown")), now).await?;
+    invited::service::changed(conn, row.order_id, now).await?;
     let parts: Vec<_> = model::lines_of(conn, row.id)
         .await?
         .into_iter()

@@ -19,12 +19,12 @@ const EVERY: Duration = Duration::from_millis(200);
 const STILL_FOR: Duration = Duration::from_secs(3);
 const LAPSE: TimeDelta = TimeDelta::seconds(10);
 
-/// What is counted, by drive, drop or campaign: the counters of its pools, and the claims on them. The units of F-codes lie in pools
+/// What is counted, by drive, drop or give-out: the counters of its pools, and the claims on them. The units of F-codes lie in pools
 /// of their own.
 const COUNT: &str = "WITH wares AS MATERIALIZED (SELECT code, pool_id FROM drives
           UNION ALL SELECT d.code, i.pool_id FROM drops d JOIN drop_items i ON i.drop_id = d.id
           UNION ALL SELECT d.code, f.pool_id FROM drops d JOIN f_codes f ON f.drop_id = d.id
-          UNION ALL SELECT k.code, k.pool_id FROM coupon_campaigns k WHERE k.pool_id IS NOT NULL)
+          UNION ALL SELECT g.code, k.pool_id FROM give_outs g JOIN coupon_campaigns k ON k.id = g.campaign_id)
     SELECT w.code, sum(p.held + p.taken)::bigint, sum(coalesce(c.held, 0))::bigint,
         sum(coalesce(c.taken, 0))::bigint
     FROM wares w JOIN pools p ON p.id = w.pool_id

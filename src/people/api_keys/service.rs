@@ -29,7 +29,7 @@ pub async fn create(app: &App, actor: Actor, maker: AccountId, new: &NewApiKey) 
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(Code::InvalidField.at("expires_at", "is in the past"));
     }
-    if (new.roles.as_slice() == [Role::Counter]) != new.counter.is_some() || is_mixed(&new.roles) {
+    if new.roles.contains(&Role::Counter) != new.counter.is_some() || is_mixed(&new.roles) {
         return Err(Code::InvalidField.at("counter", "goes with the role counter alone, and that with it"));
     }
     let outlet =

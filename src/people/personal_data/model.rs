@@ -81,7 +81,8 @@ SELECT jsonb_build_object(
   'invite_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY code), '[]')
     FROM invite_codes t WHERE account_id = $1),
   'referrals', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'inviter_id' - 'friend_id' - 'person_key' - 'address_hash' - 'signals'
-        - CASE WHEN inviter_id = $1 THEN 'order_id' ELSE 'code' END
+        - 'reason' - 'released_at'
+        - CASE WHEN inviter_id = $1 THEN ARRAY['order_id', 'basis_minor', 'minimum_minor'] ELSE ARRAY['code'] END
         || jsonb_build_object('side', CASE WHEN inviter_id = $1 THEN 'inviter' ELSE 'friend' END) ORDER BY id), '[]')
     FROM referrals t WHERE inviter_id = $1 OR friend_id = $1),
   'referral_rewards', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.referral_id), '[]')

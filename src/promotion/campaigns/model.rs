@@ -67,6 +67,13 @@ pub struct Campaign {
     pub version: i32,
 }
 
+impl Campaign {
+    /// It was paused, and may go on.
+    pub fn is_resting(&self) -> bool {
+        self.paused_at.is_some() && self.archived_at.is_none()
+    }
+}
+
 /// The capacity of a pool that limits nothing, and is there for its lock.
 pub const UNLIMITED: i64 = i64::MAX / 4;
 

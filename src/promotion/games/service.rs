@@ -229,12 +229,16 @@ async fn play_on(
         return Ok(PlayId(earlier));
     }
     let mut of = model::lock(conn, game).await?.ok_or(Code::NotFound)?;
-    rules::is_open(&of, now)?;
+    // Whoever waited for the lock may have waited beyond the end, when the seed is told.
+    rules::is_open(&of, app.clock.now())?;
     let prizes = model::prizes(conn, &[game]).await?;
+    can_be_given(conn, &prizes, now).await?;
     let pools: Vec<_> = prizes.iter().filter_map(|prize| prize.pool_id).collect();
     let pools = claims::lock(conn, &pools).await?;
     let buyers = accounts::lock_buyers(conn, &[account]).await?;
     let buyer = buyers.into_iter().next().ok_or(Code::Unauthenticated)?;
+    // Prizes may be money: one who types others' addresses gets none.
+    buyer.email_verified_at.ok_or(Code::EmailNotVerified)?;
     let person = buyer.person_key.ok_or(Code::Unauthenticated)?;
     is_meant(conn, &of.audience, account, now).await?;
     let day = now.with_timezone(&app.settings.timezone).date_naive();
@@ -275,10 +279,19 @@ async fn play_on(
     Ok(id)
 }
 
+/// A game whose coupons can't be given rests for everybody, before anything is drawn: else a refusal would tell what comes
+/// next.
+async fn can_be_given(conn: &mut Conn, prizes: &[Prize], now: DateTime<Utc>) -> Result<()> {
+    let named: Vec<_> = prizes.iter().filter_map(|prize| prize.campaign_id).collect();
+    for campaign in campaigns::load(conn, &named).await? {
+        coupon_service::may_be_given(&campaign, now)?;
+    }
+    Ok(())
+}
+
 async fn hand_over(conn: &mut Conn, prize: &Prize, play: &Play, now: DateTime<Utc>) -> Result<()> {
     if let Some((campaign, coupon)) = prize.campaign_id.zip(play.coupon_id) {
         let campaign = campaigns::find(conn, campaign).await?.ok_or(Code::NotFound)?;
-        coupon_service::may_be_given(&campaign, now)?;
         coupon_service::give(conn, &campaign, &[(coupon, play.account_id)], now).await?;
     }
     if let Some(pool) = prize.pool_id {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -77,6 +77,9 @@ pub async fn begin(
     .await
 }
 
+/// Between two looks at a campaign that is paused.
+const PAUSE: TimeDelta = TimeDelta::minutes(5);
+
 /// The job [`Job::MailCoupons`].
 ///
 /// # Errors
@@ -84,7 +87,8 @@ pub async fn begin(
 pub async fn run(app: &App, id: MailingId) -> Result<Outcome> {
     let until = Instant::now() + RUN;
     loop {
-        let of = step(&app.pool, id, app.clock.now()).await?;
+        let now = app.clock.now();
+        let Some(of) = step(&app.pool, id, now).await? else { return Ok(Outcome::Again(now + PAUSE)) };
         app.jobs.wake(Lane::Mail);
         if of.ended_at.is_some() {
             return Ok(Outcome::Done);
@@ -95,17 +99,21 @@ pub async fn run(app: &App, id: MailingId) -> Result<Outcome> {
     }
 }
 
-/// Gives the next part, and tells how far the mailing has come. Whoever else works on it waits. It ends with its campaign too.
+/// Gives the next part, and tells how far the mailing has come; none while its campaign is paused. Whoever else works on it
+/// waits. It ends with its campaign too.
 ///
 /// # Errors
 /// `not_found`; the database's.
-pub async fn step(pool: &Pool, id: MailingId, now: DateTime<Utc>) -> Result<Mailing> {
+pub async fn step(pool: &Pool, id: MailingId, now: DateTime<Utc>) -> Result<Option<Mailing>> {
     db::transaction(pool, async |conn| {
         let mut of = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         if of.ended_at.is_some() {
-            return Ok(of);
+            return Ok(Some(of));
         }
         let campaign = campaigns::find(conn, of.campaign_id).await?.ok_or(Code::NotFound)?;
+        if campaign.is_resting() {
+            return Ok(None);
+        }
         let segment = segments::find(conn, of.segment_id).await?.ok_or(Code::NotFound)?;
         let page = Page { limit: PART - 1, before: of.before };
         let inside = segments::page_of(conn, &segment, page, now).await?;
@@ -120,7 +128,7 @@ pub async fn step(pool: &Pool, id: MailingId, now: DateTime<Utc>) -> Result<Mail
             _ => of.ended_at = Some(now),
         }
         model::store(conn, &of).await?;
-        Ok(of)
+        Ok(Some(of))
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::promotion::campaigns::model::{self as campaigns, Campaign, UNLIMITED};
 use crate::promotion::coupons::service::{self as coupon_service, Given};
+use crate::promotion::mailings::model as mailings;
 use crate::types::id::{AccountId, CouponId, OccasionId, PoolId};
 
 /// Limits beyond this are slips of the keyboard.
@@ -119,15 +120,16 @@ pub async fn happened(
 pub async fn give_on(app: &App, event: OccasionEvent, account: AccountId) -> Result<Outcome> {
     let now = app.clock.now();
     let open = model::open_of(&mut *db::connect(&app.pool).await?, event, now).await?;
+    let mut rests = false;
     for of in open {
-        db::transaction(&app.pool, async |conn| {
+        rests |= db::transaction(&app.pool, async |conn| {
             let cause = cause_of(conn, &of, account).await?;
             give(conn, &of, cause.into_iter().collect(), now).await
         })
         .await?;
     }
     app.jobs.wake(Lane::Mail);
-    Ok(Outcome::Done)
+    Ok(if rests { Outcome::Again(now + PAUSE) } else { Outcome::Done })
 }
 
 /// What a coupon is given for: once a cause, and once a person and period.
@@ -180,12 +182,15 @@ pub async fn give_birthdays(app: &App) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Gives a coupon for each cause that hasn't been given for, as far as the pool goes, and mails who gets one. Locks the pool,
-/// then the accounts.
-async fn give(conn: &mut Conn, of: &Occasion, causes: Vec<Cause>, now: DateTime<Utc>) -> Result<()> {
+/// Between two looks at a campaign that is paused.
+const PAUSE: TimeDelta = TimeDelta::minutes(5);
+
+/// Gives a coupon for each cause that hasn't been given for, as far as the pool goes, and mails who gets one and accepts news.
+/// True where that has to wait, because the campaign is paused. Locks the pool, then the accounts.
+async fn give(conn: &mut Conn, of: &Occasion, causes: Vec<Cause>, now: DateTime<Utc>) -> Result<bool> {
     let campaign = campaigns::find(conn, of.campaign_id).await?.ok_or(Code::NotFound)?;
     if causes.is_empty() || coupon_service::may_be_given(&campaign, now).is_err() {
-        return Ok(());
+        return Ok(!causes.is_empty() && campaign.is_resting());
     }
     let pools = claims::lock(conn, &[of.pool_id]).await?;
     let mut left = pools.first().map_or(0, claims::Pool::left);
@@ -213,10 +218,13 @@ async fn give(conn: &mut Conn, of: &Occasion, causes: Vec<Cause>, now: DateTime<
     }
     let each: Vec<_> = chosen.iter().map(|(coupon, buyer, ..)| (*coupon, buyer.id)).collect();
     let given = coupon_service::give(conn, &campaign, &each, now).await?;
+    let willing = mailings::accept_news(conn, &ids).await?;
     let mut mails = Vec::with_capacity(chosen.len());
     let mut grants = Vec::with_capacity(chosen.len());
     for ((coupon, buyer, person_key, cause), given) in chosen.into_iter().zip(&given) {
-        mails.extend(mail(of, buyer, &campaign, given));
+        if willing.contains(&buyer.id) {
+            mails.extend(mail(of, buyer, &campaign, given));
+        }
         grants.push(NewGrant {
             id: Uuid::now_v7(),
             occasion_id: of.id,
@@ -231,7 +239,8 @@ async fn give(conn: &mut Conn, of: &Occasion, causes: Vec<Cause>, now: DateTime<
     let taken = i64::try_from(grants.len()).unwrap_or(0);
     NewGrant::insert(&mut &*conn, grants).await?;
     claims::shift(&mut &*conn, &BTreeMap::from([(of.pool_id, (0, taken))])).await?;
-    mails::queue_all(conn, now, &mails).await
+    mails::queue_all(conn, now, &mails).await?;
+    Ok(false)
 }
 
 /// Who has verified the address: one who types others' addresses gets nothing for it.

@@ -286,6 +286,8 @@ async fn open_on(
     let pool = pools.first().filter(|pool| pool.left() > 0);
     let buyers = accounts::lock_buyers(conn, &[account]).await?;
     let buyer = buyers.into_iter().next().ok_or(Code::Unauthenticated)?;
+    // It is money: one who types others' addresses gets none.
+    buyer.email_verified_at.ok_or(Code::EmailNotVerified)?;
     let person = buyer.person_key.ok_or(Code::Unauthenticated)?;
     is_meant(conn, &of.audience()?, account, now).await?;
     if model::has_opened(conn, id, account, &person).await? {

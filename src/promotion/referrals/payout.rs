@@ -292,13 +292,11 @@ async fn take_back(
     Ok(if is_back { RewardState::TakenBack } else { RewardState::Spent })
 }
 
-/// An unused coupon can't be used any more; one that an order holds or used stays.
+/// The coupon can't be used any more. An order that holds or used it keeps it; false then.
 async fn revoke(conn: &mut Conn, row: &RewardRow, coupon: CouponId, now: DateTime<Utc>) -> Result<bool> {
-    if uses::taken(conn, &[coupon]).await?.contains_key(&coupon) {
-        return Ok(false);
-    }
+    let is_used = uses::taken(conn, &[coupon]).await?.contains_key(&coupon);
     if let Some(campaign) = row.campaign_id {
         coupons::revoke(conn, campaign, coupons::Which::One(coupon), 1, now).await?;
     }
-    Ok(true)
+    Ok(!is_used)
 }

@@ -150,7 +150,9 @@ pub async fn follow(
         return Ok(None);
     }
     let before = referral.clone();
-    if referral.released_at.is_none() {
+    // What an operator saw when it was released counts no longer; what came to light since then does.
+    let is_new = |signal: &&Signal| !before.signals.iter().any(|known| known == signal.as_str());
+    if referral.released_at.is_none() || signals.iter().filter(is_new).any(|signal| signal.is_certain()) {
         referral.note(signals);
         if signals.iter().any(|signal| signal.is_certain()) {
             let why = "self_invitation";
