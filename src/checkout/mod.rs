@@ -1,5 +1,5 @@
 //! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns,
-//! invoices, withdrawals, orders of guests that an account adopts, and orders that came by an invitation.
+//! invoices, withdrawals, store credit, gift cards, orders of guests that an account adopts, and orders that came by an invitation.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
