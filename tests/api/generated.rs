@@ -153,11 +153,7 @@ async fn schema_of(conn: &mut Conn) -> String {
     for key in keys.iter().filter(|key| is_joinable(key, &keys)) {
         writeln!(text, "diesel::joinable!({} -> {} ({}));", key.child, key.parent, key.column).unwrap();
     }
-    text += "\ndiesel::allow_tables_to_appear_in_same_query!(\n";
-    for table in tables.keys() {
-        writeln!(text, "    {table},").unwrap();
-    }
-    text + ");\n"
+    text
 }
 
 /// Where exactly one foreign key of one column links two tables.

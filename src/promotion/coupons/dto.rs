@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{Coupon, Issue};
 use crate::promotion::campaigns::rules::{Benefit, Class};
-use crate::promotion::treats::dto::{Redeemed, WalletMerchant};
+use crate::promotion::treats::dto::{Redemption, WalletMerchant};
 use crate::types::id::{AccountId, CampaignId, CouponId, CouponIssueId, JobId};
 use crate::types::money::Money;
 
@@ -72,7 +72,7 @@ pub struct WalletCoupon {
     pub face_value: Option<Money>,
     /// Of a voucher that a counter has taken.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub redeemed: Option<Redeemed>,
+    pub redeemed: Option<Redemption>,
 }
 
 /// Codes that are good for one use each, made by a job.

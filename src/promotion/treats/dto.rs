@@ -111,7 +111,7 @@ pub struct WalletMerchant {
 
 /// When and where a voucher was taken.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct Redeemed {
+pub struct Redemption {
     pub at: DateTime<Utc>,
     #[schema(example = "Nanjing Road")]
     pub outlet: String,

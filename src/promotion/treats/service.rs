@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::dto::{NewMerchant, NewTreat, Redeemed, TreatView, WalletMerchant};
+use super::dto::{NewMerchant, NewTreat, Redemption, TreatView, WalletMerchant};
 use super::model::{self, Merchant, NewCode, Treat, TreatCode, TreatKind};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
@@ -168,7 +168,7 @@ pub async fn wallet(
         let treat = treats.iter().find(|treat| treat.id == code.treat_id)?;
         let merchant = merchants.iter().find(|merchant| merchant.id == treat.merchant_id)?;
         let ends = code.expires_at.into_iter().chain(treat.ends_at).min();
-        let redeemed = code.redeemed_at.zip(code.outlet).map(|(at, outlet)| Redeemed { at, outlet });
+        let redeemed = code.redeemed_at.zip(code.outlet).map(|(at, outlet)| Redemption { at, outlet });
         let state = match &redeemed {
             Some(_) => "used",
             None if ends.is_some_and(|end| end <= now) => "expired",
