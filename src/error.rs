@@ -153,6 +153,7 @@ codes! {
     TooManyAddresses 409 "too_many_addresses" "The address book is full: delete an address first.";
     MailQueued 409 "mail_queued" "The mail is waiting to be sent already.";
     SecretGone 409 "secret_gone" "The one-time link in this mail was removed after it went out: have a new one made.";
+    NothingPayable 409 "nothing_payable" "Nothing of this partner's can be paid out now.";
     ReferralDecided 409 "referral_decided" "There is nothing to decide about this referral any more.";
     JobNotDead 409 "job_not_dead" "Only a dead job can be put back into the queue.";
     // 408, 410, 412, 413, 415
@@ -279,7 +280,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 27] = [
+const CONSTRAINT_CODES: [(&str, Code); 28] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
@@ -302,6 +303,8 @@ const CONSTRAINT_CODES: [(&str, Code); 27] = [
     ("claim_codes_pkey", Code::CodeTaken),
     ("merchants_code", Code::CodeTaken),
     ("treats_code", Code::CodeTaken),
+    // Of a member, or of another partner.
+    ("invite_codes_pkey", Code::CodeTaken),
     // Two accounts of one person, at the border of two rounds.
     ("give_out_claims_nth", Code::CapReached),
     ("give_out_claims_round", Code::CapReached),

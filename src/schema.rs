@@ -247,6 +247,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    commissions (id) {
+        id -> Uuid,
+        partner_id -> Uuid,
+        order_id -> Uuid,
+        number -> Integer,
+        kind -> Text,
+        reason -> Nullable<Text>,
+        basis_minor -> BigInt,
+        rate_bp -> Integer,
+        amount_minor -> BigInt,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     coupon_campaigns (id) {
         id -> Uuid,
         code -> Text,
@@ -751,7 +766,7 @@ diesel::table! {
 diesel::table! {
     invite_codes (code) {
         code -> Text,
-        account_id -> Uuid,
+        account_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
     }
 }
@@ -1075,6 +1090,61 @@ diesel::table! {
         ends_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         returned_minor -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    partner_codes (id) {
+        id -> Uuid,
+        partner_id -> Uuid,
+        code -> Text,
+        label -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        rate_bp -> Integer,
+        starts_at -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        pool_id -> Uuid,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    partner_orders (order_id) {
+        order_id -> Uuid,
+        code_id -> Uuid,
+        created_at -> Timestamptz,
+        payable_since -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    partner_payout_entries (entry_id) {
+        entry_id -> Uuid,
+        payout_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    partner_payouts (id) {
+        id -> Uuid,
+        partner_id -> Uuid,
+        amount_minor -> BigInt,
+        entries -> Integer,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    partners (id) {
+        id -> Uuid,
+        name -> Text,
+        email -> Text,
+        account_id -> Nullable<Uuid>,
+        version -> Integer,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -1644,6 +1714,8 @@ diesel::joinable!(channel_sales -> channels (channel_id));
 diesel::joinable!(claims -> order_lines (line_id));
 diesel::joinable!(claims -> orders (order_id));
 diesel::joinable!(claims -> pools (pool_id));
+diesel::joinable!(commissions -> partner_orders (order_id));
+diesel::joinable!(commissions -> partners (partner_id));
 diesel::joinable!(coupon_days -> coupon_campaigns (campaign_id));
 diesel::joinable!(coupon_days -> pools (pool_id));
 diesel::joinable!(coupon_flags -> coupon_uses (use_id));
@@ -1756,6 +1828,15 @@ diesel::joinable!(packets -> accounts (account_id));
 diesel::joinable!(packets -> chains (chain_id));
 diesel::joinable!(packets -> claim_codes (code));
 diesel::joinable!(packets -> pools (pool_id));
+diesel::joinable!(partner_codes -> invite_codes (code));
+diesel::joinable!(partner_codes -> partners (partner_id));
+diesel::joinable!(partner_codes -> pools (pool_id));
+diesel::joinable!(partner_orders -> orders (order_id));
+diesel::joinable!(partner_orders -> partner_codes (code_id));
+diesel::joinable!(partner_payout_entries -> commissions (entry_id));
+diesel::joinable!(partner_payout_entries -> partner_payouts (payout_id));
+diesel::joinable!(partner_payouts -> partners (partner_id));
+diesel::joinable!(partners -> accounts (account_id));
 diesel::joinable!(payments -> orders (order_id));
 diesel::joinable!(plans -> tiers (tier_id));
 diesel::joinable!(pledges -> accounts (account_id));

@@ -68,6 +68,8 @@ const ROOMS: &[fn() -> Document] = &[
     promotion::occasions::routes::Api::openapi,
     promotion::packets::routes::Api::openapi,
     promotion::invites::routes::Api::openapi,
+    promotion::partners::routes::Api::openapi,
+    promotion::partners::commission_routes::Api::openapi,
     promotion::referrals::routes::Api::openapi,
     promotion::referrals::admin_routes::Api::openapi,
     promotion::treats::routes::Api::openapi,

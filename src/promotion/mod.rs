@@ -1,4 +1,5 @@
-//! What makes people come and come back: coupon campaigns, their codes, give-outs of them, invite codes and referrals.
+//! What makes people come and come back: coupon campaigns, their codes, give-outs of them, invite codes, referrals and
+//! partners.
 
 pub mod campaigns;
 pub mod command;
@@ -9,6 +10,7 @@ pub mod invites;
 pub mod mailings;
 pub mod occasions;
 pub mod packets;
+pub mod partners;
 pub mod referrals;
 pub mod repeat_cards;
 pub mod treats;
@@ -26,6 +28,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     occasions::routes::configure(config);
     packets::routes::configure(config);
     invites::routes::configure(config);
+    partners::routes::configure(config);
+    partners::commission_routes::configure(config);
     referrals::routes::configure(config);
     referrals::admin_routes::configure(config);
     treats::routes::configure(config);

@@ -182,6 +182,12 @@ id_types! {
     GiftCardId = "gift";
     /// Who brought whom.
     ReferralId = "rfr";
+    /// Who brings buyers for a part of what they buy.
+    PartnerId = "ptr";
+    PartnerCodeId = "ptc";
+    /// One entry of a commission.
+    CommissionId = "com";
+    PartnerPayoutId = "pout";
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod breakages;
 mod credit;
 mod giving;
+mod partners;
 
 use std::collections::BTreeSet;
 
@@ -72,7 +73,8 @@ async fn each_breakage_fails_its_checks_and_no_other() {
     let (_database, mut conn) = shop().await;
     let mut broken = BTreeSet::new();
     let mut wrong = Vec::new();
-    for breakage in BREAKAGES.iter().chain(credit::BREAKAGES).chain(giving::BREAKAGES) {
+    let all = BREAKAGES.iter().chain(credit::BREAKAGES).chain(giving::BREAKAGES).chain(partners::BREAKAGES);
+    for breakage in all {
         let checks = after(&mut conn, breakage.sql).await;
         let mut expected = breakage.fails.to_vec();
         expected.sort_unstable();

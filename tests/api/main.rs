@@ -46,6 +46,7 @@ mod offers;
 mod operators;
 mod order_desk;
 mod packets;
+mod partners;
 mod payment_faults;
 mod platform;
 mod preorders;

@@ -56,7 +56,8 @@ macro_rules! held {
     };
 }
 
-/// What was taken from each pool: by orders, by sales that channels reported, by who came to a give-out, and by referrals.
+/// What was taken from each pool: by orders, by sales that channels reported, by who came to a give-out, by referrals, and by
+/// orders that came by a partner's code.
 macro_rules! taken {
     () => {
         concat!(
@@ -73,6 +74,7 @@ macro_rules! taken {
               UNION ALL SELECT o.pool_id, 1 FROM occasion_grants g JOIN occasions o ON o.id = g.occasion_id
               UNION ALL SELECT r.pool_id, 1 FROM give_out_claims c
                   JOIN give_out_rounds r ON r.give_out_id = c.give_out_id AND r.starts_at = c.round_at
+              UNION ALL SELECT c.pool_id, 1 FROM partner_orders o JOIN partner_codes c ON c.id = o.code_id
               UNION ALL ",
             referred!("'rewarded'"),
             ") t GROUP BY pool_id)"
@@ -150,6 +152,7 @@ pub const ALL: &[Invariant] = &[
                       UNION ALL SELECT budget_pool_id, 'referral_budget' FROM referral_programme
                       UNION ALL SELECT pool_id, CASE WHEN day IS NULL THEN 'referral_inviter' ELSE 'referral_day' END
                           FROM referral_caps
+                      UNION ALL SELECT pool_id, 'partner_code' FROM partner_codes
                       UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
                   GROUP BY pool_id) o ON o.pool_id = p.id
               WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",

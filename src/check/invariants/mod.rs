@@ -17,6 +17,7 @@ mod jobs;
 mod mails;
 mod memberships;
 mod orders;
+mod partners;
 mod payments;
 mod places;
 mod referrals;
@@ -38,6 +39,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         baskets::ALL,
         coupons::ALL,
         referrals::ALL,
+        partners::ALL,
         credit::ALL,
         goods::ALL,
         channels::ALL,

@@ -17,6 +17,8 @@ use crate::membership::invitations::rules::normal_code;
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::people::addresses::model as addresses;
 use crate::promotion::invites::model as invites;
+use crate::promotion::partners::entries as commissions;
+use crate::promotion::partners::service::{self as partners, Sold, Whose};
 use crate::promotion::referrals::model::{self as referrals, Referral};
 use crate::promotion::referrals::payout::Terms;
 use crate::promotion::referrals::programme::{self, Programme};
@@ -35,7 +37,10 @@ const TOUCH_MAX: TimeDelta = TimeDelta::days(365);
 pub async fn typed(conn: &mut Conn, customer: &Customer, code: String, now: DateTime<Utc>) -> Result<Typed> {
     let buyer = buyer_of(conn, customer).await?;
     let is_guest = matches!(customer, Customer::Guest(_));
-    let verdict = verdict(conn, &buyer, is_guest, &code, now).await?;
+    let verdict = match partners::verdict(conn, &code, (!is_guest).then_some(&buyer), now).await? {
+        Some(of_partner) => of_partner,
+        None => verdict(conn, &buyer, is_guest, &code, now).await?,
+    };
     Ok(Typed { code, verdict })
 }
 
@@ -96,7 +101,9 @@ pub async fn paid(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Resu
 /// # Errors
 /// The database's.
 pub async fn changed(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
-    if referrals::of_order(conn, order).await?.is_some() {
+    if referrals::of_order(conn, order).await?.is_some()
+        || commissions::of_order(conn, order).await?.is_some()
+    {
         jobs::enqueue(conn, &Job::FollowInvite { order }, now, now).await?;
     }
     Ok(())
@@ -107,7 +114,9 @@ pub async fn changed(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Res
 /// # Errors
 /// The database's.
 pub async fn adopted(conn: &mut Conn, orders: &[OrderId], by: AccountId, now: DateTime<Utc>) -> Result<()> {
-    for order in referring::adopt(conn, orders, by).await? {
+    let mut followed = referring::adopt(conn, orders, by).await?;
+    followed.extend(commissions::among(conn, orders).await?);
+    for order in followed {
         jobs::enqueue(conn, &Job::FollowInvite { order }, now, now).await?;
     }
     Ok(())
@@ -150,6 +159,10 @@ async fn look_on(
     let order = orders::lock(conn, id).await?;
     let lines = orders::lines_of(conn, &[id]).await?;
     let Some(bought) = bought(conn, &order, &lines, window).await? else { return Ok(None) };
+    let sold = Sold { bought: &bought, code: order.invite_code.as_deref(), lines: &lines };
+    if let Whose::Partners(next) = partners::follow(conn, &sold, now).await? {
+        return Ok(next);
+    }
     match referrals::of_order(conn, id).await? {
         // It is asked about again when Stripe has sent the money back, or hasn't.
         Some(_) if model::has_refund_underway(conn, id).await? => Ok(Some(now + LOOK_AGAIN)),

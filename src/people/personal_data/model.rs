@@ -13,7 +13,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
 use crate::promotion::coupons::uses as coupon_uses;
-use crate::promotion::{games, giveouts, occasions, packets, referrals, treats};
+use crate::promotion::{games, giveouts, occasions, packets, partners, referrals, treats};
 use crate::schema::{
     account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
     order_tokens, orders, refresh_tokens, returns, series_places, sessions, shipping_promises,
@@ -24,7 +24,7 @@ use crate::shop::waiting_list;
 use crate::types::id::{AccountId, OrderId, ReturnId};
 
 /// The sections of the export. `$1` is the account. Whole rows, so that a new column is in it by itself; left out are
-/// hashes of secrets, and `account_id`, which is the same everywhere.
+/// hashes of secrets, and `account_id`, which is the same everywhere. In two parts: a function takes 100 arguments at most.
 const EXPORT: &str = "
 SELECT jsonb_build_object(
   'account', (SELECT to_jsonb(t) - 'password_hash' FROM accounts t WHERE id = $1),
@@ -77,7 +77,8 @@ SELECT jsonb_build_object(
   'occasion_grants', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM occasion_grants t WHERE account_id = $1),
   'coupon_mailing_accounts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY mailing_id), '[]')
-    FROM coupon_mailing_accounts t WHERE account_id = $1),
+    FROM coupon_mailing_accounts t WHERE account_id = $1)
+) || jsonb_build_object(
   'invite_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY code), '[]')
     FROM invite_codes t WHERE account_id = $1),
   'referrals', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'inviter_id' - 'friend_id' - 'person_key' - 'address_hash' - 'signals'
@@ -88,6 +89,8 @@ SELECT jsonb_build_object(
   'referral_rewards', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.referral_id), '[]')
     FROM referral_rewards t JOIN referrals r ON r.id = t.referral_id
     WHERE (t.side = 'inviter' AND r.inviter_id = $1) OR (t.side = 'friend' AND r.friend_id = $1)),
+  'partners', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM partners t WHERE account_id = $1),
   'pledges', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY line_id), '[]')
     FROM pledges t WHERE account_id = $1),
   'waiting_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
@@ -233,6 +236,7 @@ pub async fn anonymise(
     games::model::forget(conn, account, &nobody).await?;
     packets::model::forget(conn, account, &nobody).await?;
     referrals::model::forget(conn, account, &nobody).await?;
+    partners::model::forget(conn, account).await?;
     treats::model::forget(conn, account, &nobody).await?;
     crowdfunding::model::forget(conn, account).await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))

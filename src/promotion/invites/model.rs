@@ -30,11 +30,12 @@ pub async fn insert(conn: &mut Conn, account: AccountId, code: &str, now: DateTi
     Ok(written == 1)
 }
 
-/// Whose a code is.
+/// The account whose a code is; a partner's is nobody's.
 ///
 /// # Errors
 /// The database's.
 pub async fn owner(conn: &mut Conn, code: &str) -> Result<Option<AccountId>> {
     let query = invite_codes::table.find(code).select(invite_codes::account_id);
-    Ok(query.first(conn).await.optional()?)
+    let owner: Option<Option<AccountId>> = query.first(conn).await.optional()?;
+    Ok(owner.flatten())
 }

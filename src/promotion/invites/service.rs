@@ -51,7 +51,7 @@ async fn code(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result
 }
 
 /// The storefront's address with a code in its query.
-fn link(storefront: &Url, code: &str) -> String {
+pub fn link(storefront: &Url, code: &str) -> String {
     let mut url = storefront.clone();
     url.query_pairs_mut().append_pair("invite", code);
     url.into()

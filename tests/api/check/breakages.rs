@@ -1080,7 +1080,7 @@ pub const BREAKAGES: &[Breakage] = &[
         Id("pool", "ada today"),
         "UPDATE pools SET held = 0 WHERE id = u('ada today')",
     ),
-    breaks(&["referral_orders"], Id("rfr", "pia referral"), "DELETE FROM invite_codes"),
+    breaks(&["referral_orders"], Id("rfr", "pia referral"), "DELETE FROM invite_codes WHERE code = 'ADASCODE'"),
     breaks(
         &["referral_orders"],
         Id("rfr", "pia referral"),

@@ -648,3 +648,20 @@ INSERT INTO credit_balances VALUES (u('gia'), 3000, 0);
 INSERT INTO credit_entries (id, account_id, kind, cause, amount_minor, order_id, created_at) VALUES
     (u('gia redeemed'), u('gia'), 'gift_card', 'gift_card:' || ext('gift', 'given card'), 8000, NULL, t(1)),
     (u('gia paid'), u('gia'), 'order', 'order:' || ext('ord', 'gia order') || ':0', -5000, u('gia order'), t(1));
+
+-- A partner's code has brought three orders, at which jobs look again: one is paid out, of one a quarter went back.
+INSERT INTO partners VALUES (u('kol'), 'Kol', 'kol@shop.test', NULL, 1, t(0), NULL);
+INSERT INTO pools (id, kind, capacity, taken) VALUES (u('kol pool'), 'partner_code', 10, 3);
+INSERT INTO invite_codes VALUES ('K01', NULL, t(0));
+INSERT INTO partner_codes VALUES
+    (u('kol code'), u('kol'), 'K01', 'KOL', '达人', 'Kol', 1000, NULL, NULL, u('kol pool'), t(0), NULL);
+INSERT INTO partner_orders VALUES
+    (u('gil order'), u('kol code'), t(5), t(10)), (u('mia order'), u('kol code'), t(5), NULL), (u('nat order'), u('kol code'), t(5), NULL);
+INSERT INTO commissions VALUES
+    (u('gil earned'), u('kol'), u('gil order'), 0, 'earned', NULL, 25000, 1000, 2500, t(5)),
+    (u('mia earned'), u('kol'), u('mia order'), 0, 'earned', NULL, 20000, 1000, 2000, t(5)),
+    (u('mia reversed'), u('kol'), u('mia order'), 1, 'reversed', 'refund', 5000, 1000, -500, t(6)),
+    (u('nat earned'), u('kol'), u('nat order'), 0, 'earned', NULL, 20000, 1000, 2000, t(5));
+SELECT job('follow_invite', 'order', ext('ord', name || ' order')) FROM unnest(ARRAY['gil', 'mia', 'nat']) AS name;
+INSERT INTO partner_payouts VALUES (u('kol payout'), u('kol'), 2500, 1, t(11));
+INSERT INTO partner_payout_entries VALUES (u('gil earned'), u('kol payout'));
