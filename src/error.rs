@@ -90,6 +90,9 @@ codes! {
     OnePerPerson 409 "one_per_person" "You already have a place in this drive or its series.";
     MembershipOrderPending 409 "membership_order_pending" "You have an unpaid membership order. Pay or cancel it first.";
     UseUpgradeQuote 409 "use_upgrade_quote" "You are a member of another tier. Ask for an upgrade quote.";
+    NotAnUpgrade 409 "not_an_upgrade" "This tier isn't higher than yours.";
+    UpgradeNotSold 409 "upgrade_not_sold" "This plan isn't sold to members of other tiers.";
+    QuoteExpired 409 "quote_expired" "This quote is no longer good: ask for a new one.";
     MembershipFrozen 409 "membership_frozen" "Your membership is frozen.";
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
@@ -170,6 +173,7 @@ codes! {
     InvalidField 422 "invalid_field" "A field of the body is wrong.";
     WeakPassword 422 "weak_password" "Choose a longer or less common password.";
     UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
+    UnknownUpgradeQuote 422 "unknown_upgrade_quote" "You have no such quote for an upgrade.";
     UnknownDrive 422 "unknown_drive" "There is no such drive for this plan.";
     DriveRequired 422 "drive_required" "This plan is sold in drives: name one.";
     UnknownArticle 422 "unknown_article" "There is no such thing to buy.";

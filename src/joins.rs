@@ -64,6 +64,7 @@ joined!(order_lines, return_lines);
 joined!(order_lines, rights);
 joined!(order_lines, shipment_lines);
 joined!(order_lines, shipping_promises);
+joined!(order_lines, upgrade_quotes);
 joined!(order_lines, variants);
 joined!(order_tokens, orders);
 joined!(orders, payments);

@@ -895,6 +895,8 @@ diesel::table! {
         value_seconds -> Nullable<BigInt>,
         ended_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        credited_minor -> BigInt,
+        replaced_by -> Nullable<Uuid>,
     }
 }
 
@@ -1016,6 +1018,7 @@ diesel::table! {
         restocked_at -> Nullable<Timestamptz>,
         tax_rate_bp -> Integer,
         ships_from -> Nullable<Timestamptz>,
+        upgrade_quote_id -> Nullable<Uuid>,
     }
 }
 
@@ -1203,6 +1206,7 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+        open_upgrade -> Bool,
     }
 }
 
@@ -1629,6 +1633,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    upgrade_quotes (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        membership_id -> Uuid,
+        membership_version -> Integer,
+        plan_id -> Uuid,
+        mode -> Text,
+        credit_minor -> BigInt,
+        charge_minor -> BigInt,
+        due_minor -> BigInt,
+        ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        valid_until -> Timestamptz,
+    }
+}
+
+diesel::table! {
     variants (id) {
         id -> Uuid,
         product_id -> Uuid,
@@ -1817,6 +1838,7 @@ diesel::joinable!(order_lines -> drops (drop_id));
 diesel::joinable!(order_lines -> f_codes (f_code_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> plans (plan_id));
+diesel::joinable!(order_lines -> upgrade_quotes (upgrade_quote_id));
 diesel::joinable!(order_lines -> variants (variant_id));
 diesel::joinable!(order_tokens -> orders (order_id));
 diesel::joinable!(orders -> accounts (account_id));
@@ -1879,6 +1901,9 @@ diesel::joinable!(treat_codes -> api_keys (redeemed_by));
 diesel::joinable!(treat_codes -> merchants (merchant_id));
 diesel::joinable!(treat_codes -> treats (treat_id));
 diesel::joinable!(treats -> merchants (merchant_id));
+diesel::joinable!(upgrade_quotes -> accounts (account_id));
+diesel::joinable!(upgrade_quotes -> memberships (membership_id));
+diesel::joinable!(upgrade_quotes -> plans (plan_id));
 diesel::joinable!(variants -> pools (pool_id));
 diesel::joinable!(variants -> products (product_id));
 diesel::joinable!(waiting_entries -> accounts (account_id));

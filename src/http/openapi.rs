@@ -54,6 +54,7 @@ const ROOMS: &[fn() -> Document] = &[
     membership::applications::routes::Api::openapi,
     membership::memberships::routes::Api::openapi,
     membership::memberships::admin_routes::Api::openapi,
+    membership::upgrades::routes::Api::openapi,
     // shop
     shop::products::routes::Api::openapi,
     shop::products::admin_routes::Api::openapi,

@@ -15,6 +15,7 @@ use crate::checkout::baskets::model as baskets;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::imports;
+use crate::membership::upgrades::model as upgrades;
 use crate::messages::mails;
 use crate::ports::clock::machine_now;
 use crate::schema::{
@@ -169,6 +170,7 @@ pub async fn purge(app: &App) -> Result<Outcome> {
         .execute(&mut conn)
         .await?;
     imports::model::purge(&mut conn, now - TimeDelta::days(30)).await?;
+    upgrades::purge(&mut conn, now - TimeDelta::days(30)).await?;
     baskets::purge(&mut conn, now - baskets::KEPT_FOR).await?;
     mails::model::forget_secrets(&mut conn, now - TimeDelta::days(2)).await?;
     Ok(Outcome::Done)

@@ -10,6 +10,7 @@ pub mod memberships;
 pub mod plans;
 pub mod seed;
 pub mod tiers;
+pub mod upgrades;
 
 use actix_web::web;
 
@@ -23,5 +24,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
     applications::routes::configure(config);
     memberships::routes::configure(config);
     memberships::admin_routes::configure(config);
+    upgrades::routes::configure(config);
     drives::routes::configure(config);
 }

@@ -125,6 +125,7 @@ async fn plan(conn: &mut Conn, kind: &Kind, tier: TierId, now: DateTime<Utc>) ->
         payment_methods: vec![Method::WechatPay],
         hold_minutes: 15,
         open_sale: false,
+        open_upgrade: kind.rank > 10,
         created_at: now,
         archived_at: None,
         version: 1,

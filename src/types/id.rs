@@ -110,6 +110,8 @@ id_types! {
     InvitationId = "inv";
     ApplicationId = "app";
     MembershipId = "mem";
+    /// A quote for a change to another tier.
+    UpgradeQuoteId = "upq";
     TermId = "term";
     PoolId = "pool";
     ClaimId = "clm";

@@ -61,6 +61,7 @@ mod settings_page;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;
+mod upgrades;
 mod vouchers;
 mod waiting_list;
 mod withdrawals;

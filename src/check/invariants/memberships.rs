@@ -21,7 +21,7 @@ pub const ALL: &[Invariant] = &[
                                 ELSE 'a term of another account, plan or source' END
               FROM order_lines l JOIN orders o ON o.id = l.order_id
               LEFT JOIN membership_terms t ON t.line_id = l.id
-              WHERE (l.kind = 'plan' AND o.paid_at IS NOT NULL) <> (t.id IS NOT NULL)
+              WHERE (l.kind IN ('plan', 'upgrade') AND o.paid_at IS NOT NULL) <> (t.id IS NOT NULL)
                  OR t.account_id <> o.account_id OR t.plan_id IS DISTINCT FROM l.plan_id AND t.id IS NOT NULL
                  OR t.source <> 'order'",
     },
@@ -50,12 +50,13 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "terms_in_membership",
-        says: "a term is of its membership's account and tier, and starts within it",
+        says: "a term is of its membership's account, of its tier unless it was ended, and starts within it",
         prefix: "term",
         sql: "SELECT t.id, CASE WHEN t.account_id <> m.account_id THEN 'another account'
-                                WHEN t.tier_id <> m.tier_id THEN 'another tier' ELSE 'starts before it' END
+                                WHEN t.starts_at < m.starts_at THEN 'starts before it' ELSE 'another tier' END
               FROM membership_terms t JOIN memberships m ON m.id = t.membership_id
-              WHERE t.account_id <> m.account_id OR t.tier_id <> m.tier_id OR t.starts_at < m.starts_at",
+              WHERE t.account_id <> m.account_id OR t.starts_at < m.starts_at
+                 OR t.tier_id <> m.tier_id AND t.ended_at IS NULL",
     },
     Invariant {
         name: "terms_in_order",
@@ -101,8 +102,28 @@ pub const ALL: &[Invariant] = &[
                  OR (t.value_seconds < greatest(1, floor(extract(epoch FROM t.ends_at - t.value_from)))
                      AND g.membership_id IS NULL AND d.account_id IS NULL)
                  OR t.value_from < t.starts_at
-                 OR t.value_minor > l.total_minor
-                 OR t.value_minor < l.total_minor - l.refunded_minor - o.points_minor",
+                 OR t.value_minor - t.credited_minor > l.total_minor
+                 OR t.value_minor - t.credited_minor < l.total_minor - l.refunded_minor - o.points_minor",
+    },
+    Invariant {
+        name: "upgrades_add_up",
+        says: "a term that was credited something is an upgrade's, with what was quoted, of terms of its account that ended then \
+               and were worth no less, unless they came back when its money did; only an upgrade replaces terms",
+        prefix: "term",
+        // A term that came back keeps no word of the one that had replaced it, which was ended then.
+        sql: "SELECT t.id, format('credited %s, quoted %s, terms worth %s', t.credited_minor, q.credit_minor, r.value_minor)
+              FROM membership_terms t LEFT JOIN order_lines l ON l.id = t.line_id
+              LEFT JOIN upgrade_quotes q ON q.id = l.upgrade_quote_id
+              LEFT JOIN (SELECT replaced_by, sum(value_minor) AS value_minor, bool_and(ended_at IS NOT NULL) AS ended,
+                                min(account_id::text) AS account, max(account_id::text) AS another, max(ended_at) AS at
+                         FROM membership_terms WHERE replaced_by IS NOT NULL GROUP BY replaced_by) r ON r.replaced_by = t.id
+              WHERE t.credited_minor <> coalesce(q.credit_minor, 0)
+                 OR q.id IS NULL AND r.replaced_by IS NOT NULL
+                 OR q.account_id <> t.account_id OR q.plan_id <> t.plan_id
+                 OR r.account <> t.account_id::text OR r.another <> t.account_id::text
+                 OR NOT r.ended OR r.at <> t.created_at
+                 OR t.ended_at IS NULL AND q.id IS NOT NULL AND r.replaced_by IS NULL
+                 OR r.value_minor < t.credited_minor",
     },
     Invariant {
         name: "freezes_have_causes",

@@ -104,6 +104,7 @@ pub async fn appraise(
 fn found(line: &LineFacts<'_>, item: &PricedItem<'_>, title: String, ledger: &Ledger) -> Found {
     let list_price_minor = match line {
         LineFacts::Plan(line) => line.plan.price_minor,
+        LineFacts::Upgrade(line) => line.quote.charge_minor,
         LineFacts::Article(line) => line.article.price_minor,
         LineFacts::GiftCard(card) => card.amount.amount,
     };
@@ -123,7 +124,7 @@ fn available(line: &LineFacts<'_>, ledger: &Ledger) -> Option<i64> {
     match line {
         LineFacts::Plan(line) => pools_of_plan(line).into_iter().map(left).min(),
         LineFacts::Article(line) => pools_of_article(line).into_iter().map(left).min(),
-        LineFacts::GiftCard(_) => None,
+        LineFacts::Upgrade(_) | LineFacts::GiftCard(_) => None,
     }
 }
 

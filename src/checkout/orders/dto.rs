@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::model::{LineRow, OrderRow, OrderState};
+use super::model::{GIFT_CARD, LineRow, OrderRow, OrderState, UPGRADE};
 use super::seen::Shown;
 use super::service::{ArticleLine, Cart, Customer, GiftCardLine, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
@@ -22,7 +22,7 @@ use crate::shop::shipping::rules::Address;
 use crate::types::email::Email;
 use crate::types::id::{
     AccountId, AddressId, BasketId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId,
-    ShippingMethodId, VariantId,
+    ShippingMethodId, UpgradeQuoteId, VariantId,
 };
 use crate::types::money::Money;
 
@@ -31,7 +31,7 @@ pub const LINES_MAX: usize = 20;
 /// Characters of a backer's name.
 const BACKER_NAME_MAX: usize = 40;
 
-/// A line to buy: one of `plan`, `variant`, `bundle` and `gift_card`, and what goes with it.
+/// A line to buy: one of `plan`, `upgrade_quote`, `variant`, `bundle` and `gift_card`, and what goes with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRequest {
@@ -56,18 +56,25 @@ pub struct LineRequest {
     // So are keys from before there were gift cards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gift_card: Option<GiftCardRequest>,
+    /// A quote for a change to a higher tier: `POST /v1/upgrade-quotes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgrade_quote: Option<UpgradeQuoteId>,
 }
 
 impl LineRequest {
     fn parse(&self, index: usize) -> Result<Line> {
         let wrong =
             |field: &str, why: &'static str| Code::InvalidField.at(format!("lines[{index}]{field}"), why);
-        let article = match (self.plan, self.variant, self.bundle, &self.gift_card) {
-            (Some(plan), None, None, None) => return self.plan_line(plan, &wrong),
-            (None, Some(variant), None, None) => variant,
-            (None, None, Some(bundle), None) => VariantId(bundle.0),
-            (None, None, None, Some(card)) => return self.gift_line(card, index, &wrong),
-            _ => return Err(wrong("", "expected one of plan, variant, bundle, gift_card")),
+        let article = match (self.plan, self.upgrade_quote, self.variant, self.bundle, &self.gift_card) {
+            (Some(plan), None, None, None, None) => return self.plan_line(plan, &wrong),
+            (None, Some(quote), None, None, None) => {
+                self.is_by_itself(&wrong)?;
+                return Ok(Line::Upgrade(quote));
+            }
+            (None, None, Some(variant), None, None) => variant,
+            (None, None, None, Some(bundle), None) => VariantId(bundle.0),
+            (None, None, None, None, Some(card)) => return self.gift_line(card, index, &wrong),
+            _ => return Err(wrong("", "expected one of plan, upgrade_quote, variant, bundle, gift_card")),
         };
         if self.drive.is_some() || self.invitation.is_some() {
             return Err(wrong(".drive", "goes with a plan"));
@@ -88,33 +95,39 @@ impl LineRequest {
         }))
     }
 
+    /// Nothing stands beside it that belongs to an article or a drive.
+    fn is_by_itself(&self, wrong: &impl Fn(&str, &'static str) -> AppError) -> Result<()> {
+        self.is_no_article(wrong)?;
+        if self.drive.is_some() || self.invitation.is_some() {
+            return Err(wrong(".drive", "goes with a plan"));
+        }
+        Ok(())
+    }
+
+    fn is_no_article(&self, wrong: &impl Fn(&str, &'static str) -> AppError) -> Result<()> {
+        if self.quantity.is_some_and(|quantity| quantity != 1) {
+            return Err(wrong(".quantity", "one is a line of its own"));
+        }
+        if self.drop.is_some() || self.f_code.is_some() || self.instead_of.is_some() {
+            return Err(wrong(".drop", "goes with a variant or a bundle"));
+        }
+        Ok(())
+    }
+
     fn gift_line(
         &self,
         card: &GiftCardRequest,
         index: usize,
         wrong: &impl Fn(&str, &'static str) -> AppError,
     ) -> Result<Line> {
-        if self.quantity.is_some_and(|quantity| quantity != 1) {
-            return Err(wrong(".quantity", "a gift card is a line of its own"));
-        }
-        if self.drop.is_some() || self.f_code.is_some() || self.instead_of.is_some() {
-            return Err(wrong(".drop", "goes with a variant or a bundle"));
-        }
-        if self.drive.is_some() || self.invitation.is_some() {
-            return Err(wrong(".drive", "goes with a plan"));
-        }
+        self.is_by_itself(wrong)?;
         let field = format!("lines[{index}].gift_card.to");
         let to = card.to.as_ref().map(|to| to.parse(&field)).transpose()?;
         Ok(Line::GiftCard(GiftCardLine { amount: card.amount.clone(), to }))
     }
 
     fn plan_line(&self, plan: PlanId, wrong: &impl Fn(&str, &'static str) -> AppError) -> Result<Line> {
-        if self.quantity.is_some_and(|quantity| quantity != 1) {
-            return Err(wrong(".quantity", "a plan is bought once"));
-        }
-        if self.drop.is_some() || self.f_code.is_some() || self.instead_of.is_some() {
-            return Err(wrong(".drop", "goes with a variant or a bundle"));
-        }
+        self.is_no_article(wrong)?;
         let invitation = self.invitation.as_deref().map(normal_code);
         Ok(Line::Plan(PlanLine { plan, drive: self.drive, invitation }))
     }
@@ -324,7 +337,8 @@ pub struct WaitQuery {
     pub wait: Option<WaitFor>,
 }
 
-/// What a line sells: `kind` is `plan`, `variant`, `bundle` or `gift_card`; of the first three the field of that name is set.
+/// What a line sells: `kind` is `plan`, `upgrade`, `variant`, `bundle` or `gift_card`; of a plan, a variant and a bundle the
+/// field of that name is set, of an upgrade its plan, but in a quote, which has the quote's id.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Sells {
     pub kind: &'static str,
@@ -333,36 +347,45 @@ pub struct Sells {
     pub variant: Option<VariantId>,
     pub bundle: Option<BundleId>,
     pub drop: Option<DropId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgrade_quote: Option<UpgradeQuoteId>,
 }
 
 impl Sells {
     pub fn of(line: &Line) -> Self {
         match line {
             Line::Plan(line) => Self::plan(Some(line.plan), line.drive),
+            Line::Upgrade(quote) => Self::upgrade(None, Some(*quote)),
             Line::Article(line) => Self::article(line.is_bundle, line.article, line.drop),
-            Line::GiftCard(_) => Self::gift_card(),
+            Line::GiftCard(_) => Self::nothing(GIFT_CARD),
         }
     }
 
-    fn gift_card() -> Self {
-        Self { kind: "gift_card", plan: None, drive: None, variant: None, bundle: None, drop: None }
+    fn nothing(kind: &'static str) -> Self {
+        let (plan, drive, variant, bundle) = (None, None, None, None);
+        Self { kind, plan, drive, variant, bundle, drop: None, upgrade_quote: None }
     }
 
     fn plan(plan: Option<PlanId>, drive: Option<DriveId>) -> Self {
-        Self { kind: "plan", plan, drive, variant: None, bundle: None, drop: None }
+        Self { plan, drive, ..Self::nothing("plan") }
+    }
+
+    fn upgrade(plan: Option<PlanId>, upgrade_quote: Option<UpgradeQuoteId>) -> Self {
+        Self { plan, upgrade_quote, ..Self::nothing(UPGRADE) }
     }
 
     fn article(is_bundle: bool, article: VariantId, drop: Option<DropId>) -> Self {
         let (variant, bundle) =
             if is_bundle { (None, Some(BundleId(article.0))) } else { (Some(article), None) };
         let kind = if is_bundle { "bundle" } else { "variant" };
-        Self { kind, plan: None, drive: None, variant, bundle, drop }
+        Self { variant, bundle, drop, ..Self::nothing(kind) }
     }
 
     fn of_row(row: &LineRow) -> Self {
         match row.variant_id {
             Some(article) => Self::article(row.kind == "bundle", article, row.drop_id),
-            None if row.is_gift_card() => Self::gift_card(),
+            None if row.is_gift_card() => Self::nothing(GIFT_CARD),
+            None if row.upgrade_quote_id.is_some() => Self::upgrade(row.plan_id, row.upgrade_quote_id),
             None => Self::plan(row.plan_id, row.drive_id),
         }
     }

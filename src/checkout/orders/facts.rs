@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::coupons::Offered;
 use super::model;
 use super::prices::sold_article;
-use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, Swap};
+use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, Swap, UpgradeFacts};
 use super::service::{ArticleLine, Cart, Customer, Line, PlanLine};
 use crate::checkout::claims;
 use crate::checkout::pricing::gifts::Gift;
@@ -18,6 +18,7 @@ use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
 use crate::membership::memberships::model::{self as memberships, MembershipRow};
 use crate::membership::plans::model::{self as plans, Plan};
+use crate::membership::upgrades::model::{self as upgrades, UpgradeQuote};
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::people::segments::model::segments_of;
 use crate::promotion::campaigns::model::Campaign;
@@ -30,12 +31,15 @@ use crate::shop::products::model::{self as products, Article};
 use crate::shop::shipping::model::{self as shipping, ShippingMethod};
 use crate::shop::visitors::{segments_in, visitor_of};
 use crate::shop::waiting_list::model as waiting_list;
-use crate::types::id::{AccountId, DriveId, DropId, PlanId, PoolId, ShippingMethodId, VariantId};
+use crate::types::id::{
+    AccountId, DriveId, DropId, PlanId, PoolId, ShippingMethodId, UpgradeQuoteId, VariantId,
+};
 
 /// Everything that carts are judged by, read set by set.
 #[derive(Default)]
 pub struct Catalog {
     plans: HashMap<PlanId, Plan>,
+    upgrades: HashMap<UpgradeQuoteId, UpgradeQuote>,
     drives: HashMap<DriveId, Drive>,
     invitations: Vec<Invitation>,
     articles: HashMap<VariantId, Article>,
@@ -106,6 +110,7 @@ pub fn accounts_of(carts: &[&Cart]) -> Vec<AccountId> {
 #[derive(Default)]
 struct Named {
     plans: BTreeSet<PlanId>,
+    upgrades: BTreeSet<UpgradeQuoteId>,
     drives: BTreeSet<DriveId>,
     invitations: BTreeSet<String>,
     articles: BTreeSet<VariantId>,
@@ -136,6 +141,9 @@ impl Named {
                 };
                 self.invitations.extend(line.invitation.clone());
             }
+            Line::Upgrade(quote) => {
+                self.upgrades.insert(*quote);
+            }
             Line::Article(line) => {
                 self.articles.insert(line.article);
                 self.given_up.extend(line.instead_of);
@@ -161,8 +169,13 @@ pub async fn read_catalog(
     day: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<Catalog> {
-    let named = Named::by(carts);
+    let mut named = Named::by(carts);
     let mut catalog = Catalog::default();
+    if !named.upgrades.is_empty() {
+        let quotes = upgrades::load(conn, &ids(&named.upgrades)).await?;
+        named.plans.extend(quotes.iter().map(|quote| quote.plan_id));
+        catalog.upgrades = quotes.into_iter().map(|quote| (quote.id, quote)).collect();
+    }
     if !named.drives.is_empty() {
         let drives = drives::load(conn, &ids(&named.drives)).await?;
         catalog.drives = drives.into_iter().map(|drive| (drive.id, drive)).collect();
@@ -349,6 +362,7 @@ pub fn line_facts<'a>(
 ) -> Result<LineFacts<'a>> {
     match line {
         Line::Plan(line) => plan_facts(index, line, buyer, catalog, locked).map(LineFacts::Plan),
+        Line::Upgrade(quote) => upgrade_facts(index, *quote, buyer, catalog).map(LineFacts::Upgrade),
         Line::Article(line) => article_facts(index, line, catalog, now).map(LineFacts::Article),
         Line::GiftCard(line) => Ok(LineFacts::GiftCard(line)),
     }
@@ -399,6 +413,20 @@ fn plan_facts<'a>(
         .iter()
         .find(|found| found.account_id == buyer.id && drive.is_some_and(|drive| drive.id == found.drive_id));
     Ok(PlanFacts { plan, drive, invitation, application })
+}
+
+/// A stranger's quote is told like one that isn't there.
+fn upgrade_facts<'a>(
+    index: usize,
+    quote: UpgradeQuoteId,
+    buyer: &Buyer,
+    catalog: &'a Catalog,
+) -> Result<UpgradeFacts<'a>> {
+    let known = catalog.upgrades.get(&quote).filter(|quote| quote.account_id == buyer.id);
+    let known = known.and_then(|quote| Some((quote, catalog.plans.get(&quote.plan_id)?)));
+    let (quote, plan) =
+        known.ok_or_else(|| at_line(Code::UnknownUpgradeQuote, index, "upgrade_quote", "unknown"))?;
+    Ok(UpgradeFacts { quote, plan })
 }
 
 /// Offers of more in the pack for who buys something of the cart.

@@ -21,7 +21,8 @@ use crate::schema::{
 };
 use crate::statement;
 use crate::types::id::{
-    AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, ShippingMethodId, VariantId,
+    AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, ShippingMethodId,
+    UpgradeQuoteId, VariantId,
 };
 use crate::types::stored::stored_enum;
 
@@ -76,6 +77,8 @@ pub struct OrderRow {
 
 /// The kind of lines that sell gift cards.
 pub const GIFT_CARD: &str = "gift_card";
+/// The kind of lines that change a membership to another tier.
+pub const UPGRADE: &str = "upgrade";
 
 /// A line's row.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -109,6 +112,8 @@ pub struct LineRow {
     pub fulfilled_at: Option<DateTime<Utc>>,
     /// It wasn't there when it was ordered, and is sent from then on.
     pub ships_from: Option<DateTime<Utc>>,
+    /// Of a line that changes a membership to another tier.
+    pub upgrade_quote_id: Option<UpgradeQuoteId>,
 }
 
 impl LineRow {
@@ -173,6 +178,7 @@ batch_insert! {
         tax_included_minor: i64 => BigInt,
         ships_from: Option<DateTime<Utc>> => Nullable<Timestamptz>,
         tax_rate_bp: i32 => Integer,
+        upgrade_quote_id: Option<UpgradeQuoteId> => Nullable<SqlUuid>,
     }
 }
 

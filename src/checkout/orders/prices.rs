@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::coupons::{self, Asker, Candidates, Offered, Outcome};
 use super::rows::methods_of;
-use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts};
+use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, UpgradeFacts};
 use super::service::{Cart, Shop};
 use crate::checkout::pricing::coupons::{Candidate, Payable};
 use crate::checkout::pricing::rules::{Priced, PricedCart, PricedItem, price};
 use crate::error::{Code, Result};
+use crate::membership::upgrades::model::Mode;
 use crate::promotion::campaigns::rules::{Person, Sold};
 use crate::shop::drops::rules::unit_price as unit_price_in;
 use crate::shop::products::model::Article;
@@ -37,6 +38,10 @@ pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
                 None => tier.clone(),
             }
         }
+        LineFacts::Upgrade(UpgradeFacts { plan, .. }) => match locale {
+            Locale::ZhCn => format!("升级为{}", plan.tier_zh),
+            Locale::En => format!("Upgrade to {}", plan.tier_en),
+        },
         LineFacts::Article(ArticleFacts { article, .. }) => article_title(article, locale),
         LineFacts::GiftCard(_) => locale.pick("礼品卡", "Gift card").to_owned(),
     }
@@ -48,6 +53,16 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             quantity: 1,
             unit_price_minor: plan.price_minor,
             why: if drive.is_some() { "drive_price" } else { "plan_price" },
+            tax_rate_bp: 0,
+            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+        },
+        LineFacts::Upgrade(UpgradeFacts { quote, plan }) => PricedItem {
+            quantity: 1,
+            unit_price_minor: quote.due_minor,
+            why: match quote.mode {
+                Mode::Prorate => "upgrade_prorate",
+                Mode::Restart => "upgrade_restart",
+            },
             tax_rate_bp: 0,
             sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
         },

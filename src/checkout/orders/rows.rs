@@ -6,9 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use kindred_stripe::Method;
 use uuid::Uuid;
 
-use super::model::{GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState};
+use super::model::{GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState, UPGRADE};
 use super::prices::SWAP_OFFER;
-use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts};
+use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts, PlanFacts, UpgradeFacts};
 use super::service::{Customer, PlaceOrder, ROUTE, Shop};
 use crate::checkout::baskets::model as baskets;
 use crate::checkout::claims::{self, NewClaim};
@@ -94,7 +94,7 @@ impl Rows {
             success_url: order.success_url.clone(),
             cancel_url: order.cancel_url.clone(),
             hold_minutes: terms.hold_minutes,
-            has_membership: facts.lines.iter().any(|line| matches!(line, LineFacts::Plan(_))),
+            has_membership: facts.lines.iter().any(LineFacts::is_membership),
             ship_to: shipping
                 .map(|choice| serde_json::to_value(&choice.address))
                 .transpose()
@@ -165,6 +165,7 @@ impl Rows {
             variant_id: None,
             drop_id: None,
             f_code_id: None,
+            upgrade_quote_id: None,
             title: worded.titles.get(position).cloned().ok_or_else(short)?,
             quantity: priced.quantity,
             unit_price_minor: priced.unit_price_minor,
@@ -192,6 +193,9 @@ impl Rows {
                     invitation_id: rules::invitation_used(line).map(|invitation| invitation.id),
                     ..row
                 }
+            }
+            LineFacts::Upgrade(UpgradeFacts { quote, plan }) => {
+                NewLine { kind: UPGRADE, plan_id: Some(plan.id), upgrade_quote_id: Some(quote.id), ..row }
             }
             LineFacts::Article(line) => NewLine {
                 kind: if line.article.is_bundle() { "bundle" } else { "variant" },
@@ -429,9 +433,9 @@ impl Terms {
         let mut terms = Self { hold_minutes: i32::MAX, methods, saves_card: false };
         for line in &facts.lines {
             let hold_minutes = match line {
-                LineFacts::Plan(line) => {
-                    terms.saves_card |= line.plan.renews == Renews::Card;
-                    line.plan.hold_minutes
+                LineFacts::Plan(PlanFacts { plan, .. }) | LineFacts::Upgrade(UpgradeFacts { plan, .. }) => {
+                    terms.saves_card |= plan.renews == Renews::Card;
+                    plan.hold_minutes
                 }
                 LineFacts::Article(line) => line.article.product.hold_minutes,
                 LineFacts::GiftCard(_) => GIFT_CARD_HOLD_MINUTES,
@@ -448,7 +452,9 @@ impl Terms {
 /// `method_not_offered` where there is none.
 pub fn methods_of(facts: &Facts<'_>) -> Result<Vec<Method>> {
     let of_line = |line: &LineFacts<'_>| match line {
-        LineFacts::Plan(line) => line.plan.payment_methods.clone(),
+        LineFacts::Plan(PlanFacts { plan, .. }) | LineFacts::Upgrade(UpgradeFacts { plan, .. }) => {
+            plan.payment_methods.clone()
+        }
         LineFacts::Article(line) => line.article.product.payment_methods.clone(),
         LineFacts::GiftCard(_) => Method::ALL.to_vec(),
     };

@@ -21,6 +21,8 @@ use crate::membership::invitations::rules::{self as invitations, Guest};
 use crate::membership::memberships::model::MembershipRow;
 use crate::membership::memberships::rules::{self as memberships, GRACE};
 use crate::membership::plans::model::Plan;
+use crate::membership::upgrades::model::UpgradeQuote;
+use crate::membership::upgrades::rules as upgrades;
 use crate::people::accounts::model::Buyer;
 use crate::shop::audience::{Ranks, Visitor};
 use crate::shop::crowdfunding::rules as crowdfunding;
@@ -99,8 +101,16 @@ pub struct Facts<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum LineFacts<'a> {
     Plan(PlanFacts<'a>),
+    Upgrade(UpgradeFacts<'a>),
     Article(ArticleFacts<'a>),
     GiftCard(&'a GiftCardLine),
+}
+
+impl LineFacts<'_> {
+    /// It makes, lengthens or changes a membership.
+    pub fn is_membership(&self) -> bool {
+        matches!(self, Self::Plan(_) | Self::Upgrade(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +120,13 @@ pub struct PlanFacts<'a> {
     /// The invitation whose code was sent, or the one reserved for the buyer's address.
     pub invitation: Option<&'a Invitation>,
     pub application: Option<&'a Application>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct UpgradeFacts<'a> {
+    /// The buyer's own.
+    pub quote: &'a UpgradeQuote,
+    pub plan: &'a Plan,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -178,8 +195,7 @@ pub fn admit(facts: &Facts<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Result<A
 /// # Errors
 /// `invalid_field` for two plans; `stands_alone` for a pledge beside something else.
 pub fn go_together(facts: &Facts<'_>) -> Result<()> {
-    let is_plan = |line: &&LineFacts<'_>| matches!(line, LineFacts::Plan(_));
-    if facts.lines.iter().filter(is_plan).count() > 1 {
+    if facts.lines.iter().filter(|line| line.is_membership()).count() > 1 {
         return Err(Code::InvalidField.at("lines", "expected one plan at most"));
     }
     if is_pledge(facts) && facts.lines.len() > 1 {
@@ -209,6 +225,9 @@ pub fn admit_line(
 ) -> Result<LineClaims> {
     let judged = match line {
         LineFacts::Plan(plan) => admit_plan(facts, plan, ledger, now).map(|()| (pools_claimed(plan), None)),
+        LineFacts::Upgrade(upgrade) => {
+            admit_upgrade(facts, upgrade, ledger, now).map(|()| LineClaims::default())
+        }
         LineFacts::Article(article) => admit_article(facts, article, ledger, admitted, index, now),
         LineFacts::GiftCard(card) => {
             let field = format!("lines[{index}].gift_card");
@@ -255,6 +274,19 @@ fn admit_plan(facts: &Facts<'_>, line: &PlanFacts<'_>, ledger: &Ledger, now: Dat
     if let Some(drive) = line.drive {
         let_in(buyer, line, drive, now)?;
         has_room(line, drive, ledger, now)?;
+    }
+    Ok(())
+}
+
+fn admit_upgrade(
+    facts: &Facts<'_>,
+    line: &UpgradeFacts<'_>,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    upgrades::may_order(line.quote, facts.membership, now)?;
+    if ledger.pending.contains(&facts.buyer.id) {
+        return Err(Code::MembershipOrderPending.error());
     }
     Ok(())
 }

@@ -29,7 +29,9 @@ use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::promotion::coupons::uses;
 use crate::shop::drops::model as drops;
 use crate::shop::shipping::rules::Address;
-use crate::types::id::{AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, VariantId};
+use crate::types::id::{
+    AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, UpgradeQuoteId, VariantId,
+};
 use crate::types::locale::Locale;
 use crate::types::money::Money;
 
@@ -40,6 +42,7 @@ pub const ROUTE: &str = "POST /v1/orders";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     Plan(PlanLine),
+    Upgrade(UpgradeQuoteId),
     Article(ArticleLine),
     GiftCard(GiftCardLine),
 }

@@ -19,6 +19,7 @@ use crate::db::Conn;
 use crate::error::{AppError, Result};
 use crate::membership::memberships;
 use crate::membership::memberships::service::{Activated, Activation};
+use crate::membership::upgrades::service::{self as upgrades, PaidUpgrade};
 use crate::messages::mails::{self, Mail, ReceiptLine};
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::promotion::occasions::service as occasions;
@@ -64,6 +65,10 @@ pub async fn deliver(
     for line in lines {
         match (line.plan_id, line.variant_id.and_then(|id| articles.get(&id))) {
             (None, None) if line.is_gift_card() => gift_cards::service::activate(conn, line.id, now).await?,
+            (Some(_), _) if line.upgrade_quote_id.is_some() => {
+                let upgraded = upgrade(conn, line, terms, now).await?;
+                queued.push((recipient.clone(), format!("upgraded:{}", line.id), upgraded));
+            }
             (Some(plan), _) => {
                 let activation = Activation {
                     account: order.account_id,
@@ -115,6 +120,19 @@ pub async fn count(conn: &mut Conn, order: &OrderRow, lines: &[LineRow], now: Da
 pub async fn articles_of(conn: &mut Conn, lines: &[LineRow]) -> Result<HashMap<VariantId, Article>> {
     let ids: Vec<_> = lines.iter().filter_map(|line| line.variant_id).collect();
     Ok(products::articles(conn, &ids).await?.into_iter().map(|article| (article.id, article)).collect())
+}
+
+/// Changes the buyer's membership, and says so.
+async fn upgrade(conn: &mut Conn, line: &LineRow, terms: DeliveryTerms, now: DateTime<Utc>) -> Result<Mail> {
+    let quote = line.upgrade_quote_id.ok_or_else(|| AppError::internal("an upgrade without its quote"))?;
+    let paid = PaidUpgrade { quote, line: line.id, paid_minor: line.total_minor };
+    let done = upgrades::apply(conn, paid, now, terms.zone).await?;
+    Ok(Mail::Upgraded {
+        number: done.number,
+        tier_zh: done.tier_zh,
+        tier_en: done.tier_en,
+        ends_at: done.ends_at,
+    })
 }
 
 fn welcome(activated: &Activated) -> Mail {

@@ -24,6 +24,7 @@ use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships;
 use crate::membership::memberships::rules::GRACE;
 use crate::membership::plans::model as plans;
+use crate::membership::upgrades::service as upgrades;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
@@ -369,6 +370,9 @@ async fn buys_forbidden(
     accounts::lock_buyers(conn, &[account]).await?;
     if order.credit_minor > 0 {
         balances::lock(conn, &[account]).await?;
+    }
+    if let Some(quote) = lines.iter().find_map(|line| line.upgrade_quote_id) {
+        return Ok(!upgrades::fits(conn, quote, now).await?);
     }
     let ids: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
     if ids.is_empty() {

@@ -65,6 +65,8 @@ pub struct PlanView {
     pub payment_methods: Vec<&'static str>,
     /// False: sold in drives alone.
     pub open_sale: bool,
+    /// True: members of a lower tier may change to it (`POST /v1/upgrade-quotes`).
+    pub open_upgrade: bool,
 }
 
 /// `remaining` is at most a second old.
@@ -147,6 +149,7 @@ impl From<&Plan> for PlanView {
             renews: plan.renews,
             payment_methods: plan.payment_methods.iter().map(|method| method.as_str()).collect(),
             open_sale: plan.open_sale,
+            open_upgrade: plan.open_sale || plan.open_upgrade,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::dto::{ExtendRequest, GrantRequest, MemberDetailView, MemberFilter, MemberView, Reasoned};
 use super::operators::{self, Action, Asked, Target};
+use super::service;
 use super::views::{self, Wanted};
 use crate::app::App;
 use crate::db;
@@ -284,6 +285,6 @@ async fn done(app: &App, asked: &Asked) -> Result<HttpResponse> {
 async fn detail(app: &App, id: MembershipId) -> Result<MemberDetailView> {
     let mut conn = db::connect(&app.pool).await?;
     let member = views::find(&mut conn, id).await?.ok_or(Code::NotFound)?;
-    let terms = super::model::all_terms_of(&mut conn, id).await?;
+    let terms = service::all_valued_terms(&mut conn, id).await?;
     MemberDetailView::new(member, &terms, &app.settings.currency, app.clock.now())
 }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
@@ -80,9 +81,13 @@ pub struct TermRow {
     pub value_from: DateTime<Utc>,
     /// Seconds from `value_from` to the end when the value was put in; none for life.
     pub value_seconds: Option<i64>,
-    /// Ended before its time: by a refund, or with its revoked membership.
+    /// Ended before its time: by a refund, an upgrade, or with its revoked membership.
     pub ended_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+    /// The part of the value that came from the terms that it replaced.
+    pub credited_minor: i64,
+    /// The term of the upgrade that ended it.
+    pub replaced_by: Option<TermId>,
 }
 
 /// The open memberships of these accounts, in no order.
@@ -139,6 +144,55 @@ pub async fn all_terms_of(conn: &mut Conn, membership: MembershipId) -> Result<V
         .await?)
 }
 
+/// The terms that an upgrade's term replaced, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn replaced_by(conn: &mut Conn, term: TermId) -> Result<Vec<TermRow>> {
+    Ok(membership_terms::table
+        .filter(membership_terms::replaced_by.eq(term))
+        .order((membership_terms::starts_at, membership_terms::id))
+        .select(TermRow::as_select())
+        .load(conn)
+        .await?)
+}
+
+/// What went back of the lines behind a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
+pub struct PaidBack {
+    #[diesel(sql_type = SqlUuid)]
+    pub term: TermId,
+    /// Of its own line.
+    #[diesel(sql_type = BigInt)]
+    pub own_minor: i64,
+    /// Since it began, of the lines whose terms it replaced.
+    #[diesel(sql_type = BigInt)]
+    pub credited_minor: i64,
+}
+
+/// What went back, or is on its way, of the lines behind these terms.
+///
+/// # Errors
+/// The database's.
+pub async fn paid_back(conn: &mut Conn, terms: &[TermRow]) -> Result<Vec<PaidBack>> {
+    let bought: Vec<_> = terms.iter().filter(|term| term.value_minor > 0).map(|term| term.id.0).collect();
+    if bought.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(diesel::sql_query(PAID_BACK).bind::<Array<SqlUuid>, _>(bought).load(conn).await?)
+}
+
+const PAID_BACK: &str = "
+WITH RECURSIVE behind(term, began_at, id, line_id) AS (
+    SELECT id, created_at, id, line_id FROM membership_terms WHERE id = ANY ($1)
+    UNION ALL
+    SELECT b.term, b.began_at, t.id, t.line_id FROM behind b JOIN membership_terms t ON t.replaced_by = b.id)
+SELECT b.term, coalesce(sum(x.amount_minor) FILTER (WHERE b.id = b.term), 0)::bigint AS own_minor,
+       coalesce(sum(x.amount_minor) FILTER (WHERE b.id <> b.term), 0)::bigint AS credited_minor
+FROM behind b JOIN refund_lines x ON x.line_id = b.line_id JOIN refunds r ON r.id = x.refund_id
+WHERE r.state <> 'failed' AND (b.id = b.term OR r.created_at > b.began_at)
+GROUP BY b.term";
+
 /// The term that a line was fulfilled with.
 ///
 /// # Errors
@@ -179,6 +233,7 @@ pub async fn insert_term(conn: &mut Conn, row: &TermRow) -> Result<()> {
 pub async fn store(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
     diesel::update(memberships::table.filter(memberships::id.eq(row.id)))
         .set((
+            memberships::tier_id.eq(row.tier_id),
             memberships::plan_id.eq(row.plan_id),
             memberships::state.eq(row.state),
             memberships::ends_at.eq(row.ends_at),
@@ -204,6 +259,7 @@ pub async fn store_term(conn: &mut Conn, row: &TermRow) -> Result<()> {
             membership_terms::ends_at.eq(row.ends_at),
             membership_terms::value_from.eq(row.value_from),
             membership_terms::ended_at.eq(row.ended_at),
+            membership_terms::replaced_by.eq(row.replaced_by),
         ))
         .execute(conn)
         .await?;

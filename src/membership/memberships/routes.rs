@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use super::card::{self, Card};
 use super::dto::{MembershipView, NumberView};
 use super::rules::{GRACE, gives_access, life};
-use super::{model, views};
+use super::{service, views};
 use crate::app::App;
 use crate::db;
 use crate::error::{Code, Result};
@@ -38,7 +38,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 async fn show(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
     let member = views::of_account(&mut conn, caller.account).await?.ok_or(Code::NoMembership)?;
-    let terms = model::terms_of(&mut conn, member.row.id).await?;
+    let terms = service::valued_terms(&mut conn, member.row.id).await?;
     let locale = load_buyer(&mut conn, caller.account).await?.locale;
     let view = MembershipView::new(member, &terms, locale, &app.settings.currency, app.clock.now())?;
     Ok(HttpResponse::Ok().json(view))

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::model::{MembershipRow, Stored, TermRow};
+use super::model::{MembershipRow, PaidBack, Stored, TermRow};
 use crate::error::Code;
 use crate::types::id::{DisputeId, TermId, TierId};
 use crate::types::money::{OutOfRange, scale_minor};
@@ -193,6 +193,20 @@ pub fn worth(terms: &[TermRow], at: DateTime<Utc>) -> Result<Worth, OutOfRange> 
     Ok(worth)
 }
 
+/// Terms with the values that are left to be worn off once money went back: a term is worth no more than what stayed paid
+/// for it, and what it was credited no more than what stayed paid for the terms behind it.
+pub fn less_paid_back(terms: Vec<TermRow>, back: &[PaidBack]) -> Vec<TermRow> {
+    let less = |term: TermRow| match back.iter().find(|of| of.term == term.id) {
+        Some(of) => {
+            let own_minor = (term.value_minor - term.credited_minor - of.own_minor).max(0);
+            let credited_minor = (term.credited_minor - of.credited_minor).max(0);
+            TermRow { value_minor: own_minor + credited_minor, credited_minor, ..term }
+        }
+        None => term,
+    };
+    terms.into_iter().map(less).collect()
+}
+
 /// What taking one term out of a membership does to the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
@@ -226,6 +240,13 @@ pub fn removal(terms: &[TermRow], removed: &TermRow, at: DateTime<Utc>) -> Optio
     let moved_up = gap_to - gap_from;
     let following = terms.iter().filter(|term| term.starts_at >= gap_to).map(|term| term.id).collect();
     Some(Removal { following, moved_up, ends_at: last.ends_at.map(|end| end - moved_up), closes: false })
+}
+
+/// Of terms that an upgrade replaced, those that come back where its money went back: what isn't over by now.
+pub fn restored(replaced: &[TermRow], at: DateTime<Utc>) -> Vec<TermRow> {
+    let runs = |term: &&TermRow| term.ends_at.is_none_or(|end| end > at);
+    let back = |term: &TermRow| TermRow { ended_at: None, replaced_by: None, ..term.clone() };
+    replaced.iter().filter(runs).map(back).collect()
 }
 
 /// A term moved as a whole, earlier by a negative `by`.

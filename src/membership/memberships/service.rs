@@ -13,6 +13,7 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
 use crate::membership::plans;
+use crate::membership::plans::model::Plan;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::period::Term;
 
@@ -183,7 +184,100 @@ fn new_term(membership: &MembershipRow, span: &Span, addition: &Addition) -> Ter
         value_seconds,
         ended_at: None,
         created_at: addition.now,
+        credited_minor: 0,
+        replaced_by: None,
     }
+}
+
+/// A paid line that changes a membership to another tier.
+#[derive(Clone, Debug)]
+pub struct Upgrading {
+    pub line: LineId,
+    /// Paid for the line, by money and store credit.
+    pub paid_minor: i64,
+    pub credited_minor: i64,
+    pub span: Span,
+    pub now: DateTime<Utc>,
+}
+
+/// Replaces the terms of a membership that aren't over by one of another tier's plan. The membership and its account are
+/// locked.
+///
+/// # Errors
+/// The database's.
+pub async fn upgrade(
+    conn: &mut Conn,
+    mut membership: MembershipRow,
+    plan: &Plan,
+    upgrading: &Upgrading,
+) -> Result<Activated> {
+    let Upgrading { line, paid_minor, credited_minor, span, now } = *upgrading;
+    let (value_from, value_seconds) = rules::value_span(&span, now);
+    let term = TermRow {
+        id: TermId::new(),
+        membership_id: membership.id,
+        account_id: membership.account_id,
+        source: Source::Order,
+        line_id: Some(line),
+        tier_id: plan.tier,
+        plan_id: Some(plan.id),
+        anchor_at: span.anchor_at,
+        starts_at: span.starts_at,
+        ends_at: span.ends_at,
+        value_minor: paid_minor + credited_minor,
+        value_from,
+        value_seconds,
+        ended_at: None,
+        created_at: now,
+        credited_minor,
+        replaced_by: None,
+    };
+    model::insert_term(conn, &term).await?;
+    for replaced in model::terms_of(conn, membership.id).await? {
+        if replaced.id != term.id && replaced.ends_at.is_none_or(|end| end > now) {
+            let replaced = TermRow { ended_at: Some(now), replaced_by: Some(term.id), ..replaced };
+            model::store_term(conn, &replaced).await?;
+        }
+    }
+    membership.tier_id = plan.tier;
+    membership.plan_id = Some(plan.id);
+    membership.ends_at = span.ends_at;
+    model::store(conn, &membership).await?;
+    queue_expiry(conn, &membership, now).await?;
+    let number = number_for(conn, membership.account_id, membership.chapter_id, now).await?;
+    Ok(Activated {
+        membership: membership.id,
+        term: term.id,
+        number,
+        tier_zh: plan.tier_zh.clone(),
+        tier_en: plan.tier_en.clone(),
+        starts_at: term.starts_at,
+        ends_at: term.ends_at,
+        extended: false,
+    })
+}
+
+/// Terms of a membership that weren't ended before their time, each with the value that stayed paid for it.
+///
+/// # Errors
+/// The database's.
+pub async fn valued_terms(conn: &mut Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
+    let terms = model::terms_of(conn, membership).await?;
+    valued(conn, terms).await
+}
+
+/// All terms of a membership, each with the value that stayed paid for it.
+///
+/// # Errors
+/// The database's.
+pub async fn all_valued_terms(conn: &mut Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
+    let terms = model::all_terms_of(conn, membership).await?;
+    valued(conn, terms).await
+}
+
+async fn valued(conn: &mut Conn, terms: Vec<TermRow>) -> Result<Vec<TermRow>> {
+    let back = model::paid_back(conn, &terms).await?;
+    Ok(rules::less_paid_back(terms, &back))
 }
 
 /// The account's number; the first time the next one of the chapter, which stays the account's for ever.
@@ -203,7 +297,8 @@ pub(super) async fn number_for(
 }
 
 /// Ends the term that a line was fulfilled with: its money went back in full. Terms after it move up by what was left of
-/// it, so that a membership never has a hole; where none is left it closes now, without grace. Does nothing for a line
+/// it, so that a membership never has a hole. Where none is left, what an upgrade replaced comes back with the time that is
+/// left of it; where there is none of that either the membership closes now, without grace. Does nothing for a line
 /// that made no term, one whose term was ended before, or a membership that is closed.
 ///
 /// # Errors
@@ -238,6 +333,19 @@ async fn remove(conn: &mut Conn, term: &TermRow, now: DateTime<Utc>) -> Result<b
     let at = rules::standing_at(&membership, now).max(membership.starts_at);
     let Some(removal) = rules::removal(&terms, removed, at) else { return Ok(false) };
     model::store_term(conn, &TermRow { ended_at: Some(now), ..removed.clone() }).await?;
+    if removal.following.is_empty() {
+        let back = rules::restored(&model::replaced_by(conn, removed.id).await?, at);
+        if let Some(last) = back.last() {
+            (membership.tier_id, membership.plan_id) = (last.tier_id, last.plan_id.or(membership.plan_id));
+            membership.ends_at = last.ends_at;
+            for term in &back {
+                model::store_term(conn, term).await?;
+            }
+            model::store(conn, &membership).await?;
+            queue_expiry(conn, &membership, now).await?;
+            return Ok(true);
+        }
+    }
     for term in terms.iter().filter(|term| removal.following.contains(&term.id)) {
         model::store_term(conn, &rules::moved(term, -removal.moved_up)).await?;
     }

@@ -31,6 +31,9 @@ pub struct NewPlan {
     /// False: sold in drives alone.
     #[serde(default)]
     pub open_sale: bool,
+    /// Members of a lower tier may change to it, even where it isn't on open sale.
+    #[serde(default)]
+    pub open_upgrade: bool,
 }
 
 fn default_hold_minutes() -> i32 {
@@ -59,6 +62,9 @@ pub struct PlanChange {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     pub open_sale: Patch<bool>,
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    pub open_upgrade: Patch<bool>,
 }
 
 /// Which plans.
@@ -82,6 +88,7 @@ pub struct PlanView {
     pub payment_methods: Vec<&'static str>,
     pub hold_minutes: i32,
     pub open_sale: bool,
+    pub open_upgrade: bool,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match.
@@ -100,6 +107,7 @@ impl From<Plan> for PlanView {
             payment_methods: plan.payment_methods.iter().map(|method| method.as_str()).collect(),
             hold_minutes: plan.hold_minutes,
             open_sale: plan.open_sale,
+            open_upgrade: plan.open_upgrade,
             created_at: plan.created_at,
             archived_at: plan.archived_at,
             version: plan.version,

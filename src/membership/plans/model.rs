@@ -41,6 +41,8 @@ pub struct Plan {
     pub hold_minutes: i32,
     /// False: sold in drives alone.
     pub open_sale: bool,
+    /// Members of a lower tier may change to it, even where it isn't on open sale.
+    pub open_upgrade: bool,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
@@ -63,6 +65,7 @@ pub struct PlanRow {
     payment_methods: Vec<String>,
     hold_minutes: i32,
     open_sale: bool,
+    open_upgrade: bool,
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
@@ -84,6 +87,7 @@ pub const COLUMNS: Columns = (
     plans::payment_methods,
     plans::hold_minutes,
     plans::open_sale,
+    plans::open_upgrade,
     plans::created_at,
     plans::archived_at,
     plans::version,
@@ -104,6 +108,7 @@ pub type Columns = (
     plans::payment_methods,
     plans::hold_minutes,
     plans::open_sale,
+    plans::open_upgrade,
     plans::created_at,
     plans::archived_at,
     plans::version,
@@ -132,6 +137,7 @@ impl TryFrom<PlanRow> for Plan {
                 .ok_or_else(|| AppError::internal("a stored payment method is unknown"))?,
             hold_minutes: row.hold_minutes,
             open_sale: row.open_sale,
+            open_upgrade: row.open_upgrade,
             created_at: row.created_at,
             archived_at: row.archived_at,
             version: row.version,
@@ -240,6 +246,7 @@ pub async fn insert(conn: &mut Conn, plan: &Plan) -> Result<()> {
             plans::payment_methods.eq(method_names(plan)),
             plans::hold_minutes.eq(plan.hold_minutes),
             plans::open_sale.eq(plan.open_sale),
+            plans::open_upgrade.eq(plan.open_upgrade),
             plans::created_at.eq(plan.created_at),
         ))
         .execute(conn)
@@ -260,6 +267,7 @@ pub async fn store(conn: &mut Conn, plan: &Plan) -> Result<()> {
             plans::payment_methods.eq(method_names(plan)),
             plans::hold_minutes.eq(plan.hold_minutes),
             plans::open_sale.eq(plan.open_sale),
+            plans::open_upgrade.eq(plan.open_upgrade),
             plans::archived_at.eq(plan.archived_at),
             plans::version.eq(plan.version),
         ))

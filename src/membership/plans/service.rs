@@ -46,6 +46,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewPlan) -> Result<Plan> {
             payment_methods: payment_methods.clone(),
             hold_minutes,
             open_sale: new.open_sale,
+            open_upgrade: new.open_upgrade,
             created_at: app.clock.now(),
             archived_at: None,
             version: 1,
@@ -73,6 +74,7 @@ pub async fn change(app: &App, actor: Actor, id: PlanId, seen: IfMatch, change: 
         .map(|minutes| fields::within("hold_minutes", minutes, 1, LONGEST_HOLD_MINUTES))
         .transpose()?;
     let open_sale = fields::kept("open_sale", change.open_sale)?;
+    let open_upgrade = fields::kept("open_upgrade", change.open_upgrade)?;
     let plan = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
@@ -83,6 +85,7 @@ pub async fn change(app: &App, actor: Actor, id: PlanId, seen: IfMatch, change: 
             payment_methods: methods.clone().unwrap_or(before.payment_methods),
             hold_minutes: hold.unwrap_or(before.hold_minutes),
             open_sale: open_sale.unwrap_or(before.open_sale),
+            open_upgrade: open_upgrade.unwrap_or(before.open_upgrade),
             version: before.version + 1,
             ..before
         };

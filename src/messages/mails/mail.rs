@@ -30,6 +30,13 @@ pub enum Mail {
         starts_at: DateTime<Utc>,
         ends_at: Option<DateTime<Utc>>,
     },
+    /// A membership is of a higher tier from now on. `ends_at` (exclusive) is none for life.
+    Upgraded {
+        number: String,
+        tier_zh: String,
+        tier_en: String,
+        ends_at: Option<DateTime<Utc>>,
+    },
     /// An order was paid.
     Receipt {
         order_number: String,
@@ -221,11 +228,12 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 27] = [
+    pub const KINDS: [&str; 28] = [
         "verify_email",
         "reset_password",
         "change_email",
         "welcome",
+        "upgraded",
         "receipt",
         "shipped",
         "refunded",
@@ -297,6 +305,7 @@ impl Mail {
                 declared_at: DateTime::default(),
             }),
             Self::Welcome { .. }
+            | Self::Upgraded { .. }
             | Self::Receipt { .. }
             | Self::Shipped { .. }
             | Self::Refunded { .. }

@@ -729,6 +729,11 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE membership_terms SET value_seconds = value_seconds - 1 WHERE id = u('ada term')",
     ),
     breaks(
+        &["upgrades_add_up"],
+        Id("term", "ada term"),
+        "UPDATE membership_terms SET value_minor = value_minor + 1, credited_minor = 1 WHERE id = u('ada term')",
+    ),
+    breaks(
         &["freezes_have_causes"],
         Id("mem", "una membership"),
         "UPDATE disputes SET state = 'lost', closed_at = t(7)",

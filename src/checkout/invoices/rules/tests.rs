@@ -64,6 +64,7 @@ fn line(total_minor: i64, tax_rate_bp: i32, tax_included_minor: i64) -> LineRow 
         restocked_at: None,
         fulfilled_at: None,
         ships_from: None,
+        upgrade_quote_id: None,
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn drive() -> Drive {
             payment_methods: vec![Method::WechatPay],
             hold_minutes: 15,
             open_sale: false,
+            open_upgrade: false,
             created_at: opening(),
             archived_at: None,
             version: 1,

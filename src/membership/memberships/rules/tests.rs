@@ -56,6 +56,8 @@ fn term_row(starts_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>, value_mino
         value_seconds,
         ended_at: None,
         created_at: starts_at,
+        credited_minor: 0,
+        replaced_by: None,
     }
 }
 
@@ -335,4 +337,38 @@ proptest! {
         }
         prop_assert_eq!(span.ends_at, first_span(Term::Months(months), anchor, SHANGHAI).ends_at);
     }
+}
+
+#[test]
+fn money_that_went_back_is_worth_nothing() {
+    let end = start() + TimeDelta::days(365);
+    let upgraded = TermRow { credited_minor: 16_000, ..term_row(start(), Some(end), 96_000) };
+    let value = |own_minor, credited_minor| {
+        let back = PaidBack { term: upgraded.id, own_minor, credited_minor };
+        less_paid_back(vec![upgraded.clone()], &[back])[0].value_minor
+    };
+    assert_eq!(value(0, 0), 96_000);
+    assert_eq!(value(30_000, 0), 66_000);
+    assert_eq!(value(80_000, 0), 16_000);
+    // What was used up of the first term isn't in the credit, and isn't taken from what was paid beside it.
+    assert_eq!(value(0, 20_000), 80_000);
+    assert_eq!(value(0, 5_000), 91_000);
+    assert_eq!(value(80_000, 20_000), 0);
+    let another = PaidBack { term: TermId::new(), own_minor: 1, credited_minor: 1 };
+    assert_eq!(less_paid_back(vec![upgraded.clone()], &[another]), [upgraded]);
+}
+
+#[test]
+fn of_what_was_replaced_only_what_still_runs_comes_back() {
+    let by = Some(TermId::new());
+    let replaced = |term: TermRow| TermRow { ended_at: Some(start()), replaced_by: by, ..term };
+    let terms: Vec<_> = chain(&[30, 30]).into_iter().map(replaced).collect();
+    let first_end = terms[0].ends_at.unwrap();
+    let back = |at| restored(&terms, at).iter().map(|term| term.id).collect::<Vec<_>>();
+    assert_eq!(back(first_end - TICK), [terms[0].id, terms[1].id]);
+    assert_eq!(back(first_end), [terms[1].id]);
+    assert_eq!(back(terms[1].ends_at.unwrap()), []);
+    assert!(
+        restored(&terms, start()).iter().all(|term| term.ended_at.is_none() && term.replaced_by.is_none())
+    );
 }

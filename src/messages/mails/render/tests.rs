@@ -32,6 +32,12 @@ fn samples() -> Vec<Mail> {
             starts_at: utc("2013-08-09T06:00:00Z"),
             ends_at: Some(utc("2014-08-09T06:00:00Z")),
         },
+        Mail::Upgraded {
+            number: "LJ0001".to_owned(),
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+            ends_at: Some(utc("2014-08-09T06:00:00Z")),
+        },
         Mail::Receipt {
             order_number: number(),
             lines: vec![line("铁杆会员 <一年>", 120_000), line("普通会员", 20_000)],
@@ -181,10 +187,14 @@ fn a_variable_that_is_missing_is_an_error() {
     assert!(renderer.render(&samples()[0], Locale::En).is_err());
 }
 
+fn a_receipt() -> Mail {
+    samples().into_iter().find(|mail| matches!(mail, Mail::Receipt { .. })).unwrap()
+}
+
 #[test]
 fn without_a_storefront_no_link_leads_to_a_page_that_is_not_there() {
-    let with = renderer(Some("https://shop.example")).render(&samples()[4], Locale::En).unwrap();
-    let without = renderer(None).render(&samples()[4], Locale::En).unwrap();
+    let with = renderer(Some("https://shop.example")).render(&a_receipt(), Locale::En).unwrap();
+    let without = renderer(None).render(&a_receipt(), Locale::En).unwrap();
     assert!(with.text.contains("https://shop.example/orders/KD202608090001"));
     assert!(!without.text.contains("/orders/") && !without.html.contains("/orders/"));
     let verify = renderer(None).render(&samples()[0], Locale::En).unwrap();
@@ -212,6 +222,6 @@ fn times_are_the_shops() {
 
 #[test]
 fn html_is_escaped() {
-    let html = renderer(None).render(&samples()[4], Locale::ZhCn).unwrap().html;
+    let html = renderer(None).render(&a_receipt(), Locale::ZhCn).unwrap().html;
     assert!(html.contains("铁杆会员 &lt;一年&gt;") && !html.contains("<一年>"));
 }
