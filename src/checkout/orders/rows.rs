@@ -175,49 +175,8 @@ impl Rows {
             ships_from: None,
             tax_rate_bp: priced.tax_rate_bp,
         };
-        let person = || facts.buyer.person_key.clone().ok_or_else(|| Code::Unauthenticated.error());
-        self.lines.push(match line {
-            LineFacts::Plan(line) => {
-                if let Some(drive) = line.drive {
-                    self.places.push(NewSeriesPlace {
-                        id: Uuid::now_v7(),
-                        series: drive.series.clone(),
-                        account_id: facts.buyer.id,
-                        person_key: person()?,
-                        order_id: order,
-                    });
-                }
-                NewLine {
-                    plan_id: Some(line.plan.id),
-                    drive_id: line.drive.map(|drive| drive.id),
-                    invitation_id: rules::invitation_used(line).map(|invitation| invitation.id),
-                    ..row
-                }
-            }
-            LineFacts::Upgrade(UpgradeFacts { quote, plan }) => {
-                NewLine { kind: UPGRADE, plan_id: Some(plan.id), upgrade_quote_id: Some(quote.id), ..row }
-            }
-            LineFacts::Article(line) => NewLine {
-                kind: if line.article.is_bundle() { "bundle" } else { "variant" },
-                variant_id: Some(line.article.id),
-                drop_id: line.drop.map(|drop| drop.id),
-                f_code_id: line.f_code.map(|code| code.id),
-                ships_from: line.article.ships_from(now),
-                ..row
-            },
-            LineFacts::GiftCard(card) => {
-                let (minor, to) = (card.amount.amount, card.to.as_ref());
-                self.gift_cards.push(gift_cards::ordered(
-                    id,
-                    facts.buyer,
-                    minor,
-                    &card.amount.currency,
-                    to,
-                    now,
-                )?);
-                NewLine { kind: GIFT_CARD, ..row }
-            }
-        });
+        let row = self.add_sold(of, row, line)?;
+        self.lines.push(row);
         self.add_offers(id, position, worded.priced, line);
         let claims = admitted.claims.get(position).into_iter().flatten();
         self.claims.extend(claims.map(|(pool, quantity)| NewClaim {
@@ -245,11 +204,53 @@ impl Rows {
                 line_id: id,
                 drop_id: *drop,
                 account_id: facts.buyer.id,
-                person_key: person()?,
+                person_key: person_of(facts)?,
                 quantity: *units,
             });
         }
         Ok(id)
+    }
+
+    /// What a line sells, in its row and beside it: a place in a series, a gift card.
+    fn add_sold(&mut self, of: &Accepted<'_>, row: NewLine, line: &LineFacts<'_>) -> Result<NewLine> {
+        let Accepted { id: order, facts, now, .. } = *of;
+        Ok(match line {
+            LineFacts::Plan(line) => {
+                if let Some(drive) = line.drive {
+                    self.places.push(NewSeriesPlace {
+                        id: Uuid::now_v7(),
+                        series: drive.series.clone(),
+                        account_id: facts.buyer.id,
+                        person_key: person_of(facts)?,
+                        order_id: order,
+                    });
+                }
+                NewLine {
+                    plan_id: Some(line.plan.id),
+                    drive_id: line.drive.map(|drive| drive.id),
+                    invitation_id: rules::invitation_used(line).map(|invitation| invitation.id),
+                    ..row
+                }
+            }
+            LineFacts::Upgrade(UpgradeFacts { quote, plan }) => {
+                NewLine { kind: UPGRADE, plan_id: Some(plan.id), upgrade_quote_id: Some(quote.id), ..row }
+            }
+            LineFacts::Article(line) => NewLine {
+                kind: if line.article.is_bundle() { "bundle" } else { "variant" },
+                variant_id: Some(line.article.id),
+                drop_id: line.drop.map(|drop| drop.id),
+                f_code_id: line.f_code.map(|code| code.id),
+                ships_from: line.article.ships_from(now),
+                ..row
+            },
+            LineFacts::GiftCard(card) => {
+                let (money, to) = (&card.amount, card.to.as_ref());
+                let ordered =
+                    gift_cards::ordered(row.id, facts.buyer, money.amount, &money.currency, to, now)?;
+                self.gift_cards.push(ordered);
+                NewLine { kind: GIFT_CARD, ..row }
+            }
+        })
     }
 
     /// Uses of coupons, what they took off which line, and what they claim.
@@ -265,7 +266,7 @@ impl Rows {
                 is_single: one.is_single,
                 order_id: order,
                 account_id: facts.buyer.id,
-                person_key: facts.buyer.person_key.clone().ok_or(Code::Unauthenticated)?,
+                person_key: person_of(facts)?,
                 day: worded.day,
                 discount_minor: used.lines_minor.iter().sum(),
                 shipping_minor: used.shipping_minor,
@@ -379,6 +380,11 @@ impl Rows {
         tokio::try_join!(claims, purchases, pledges, offers, jobs)?;
         credit::model::write(conn, self.credit).await
     }
+}
+
+/// The buyer's person, by whom limits count.
+fn person_of(facts: &Facts<'_>) -> Result<String> {
+    facts.buyer.person_key.clone().ok_or_else(|| Code::Unauthenticated.error())
 }
 
 /// An order that was accepted, as its lines see it.
