@@ -43,6 +43,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     /// How long a unit that a waiting list offers is set aside.
     pub waiting_offer: TimeDelta,
+    /// For so long in a year may a member let the membership rest.
+    pub freeze_most: TimeDelta,
     /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
     pub demo: bool,
 }
@@ -210,7 +212,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 37] = [
+pub const KNOWN_NAMES: [&str; 38] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -247,6 +249,7 @@ pub const KNOWN_NAMES: [&str; 37] = [
     "KINDRED_WAITING_OFFER_HOURS",
     "KINDRED_SHIP_BY_HOURS",
     "KINDRED_RETURN_DAYS",
+    "KINDRED_FREEZE_DAYS",
     "KINDRED_LOG",
 ];
 
@@ -376,6 +379,7 @@ impl Settings {
             goods: goods(&read)?,
             passwords: PasswordSettings::default(),
             waiting_offer: waiting_offer(&read)?,
+            freeze_most: TimeDelta::days(read.within("KINDRED_FREEZE_DAYS", 365)?.unwrap_or(60)),
             demo: false,
         })
     }
@@ -558,6 +562,7 @@ mod tests {
             ("KINDRED_WAITING_OFFER_HOURS", "721"),
             ("KINDRED_SHIP_BY_HOURS", "0"),
             ("KINDRED_RETURN_DAYS", "366"),
+            ("KINDRED_FREEZE_DAYS", "366"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }

@@ -93,6 +93,7 @@ codes! {
     NotAnUpgrade 409 "not_an_upgrade" "This tier isn't higher than yours.";
     UpgradeNotSold 409 "upgrade_not_sold" "This plan isn't sold to members of other tiers.";
     QuoteExpired 409 "quote_expired" "This quote is no longer good: ask for a new one.";
+    FreezeLimit 409 "freeze_limit" "That is more than the days of a year for which a membership may rest.";
     MembershipFrozen 409 "membership_frozen" "Your membership is frozen.";
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
@@ -145,6 +146,7 @@ codes! {
     RefundExceedsCaptured 409 "refund_exceeds_captured" "That is more than can still be refunded.";
     InvoiceNotIssued 409 "invoice_not_issued" "The invoice is about to be issued: ask again in a moment.";
     WithdrawalEnded 409 "withdrawal_ended" "This withdrawal was decided or stopped already.";
+    RefundLaterFirst 409 "refund_later_first" "A later order builds on this membership: refund that one first.";
     NothingToRefund 409 "nothing_to_refund" "Nothing was captured for this order, or all of it is refunded.";
     MembershipNotFrozen 409 "membership_not_frozen" "The membership isn't frozen by an operator.";
     MembershipNotOpen 409 "membership_not_open" "The membership is over.";

@@ -879,6 +879,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    membership_freezes (id) {
+        id -> Uuid,
+        membership_id -> Uuid,
+        account_id -> Uuid,
+        started_at -> Timestamptz,
+        until -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     membership_terms (id) {
         id -> Uuid,
         membership_id -> Uuid,
@@ -1815,6 +1826,8 @@ diesel::joinable!(list_prices -> variants (variant_id));
 diesel::joinable!(mails -> accounts (account_id));
 diesel::joinable!(member_numbers -> accounts (account_id));
 diesel::joinable!(member_numbers -> chapters (chapter_id));
+diesel::joinable!(membership_freezes -> accounts (account_id));
+diesel::joinable!(membership_freezes -> memberships (membership_id));
 diesel::joinable!(membership_terms -> accounts (account_id));
 diesel::joinable!(membership_terms -> memberships (membership_id));
 diesel::joinable!(membership_terms -> order_lines (line_id));

@@ -55,6 +55,7 @@ const ROOMS: &[fn() -> Document] = &[
     membership::memberships::routes::Api::openapi,
     membership::memberships::admin_routes::Api::openapi,
     membership::upgrades::routes::Api::openapi,
+    membership::freezes::routes::Api::openapi,
     // shop
     shop::products::routes::Api::openapi,
     shop::products::admin_routes::Api::openapi,

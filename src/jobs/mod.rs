@@ -27,8 +27,8 @@ use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, CouponIssueId, DropId, GiftCardId, ImportId, MailId, MailingId, MembershipId, OrderId,
-    PacketId, PaymentId, RefundId,
+    AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, ImportId, MailId, MailingId, MembershipId,
+    OrderId, PacketId, PaymentId, RefundId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -61,6 +61,8 @@ pub enum Job {
     Reconcile {},
     /// Closes a membership whose grace is over.
     ExpireMembership { membership: MembershipId },
+    /// Resumes a membership that its member has let rest until now.
+    EndFreeze { freeze: FreezeId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, forgotten baskets,
     /// expired tokens, stale attempts.
     Purge {},
@@ -148,7 +150,7 @@ impl Job {
             | Self::SendRefund { .. }
             | Self::Reconcile {} => Lane::Stripe,
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
-            Self::ExpireMembership { .. } | Self::Purge {} => Lane::Local,
+            Self::ExpireMembership { .. } | Self::EndFreeze { .. } | Self::Purge {} => Lane::Local,
             Self::EndFCodes {} | Self::OfferFreed {} => Lane::Local,
             Self::DecideGoal { .. } | Self::ConcludeGoal { .. } | Self::MovePromises { .. } => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } | Self::IssueInvoices {} => {
@@ -169,7 +171,7 @@ impl Job {
     pub fn max_attempts(&self) -> i32 {
         match self {
             Self::SendMail { .. } => 12,
-            Self::ExpireMembership { .. } => 12,
+            Self::ExpireMembership { .. } | Self::EndFreeze { .. } => 12,
             // With pauses up to an hour: about a day, Stripe's keys' life.
             Self::OpenCheckout { .. } | Self::SendRefund { .. } => 34,
             // What holds a place or a person's money is tried for a week.
@@ -252,6 +254,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await
         }
+        Job::EndFreeze { freeze } => membership::freezes::service::end(app, freeze).await,
         Job::Purge {} => schedule::purge(app).await,
         Job::RotateSigningKeys {} => people::tokens::keys::rotate(app).await,
         Job::SendPasswordReset { account, request } => {

@@ -5,6 +5,7 @@ pub mod applications;
 pub mod catalog;
 pub mod chapters;
 pub mod drives;
+pub mod freezes;
 pub mod invitations;
 pub mod memberships;
 pub mod plans;
@@ -25,5 +26,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
     memberships::routes::configure(config);
     memberships::admin_routes::configure(config);
     upgrades::routes::configure(config);
+    freezes::routes::configure(config);
     drives::routes::configure(config);
 }

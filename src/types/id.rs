@@ -110,6 +110,8 @@ id_types! {
     InvitationId = "inv";
     ApplicationId = "app";
     MembershipId = "mem";
+    /// A time in which a member lets the membership rest.
+    FreezeId = "frz";
     /// A quote for a change to another tier.
     UpgradeQuoteId = "upq";
     TermId = "term";

@@ -28,6 +28,7 @@ mod dependencies;
 mod drives;
 mod drop_events;
 mod event_coupons;
+mod freezes;
 mod fulfilment;
 mod games;
 mod generated;

@@ -68,12 +68,20 @@ impl Club {
         self.shop.app.get("/v1/me/membership").bearer(&person.token).send().await.ok(200)
     }
 
-    async fn refund(&self, order: &Value) {
+    /// An operator refunds what `of` says, or all of it.
+    async fn ask_refund(&self, order: &Value, of: Value) -> Answer {
         let owner = self.shop.app.sign_in(&self.owner.email).await;
-        let id = order["id"].as_str().unwrap();
-        let path = format!("/v1/admin/orders/{id}/refunds");
-        let body = json!({ "reason": "Asked for it." });
-        self.shop.app.post(&path).bearer(&owner.token).key(id).json(&body).send().await.ok(201);
+        let path = format!("/v1/admin/orders/{}/refunds", order["id"].as_str().unwrap());
+        let key = uuid::Uuid::new_v4().to_string();
+        let mut body = json!({ "reason": "Asked for it." });
+        for (field, value) in of.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        self.shop.app.post(&path).bearer(&owner.token).key(&key).json(&body).send().await
+    }
+
+    async fn refund(&self, order: &Value) {
+        self.ask_refund(order, json!({})).await.ok(201);
         self.shop.settle().await;
     }
 
@@ -247,16 +255,89 @@ async fn a_refund_of_the_upgrade_brings_the_former_tier_back() {
     }
     assert_eq!(back["worth"]["paid"], yuan(200));
 
-    // Up once more; then the first year's money goes back: what was credited of it is worth nothing any more.
+    // Up once more. The first year's money can't go back before the upgrade's, which it was credited to.
     let quote = club.quote(&anna, &club.diehard, "prorate").await.ok(201);
     assert_eq!(quote["due"], yuan(800));
-    club.buy(&anna, "up-again", line(&quote)).await;
+    let upgrade = club.buy(&anna, "up-again", line(&quote)).await;
     assert_eq!(club.mine(&anna).await["worth"]["paid"], yuan(960));
-    club.refund(&joined).await;
+    club.ask_refund(&joined, json!({})).await.refused(409, "refund_later_first");
+    // Of a part of it that goes back nothing is credited any more.
+    club.ask_refund(&joined, json!({ "amount": yuan(40) })).await.ok(201);
     let mine = club.mine(&anna).await;
-    assert_eq!((&mine["tier"], &mine["worth"]["paid"]), (&json!("diehard"), &yuan(800)));
-    let patron = club.quote(&anna, &club.patron, "restart").await.ok(201);
-    assert_eq!(patron["credit"], yuan(800));
+    assert_eq!((&mine["tier"], &mine["worth"]["paid"]), (&json!("diehard"), &yuan(920)));
+    assert_eq!(club.quote(&anna, &club.patron, "restart").await.ok(201)["credit"], yuan(920));
+    // All of it in their order: nothing is left.
+    club.refund(&upgrade).await;
+    assert_eq!(club.mine(&anna).await["tier"], "regular");
+    club.ask_refund(&joined, json!({})).await.ok(201);
+    club.shop.settle().await;
+    assert_eq!(club.mine(&anna).await["state"], "expired");
+    club.shop.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_after_an_upgrade_is_not_lost_with_it() {
+    let club = Club::open().await;
+    let (anna, _) = club.member("anna@example.org").await;
+    let before = club.mine(&anna).await;
+    let id = before["id"].as_str().unwrap().to_owned();
+    let quote = club.quote(&anna, &club.diehard, "prorate").await.ok(201);
+    let upgrade = club.buy(&anna, "up", line(&quote)).await;
+    // Frozen for ten days, and a week more as a gift.
+    let operate = |verb: &'static str, body: Value, owner: Person| {
+        let path = format!("/v1/admin/memberships/{id}/{verb}");
+        let app = &club.shop.app;
+        async move { app.post(&path).bearer(&owner.token).key(verb).json(&body).send().await.ok(200) }
+    };
+    let reason = json!({ "reason": "Abroad." });
+    operate("freeze", reason.clone(), club.owner.clone()).await;
+    let anna = club.advance(TimeDelta::days(10), &anna).await;
+    let owner = club.shop.app.sign_in(&club.owner.email).await;
+    operate("resume", reason, owner.clone()).await;
+    operate("extend", json!({ "term": "P7D", "reason": "A gift." }), owner).await;
+    club.refund(&upgrade).await;
+    let back = club.mine(&anna).await;
+    assert_eq!((&back["tier"], &back["plan"]), (&json!("regular"), &json!("regular-year")));
+    let longer = time(&back["ends_at"]) - time(&before["ends_at"]) - TimeDelta::days(17);
+    assert!(longer.abs() < TimeDelta::hours(1), "{longer}");
+
+    // A year that was bought for the higher tier can't stand behind the lower one.
+    let quote = club.quote(&anna, &club.diehard, "prorate").await.ok(201);
+    let upgrade = club.buy(&anna, "up-again", line(&quote)).await;
+    let sold = json!({ "open_sale": true });
+    let path = format!("/v1/admin/plans/{}", club.diehard["id"].as_str().unwrap());
+    let owner = club.shop.app.sign_in(&club.owner.email).await;
+    let patch = club.shop.app.patch(&path).bearer(&owner.token).header("If-Match", "\"v1\"");
+    patch.json(&sold).send().await.ok(200);
+    let year = club.buy(&anna, "one-more-year", json!({ "plan": club.diehard["id"] })).await;
+    club.ask_refund(&upgrade, json!({})).await.refused(409, "refund_later_first");
+    club.refund(&year).await;
+    club.refund(&upgrade).await;
+    assert_eq!(club.mine(&anna).await["tier"], "regular");
+    club.shop.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_between_quote_and_payment_sends_the_upgrade_back() {
+    let club = Club::open().await;
+    let (anna, joined) = club.member("anna@example.org").await;
+    let quote = club.quote(&anna, &club.diehard, "restart").await.ok(201);
+    let order = club.order(&anna, "up", line(&quote)).await.ok(201);
+    club.ask_refund(&joined, json!({ "amount": yuan(190) })).await.ok(201);
+    club.shop.pay(&order).await;
+    let order = club.shop.settled(&anna, &order).await;
+    assert_eq!(
+        (&order["state"], &order["refunds"][0]["reason"]),
+        (&json!("cancelled"), &json!("membership_forbids"))
+    );
+    let quote = club.quote(&anna, &club.diehard, "restart").await.ok(201);
+    assert_eq!(quote["credit"], yuan(10));
+    // A year that was over before an upgrade stays what it was.
+    let anna = club.advance(TimeDelta::days(364), &anna).await;
+    club.buy(&anna, "second-year", json!({ "plan": club.regular["id"] })).await;
+    let anna = club.advance(TimeDelta::days(30), &anna).await;
+    let quote = club.quote(&anna, &club.diehard, "prorate").await.ok(201);
+    club.buy(&anna, "up-now", line(&quote)).await;
     club.shop.finish().await;
 }
 

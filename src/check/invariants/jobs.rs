@@ -74,6 +74,10 @@ owed! {
         "an active membership that ends has a job that closes it",
         "mem", "expire_membership", "membership", "'mem_' || replace(w.id::text, '-', '')",
         "SELECT id, format('ends %s', ends_at) FROM memberships WHERE state = 'active' AND ends_at IS NOT NULL";
+    "owed_ends_of_freezes",
+        "a freeze that a member asked for and that holds has a job that ends it",
+        "frz", "end_freeze", "freeze", "'frz_' || replace(w.id::text, '-', '')",
+        "SELECT id, format('until %s', until) FROM membership_freezes WHERE ended_at IS NULL";
     "owed_gift_cards",
         "a gift card that is paid for and wasn't delivered or taken back has a job that delivers it",
         "gift", "deliver_gift_card", "card", "'gift_' || replace(w.id::text, '-', '')",
@@ -100,13 +104,15 @@ owed! {
 #[cfg(test)]
 mod tests {
     use crate::jobs::{Job, queue};
-    use crate::types::id::{DropId, GiftCardId, MailId, MembershipId, OrderId, PaymentId, RefundId};
+    use crate::types::id::{
+        DropId, FreezeId, GiftCardId, MailId, MembershipId, OrderId, PaymentId, RefundId,
+    };
 
     /// The statements look for kinds and payloads by these names.
     #[test]
     fn the_jobs_that_are_owed_are_called_so() {
         let (payment, order, drop) = (PaymentId::new(), OrderId::new(), DropId::new());
-        let card = GiftCardId::new();
+        let (card, freeze) = (GiftCardId::new(), FreezeId::new());
         let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
         for (job, kind, field, id) in [
             (Job::OpenCheckout { payment }, "open_checkout", "payment", payment.to_string()),
@@ -116,6 +122,7 @@ mod tests {
             (Job::SendRefund { refund }, "send_refund", "refund", refund.to_string()),
             (Job::ApplyEvent { event: "evt_1".to_owned() }, "apply_event", "event", "evt_1".to_owned()),
             (Job::SendMail { mail }, "send_mail", "mail", mail.to_string()),
+            (Job::EndFreeze { freeze }, "end_freeze", "freeze", freeze.to_string()),
             (Job::DeliverGiftCard { card }, "deliver_gift_card", "card", card.to_string()),
             (Job::RefundRepeatCard { order }, "refund_repeat_card", "order", order.to_string()),
             (Job::DecideGoal { drop }, "decide_goal", "drop", drop.to_string()),
@@ -130,6 +137,6 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 12);
+        assert_eq!(super::ALL.len(), 13);
     }
 }

@@ -50,13 +50,15 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "terms_in_membership",
-        says: "a term is of its membership's account, of its tier unless it was ended, and starts within it",
+        says: "a term is of its membership's account, of its tier unless it was ended or over before an upgrade, and starts within it",
         prefix: "term",
         sql: "SELECT t.id, CASE WHEN t.account_id <> m.account_id THEN 'another account'
                                 WHEN t.starts_at < m.starts_at THEN 'starts before it' ELSE 'another tier' END
               FROM membership_terms t JOIN memberships m ON m.id = t.membership_id
               WHERE t.account_id <> m.account_id OR t.starts_at < m.starts_at
-                 OR t.tier_id <> m.tier_id AND t.ended_at IS NULL",
+                 OR t.tier_id <> m.tier_id AND t.ended_at IS NULL AND NOT EXISTS (
+                        SELECT FROM membership_terms u JOIN order_lines l ON l.id = u.line_id
+                        WHERE u.membership_id = t.membership_id AND l.kind = 'upgrade' AND u.created_at >= t.ends_at)",
     },
     Invariant {
         name: "terms_in_order",
@@ -87,7 +89,7 @@ pub const ALL: &[Invariant] = &[
         says: "a bought term is worth what was paid for its line, over the seconds to its end",
         prefix: "term",
         // The value is spread over the seconds that were bought. A term is longer than they are only where frozen time
-        // was given back: an operator resumed the membership, or a dispute ended.
+        // was given back: an operator or the member resumed the membership, or a dispute ended.
         sql: "SELECT t.id, format('value %s over %s s; its line %s, refunded %s, seconds %s', t.value_minor,
                                   t.value_seconds, l.total_minor, l.refunded_minor,
                                   floor(extract(epoch FROM t.ends_at - t.value_from)))
@@ -97,10 +99,12 @@ pub const ALL: &[Invariant] = &[
                   ON g.membership_id = 'mem_' || replace(t.membership_id::text, '-', '')
               LEFT JOIN (SELECT DISTINCT o.account_id FROM disputes d JOIN orders o ON o.id = d.order_id
                          WHERE d.state IN ('won', 'warning_closed')) d ON d.account_id = t.account_id
+              LEFT JOIN (SELECT DISTINCT membership_id FROM membership_freezes WHERE ended_at IS NOT NULL) f
+                  ON f.membership_id = t.membership_id
               WHERE (t.value_seconds IS NULL) <> (t.ends_at IS NULL)
                  OR t.value_seconds > greatest(1, floor(extract(epoch FROM t.ends_at - t.value_from)))
                  OR (t.value_seconds < greatest(1, floor(extract(epoch FROM t.ends_at - t.value_from)))
-                     AND g.membership_id IS NULL AND d.account_id IS NULL)
+                     AND g.membership_id IS NULL AND d.account_id IS NULL AND f.membership_id IS NULL)
                  OR t.value_from < t.starts_at
                  OR t.value_minor - t.credited_minor > l.total_minor
                  OR t.value_minor - t.credited_minor < l.total_minor - l.refunded_minor - o.points_minor",
@@ -123,7 +127,7 @@ pub const ALL: &[Invariant] = &[
                  OR r.account <> t.account_id::text OR r.another <> t.account_id::text
                  OR NOT r.ended OR r.at <> t.created_at
                  OR t.ended_at IS NULL AND q.id IS NOT NULL AND r.replaced_by IS NULL
-                 OR r.value_minor < t.credited_minor",
+                 OR r.value_minor < t.credited_minor AND t.ended_at IS NULL",
     },
     Invariant {
         name: "freezes_have_causes",
@@ -134,6 +138,17 @@ pub const ALL: &[Invariant] = &[
                          FROM disputes d JOIN orders o ON o.id = d.order_id WHERE d.state = 'open') d
                   ON d.cause = f.cause AND d.account_id = f.account_id
               WHERE f.cause NOT IN ('operator', 'member') AND d.cause IS NULL",
+    },
+    Invariant {
+        name: "own_freezes",
+        says: "a membership is frozen by its member as long as a freeze of that account's holds",
+        prefix: "mem",
+        sql: "SELECT coalesce(m.id, f.membership_id),
+                     CASE WHEN f.id IS NULL THEN 'frozen by its member, no freeze holds' ELSE 'a freeze holds, it is not frozen' END
+              FROM (SELECT id, account_id FROM memberships WHERE 'member' = ANY (frozen_causes)) m
+              FULL JOIN (SELECT id, membership_id, account_id FROM membership_freezes WHERE ended_at IS NULL) f
+                  ON f.membership_id = m.id AND f.account_id = m.account_id
+              WHERE m.id IS NULL OR f.id IS NULL",
     },
     Invariant {
         name: "member_numbers",

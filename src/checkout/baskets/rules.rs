@@ -70,6 +70,9 @@ fn is_gone(refusal: &str) -> bool {
         Code::InvitationExpired,
         Code::DropRequired,
         Code::DriveRequired,
+        Code::UnknownUpgradeQuote,
+        Code::QuoteExpired,
+        Code::StaleQuote,
     ];
     is_one_of(refusal, &codes)
 }
@@ -87,13 +90,13 @@ pub struct Merged {
 pub fn merge(own: &[Kept], guests: &[Kept], most: impl Fn(&LineRequest) -> i64) -> Merged {
     let mut merged = Merged { lines: own.to_vec(), left_out: Vec::new() };
     for guest in guests {
-        let has_plan = merged.lines.iter().any(|kept| kept.line.plan.is_some());
+        let has_plan = merged.lines.iter().any(|kept| kept.line.is_membership());
         let has_room = merged.lines.len() < LINES_MAX;
         // Two gift cards are two, however alike.
         let is_article = guest.line.gift_card.is_none();
         match merged.lines.iter_mut().find(|kept| is_article && is_same(&kept.line, &guest.line)) {
             Some(kept) => add(&mut kept.line, &guest.line, &most),
-            None if has_room && !(has_plan && guest.line.plan.is_some()) => merged.lines.push(guest.clone()),
+            None if has_room && !(has_plan && guest.line.is_membership()) => merged.lines.push(guest.clone()),
             None => merged.left_out.push(guest.line.clone()),
         }
     }
@@ -107,7 +110,7 @@ fn is_same(one: &LineRequest, other: &LineRequest) -> bool {
 
 /// What is in an account's own basket never gets less by a merge, though its limit did.
 fn add(own: &mut LineRequest, guests: &LineRequest, most: impl Fn(&LineRequest) -> i64) {
-    if own.plan.is_some() || own.f_code.is_some() {
+    if own.is_membership() || own.f_code.is_some() {
         return;
     }
     let (had, more) = (own.quantity.unwrap_or(1), guests.quantity.unwrap_or(1));

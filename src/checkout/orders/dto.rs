@@ -62,6 +62,11 @@ pub struct LineRequest {
 }
 
 impl LineRequest {
+    /// It makes, lengthens or changes a membership.
+    pub fn is_membership(&self) -> bool {
+        self.plan.is_some() || self.upgrade_quote.is_some()
+    }
+
     fn parse(&self, index: usize) -> Result<Line> {
         let wrong =
             |field: &str, why: &'static str| Code::InvalidField.at(format!("lines[{index}]{field}"), why);

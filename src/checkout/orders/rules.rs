@@ -284,7 +284,7 @@ fn admit_upgrade(
     ledger: &Ledger,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    upgrades::may_order(line.quote, facts.membership, now)?;
+    upgrades::may_order(line.quote, line.plan, facts.membership, now)?;
     if ledger.pending.contains(&facts.buyer.id) {
         return Err(Code::MembershipOrderPending.error());
     }
@@ -470,8 +470,10 @@ pub fn enter(facts: &Facts<'_>, admitted: &Admitted, ledger: &mut Ledger) {
         ledger.purchases.push((*drop, facts.buyer.id, person, *units));
     }
     for line in &facts.lines {
+        if line.is_membership() {
+            ledger.pending.insert(facts.buyer.id);
+        }
         let LineFacts::Plan(line) = line else { continue };
-        ledger.pending.insert(facts.buyer.id);
         let Some(drive) = line.drive else { continue };
         ledger.account_places.insert((drive.series.clone(), facts.buyer.id));
         if let Some(person) = person.clone() {

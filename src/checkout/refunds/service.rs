@@ -333,7 +333,8 @@ async fn book(
     };
     let cards: Vec<_> =
         lines.iter().filter(|line| line.is_gift_card()).filter_map(|line| touched(&line)).collect();
-    if ended.is_empty() && cards.is_empty() {
+    let has_member = lines.iter().any(|line| line.plan_id.is_some() && touched(&line).is_some());
+    if ended.is_empty() && cards.is_empty() && !has_member {
         return give_back_coupons(conn, order.id, state, now).await;
     }
     let taken_in = match restock {
@@ -347,8 +348,11 @@ async fn book(
     claims::lock(conn, &pools).await?;
     accounts::lock_buyers(conn, &[order.account_id]).await?;
     gift_cards::give_up(conn, &cards, is_adopted, now).await?;
+    if has_member {
+        memberships::paid_back(conn, order.account_id).await?;
+    }
     for line in ended {
-        memberships::end_term(conn, line.id, now).await?;
+        memberships::end_term(conn, line.id, is_adopted.is_some(), now).await?;
         rights::model::end_of_line(conn, line.id, now).await?;
         // Once: its refund may have failed since it went back on sale.
         let Some(Restock { actor, cause }) = restock.filter(|_| line.restocked_at.is_none()) else {

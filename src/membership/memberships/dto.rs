@@ -30,6 +30,9 @@ pub struct MembershipView {
     pub starts_at: DateTime<Utc>,
     /// Exclusive; null: for life.
     pub ends_at: Option<DateTime<Utc>>,
+    /// Frozen by your own wish: when it goes on by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen_until: Option<DateTime<Utc>>,
     pub renews: Renews,
     /// Earned, not bought; none yet.
     pub level: Option<String>,
@@ -95,6 +98,7 @@ impl MembershipView {
             chapter: member.chapter_code,
             starts_at: row.starts_at,
             ends_at: row.ends_at,
+            frozen_until: None,
             level: None,
             benefits: benefits.into_iter().map(benefit).collect(),
             worth: WorthView {

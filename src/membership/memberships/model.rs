@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::error::Result;
-use crate::schema::{chapters, member_numbers, membership_terms, memberships};
+use crate::schema::{chapters, member_numbers, membership_terms, memberships, order_lines};
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::stored::stored_enum;
 
@@ -144,17 +144,48 @@ pub async fn all_terms_of(conn: &mut Conn, membership: MembershipId) -> Result<V
         .await?)
 }
 
-/// The terms that an upgrade's term replaced, in order.
+/// The terms that an upgrade's term replaced, in order, each with whether all that was paid for it went back.
 ///
 /// # Errors
 /// The database's.
-pub async fn replaced_by(conn: &mut Conn, term: TermId) -> Result<Vec<TermRow>> {
-    Ok(membership_terms::table
+pub async fn replaced_by(conn: &mut Conn, term: TermId) -> Result<Vec<(TermRow, bool)>> {
+    let terms: Vec<TermRow> = membership_terms::table
         .filter(membership_terms::replaced_by.eq(term))
         .order((membership_terms::starts_at, membership_terms::id))
         .select(TermRow::as_select())
         .load(conn)
-        .await?)
+        .await?;
+    let lines: Vec<_> = terms.iter().filter_map(|term| term.line_id).collect();
+    let refunded: Vec<LineId> = order_lines::table
+        .filter(order_lines::id.eq_any(lines))
+        .filter(order_lines::total_minor.gt(0))
+        .filter(order_lines::refunded_minor.eq(order_lines::total_minor))
+        .select(order_lines::id)
+        .load(conn)
+        .await?;
+    let is_refunded = |term: &TermRow| term.line_id.is_some_and(|line| refunded.contains(&line));
+    Ok(terms.into_iter().map(|term| (term.clone(), is_refunded(&term))).collect())
+}
+
+/// What stays paid of a term's line and of the lines whose terms it replaced.
+///
+/// # Errors
+/// The database's.
+pub async fn stays_paid_minor(conn: &mut Conn, term: TermId) -> Result<i64> {
+    #[derive(QueryableByName)]
+    struct Sum {
+        #[diesel(sql_type = BigInt)]
+        minor: i64,
+    }
+    let query = diesel::sql_query(
+        "WITH RECURSIVE behind(id, line_id) AS (
+             SELECT id, line_id FROM membership_terms WHERE id = $1
+             UNION ALL
+             SELECT t.id, t.line_id FROM behind b JOIN membership_terms t ON t.replaced_by = b.id)
+         SELECT coalesce(sum(l.total_minor - l.refunded_minor), 0)::bigint AS minor
+         FROM behind b JOIN order_lines l ON l.id = b.line_id",
+    );
+    Ok(query.bind::<SqlUuid, _>(term).get_result::<Sum>(conn).await?.minor)
 }
 
 /// What went back of the lines behind a term.
@@ -165,7 +196,7 @@ pub struct PaidBack {
     /// Of its own line.
     #[diesel(sql_type = BigInt)]
     pub own_minor: i64,
-    /// Since it began, of the lines whose terms it replaced.
+    /// Since it was quoted, of the lines whose terms it replaced.
     #[diesel(sql_type = BigInt)]
     pub credited_minor: i64,
 }
@@ -184,7 +215,9 @@ pub async fn paid_back(conn: &mut Conn, terms: &[TermRow]) -> Result<Vec<PaidBac
 
 const PAID_BACK: &str = "
 WITH RECURSIVE behind(term, began_at, id, line_id) AS (
-    SELECT id, created_at, id, line_id FROM membership_terms WHERE id = ANY ($1)
+    SELECT t.id, coalesce(q.created_at, t.created_at), t.id, t.line_id FROM membership_terms t
+    LEFT JOIN order_lines l ON l.id = t.line_id LEFT JOIN upgrade_quotes q ON q.id = l.upgrade_quote_id
+    WHERE t.id = ANY ($1)
     UNION ALL
     SELECT b.term, b.began_at, t.id, t.line_id FROM behind b JOIN membership_terms t ON t.replaced_by = b.id)
 SELECT b.term, coalesce(sum(x.amount_minor) FILTER (WHERE b.id = b.term), 0)::bigint AS own_minor,
@@ -247,6 +280,18 @@ pub async fn store(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
     Ok(())
 }
 
+/// Raises the version of an account's open membership: what was quoted for it no longer holds.
+///
+/// # Errors
+/// The database's.
+pub async fn raise_version(conn: &mut Conn, account: AccountId) -> Result<()> {
+    let open = memberships::table
+        .filter(memberships::account_id.eq(account))
+        .filter(memberships::state.eq_any([Stored::Active, Stored::Frozen]));
+    diesel::update(open).set(memberships::version.eq(memberships::version + 1)).execute(conn).await?;
+    Ok(())
+}
+
 /// Writes what can change of a term.
 ///
 /// # Errors
@@ -254,6 +299,7 @@ pub async fn store(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
 pub async fn store_term(conn: &mut Conn, row: &TermRow) -> Result<()> {
     diesel::update(membership_terms::table.filter(membership_terms::id.eq(row.id)))
         .set((
+            membership_terms::tier_id.eq(row.tier_id),
             membership_terms::anchor_at.eq(row.anchor_at),
             membership_terms::starts_at.eq(row.starts_at),
             membership_terms::ends_at.eq(row.ends_at),

@@ -36,12 +36,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 )]
 #[get("/v1/me/membership")]
 async fn show(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
-    let mut conn = db::connect(&app.pool).await?;
-    let member = views::of_account(&mut conn, caller.account).await?.ok_or(Code::NoMembership)?;
-    let terms = service::valued_terms(&mut conn, member.row.id).await?;
-    let locale = load_buyer(&mut conn, caller.account).await?.locale;
-    let view = MembershipView::new(member, &terms, locale, &app.settings.currency, app.clock.now())?;
-    Ok(HttpResponse::Ok().json(view))
+    Ok(HttpResponse::Ok().json(service::own(&app, caller.account).await?))
 }
 
 /// Your card

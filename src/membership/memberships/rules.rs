@@ -33,6 +33,8 @@ stored_enum! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreezeCause {
     Operator,
+    /// The member asked for it.
+    Member,
     Dispute(DisputeId),
 }
 
@@ -40,6 +42,7 @@ impl std::fmt::Display for FreezeCause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Operator => f.write_str("operator"),
+            Self::Member => f.write_str("member"),
             Self::Dispute(dispute) => write!(f, "dispute:{dispute}"),
         }
     }
@@ -193,8 +196,8 @@ pub fn worth(terms: &[TermRow], at: DateTime<Utc>) -> Result<Worth, OutOfRange> 
     Ok(worth)
 }
 
-/// Terms with the values that are left to be worn off once money went back: a term is worth no more than what stayed paid
-/// for it, and what it was credited no more than what stayed paid for the terms behind it.
+/// Terms with the values that are left to be worn off once money went back: what of it was paid for the term itself, and what
+/// was paid for the terms that were credited to it, is taken off its own part and off the credited one.
 pub fn less_paid_back(terms: Vec<TermRow>, back: &[PaidBack]) -> Vec<TermRow> {
     let less = |term: TermRow| match back.iter().find(|of| of.term == term.id) {
         Some(of) => {
@@ -242,11 +245,36 @@ pub fn removal(terms: &[TermRow], removed: &TermRow, at: DateTime<Utc>) -> Optio
     Some(Removal { following, moved_up, ends_at: last.ends_at.map(|end| end - moved_up), closes: false })
 }
 
-/// Of terms that an upgrade replaced, those that come back where its money went back: what isn't over by now.
+/// Of terms that an upgrade replaced (in order), those that come back where its money went back: what isn't over by now, one
+/// after the other. They are of one tier: the last one's.
 pub fn restored(replaced: &[TermRow], at: DateTime<Utc>) -> Vec<TermRow> {
-    let runs = |term: &&TermRow| term.ends_at.is_none_or(|end| end > at);
-    let back = |term: &TermRow| TermRow { ended_at: None, replaced_by: None, ..term.clone() };
-    replaced.iter().filter(runs).map(back).collect()
+    let tier = replaced.last().map(|term| term.tier_id);
+    let mut free_from = at;
+    let mut back = Vec::new();
+    for term in replaced.iter().filter(|term| Some(term.tier_id) == tier) {
+        if term.ends_at.is_some_and(|end| end <= at) {
+            continue;
+        }
+        let gap = (term.starts_at - free_from).max(TimeDelta::zero());
+        let term = TermRow { ended_at: None, replaced_by: None, ..moved(term, -gap) };
+        free_from = term.ends_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+        back.push(term);
+    }
+    back
+}
+
+/// Terms that were given, behind ones that came back: of their tier, each where the one before ends. Behind what has no end
+/// there is nothing to come.
+pub fn behind(back: &[TermRow], given: &[TermRow]) -> Vec<TermRow> {
+    let mut last = back.last().and_then(|term| Some((term.tier_id, term.ends_at?)));
+    let mut hung = Vec::new();
+    for term in given {
+        let Some((tier_id, end)) = last else { break };
+        let term = TermRow { tier_id, ..moved(term, end - term.starts_at) };
+        last = term.ends_at.map(|end| (tier_id, end));
+        hung.push(term);
+    }
+    hung
 }
 
 /// A term moved as a whole, earlier by a negative `by`.

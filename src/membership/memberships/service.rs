@@ -6,14 +6,18 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::dto::MembershipView;
 use super::model::{self, MembershipRow, Source, Stored, TermRow};
 use super::rules::{self, FreezeCause, GRACE, Joining, Life, Span};
+use super::views;
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
+use crate::membership::freezes::model as freezes;
 use crate::membership::plans;
 use crate::membership::plans::model::Plan;
+use crate::people::accounts::model::load_buyer;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::period::Term;
 
@@ -297,17 +301,47 @@ pub(super) async fn number_for(
 }
 
 /// Ends the term that a line was fulfilled with: its money went back in full. Terms after it move up by what was left of
-/// it, so that a membership never has a hole. Where none is left, what an upgrade replaced comes back with the time that is
-/// left of it; where there is none of that either the membership closes now, without grace. Does nothing for a line
-/// that made no term, one whose term was ended before, or a membership that is closed.
+/// it, so that a membership never has a hole. Where it was an upgrade's, what it replaced and wasn't refunded comes back with
+/// the time that is left of it. Where nothing is left the membership closes now, without grace. Does nothing for a line that
+/// made no term, one whose term was ended before, or a membership that is closed.
+///
+/// A term that an upgrade was credited with stands behind that one: the upgrade goes first. Where that can't be asked for,
+/// since the money is back already (`is_adopted`), the upgrade's term ends only when nothing that stayed paid is behind it.
+///
+/// # Errors
+/// `refund_later_first`, unless it is adopted.
+pub async fn end_term(conn: &mut Conn, line: LineId, is_adopted: bool, now: DateTime<Utc>) -> Result<()> {
+    let Some(term) = model::term_of_line(conn, line).await? else { return Ok(()) };
+    let Some(upgraded) = successor(conn, &term).await? else {
+        remove(conn, &term, is_adopted, now).await?;
+        return Ok(());
+    };
+    if model::stays_paid_minor(conn, upgraded.id).await? == 0 {
+        remove(conn, &upgraded, is_adopted, now).await?;
+    } else if upgraded.ended_at.is_none() && !is_adopted {
+        return Err(Code::RefundLaterFirst.error());
+    }
+    Ok(())
+}
+
+/// The term of the upgrade, or of the last of several, that has replaced this one.
+async fn successor(conn: &mut Conn, term: &TermRow) -> Result<Option<TermRow>> {
+    let mut found = None;
+    let mut next = term.replaced_by;
+    while let Some(id) = next {
+        let term = model::find_term(conn, id).await?;
+        next = term.as_ref().and_then(|term| term.replaced_by);
+        found = term.or(found);
+    }
+    Ok(found)
+}
+
+/// What was quoted for the account's membership no longer holds: money of one of its lines goes back.
 ///
 /// # Errors
 /// The database's.
-pub async fn end_term(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Result<()> {
-    if let Some(term) = model::term_of_line(conn, line).await? {
-        remove(conn, &term, now).await?;
-    }
-    Ok(())
+pub async fn paid_back(conn: &mut Conn, account: AccountId) -> Result<()> {
+    model::raise_version(conn, account).await
 }
 
 /// Takes a term back that was given: what is left of it, as [`end_term`] does. False where nothing is left.
@@ -316,12 +350,17 @@ pub async fn end_term(conn: &mut Conn, line: LineId, now: DateTime<Utc>) -> Resu
 /// The database's.
 pub async fn take_back(conn: &mut Conn, term: TermId, now: DateTime<Utc>) -> Result<bool> {
     match model::find_term(conn, term).await? {
-        Some(term) if term.ends_at.is_none_or(|end| now < end) => remove(conn, &term, now).await,
+        // It can't come back with the others that were replaced with it.
+        Some(term) if term.replaced_by.is_some() => {
+            model::store_term(conn, &TermRow { replaced_by: None, ..term }).await?;
+            Ok(false)
+        }
+        Some(term) if term.ends_at.is_none_or(|end| now < end) => remove(conn, &term, true, now).await,
         Some(_) | None => Ok(false),
     }
 }
 
-async fn remove(conn: &mut Conn, term: &TermRow, now: DateTime<Utc>) -> Result<bool> {
+async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime<Utc>) -> Result<bool> {
     let held = model::lock_all_of(conn, term.account_id).await?;
     let Some(mut membership) = held.into_iter().find(|row| row.id == term.membership_id && row.is_open())
     else {
@@ -333,29 +372,63 @@ async fn remove(conn: &mut Conn, term: &TermRow, now: DateTime<Utc>) -> Result<b
     let at = rules::standing_at(&membership, now).max(membership.starts_at);
     let Some(removal) = rules::removal(&terms, removed, at) else { return Ok(false) };
     model::store_term(conn, &TermRow { ended_at: Some(now), ..removed.clone() }).await?;
-    if removal.following.is_empty() {
-        let back = rules::restored(&model::replaced_by(conn, removed.id).await?, at);
-        if let Some(last) = back.last() {
-            (membership.tier_id, membership.plan_id) = (last.tier_id, last.plan_id.or(membership.plan_id));
-            membership.ends_at = last.ends_at;
-            for term in &back {
-                model::store_term(conn, term).await?;
-            }
-            model::store(conn, &membership).await?;
-            queue_expiry(conn, &membership, now).await?;
+    let following: Vec<_> =
+        terms.iter().filter(|term| removal.following.contains(&term.id)).cloned().collect();
+    let back = rules::restored(&replaced(conn, removed.id).await?, at);
+    if !back.is_empty() {
+        let is_bought = following.iter().any(|term| term.line_id.is_some());
+        if !is_bought {
+            restore(conn, &mut membership, &back, &following, now).await?;
             return Ok(true);
         }
+        // Bought for the higher tier: it can't stand behind a term of the lower one.
+        if !is_adopted {
+            return Err(Code::RefundLaterFirst.error());
+        }
     }
-    for term in terms.iter().filter(|term| removal.following.contains(&term.id)) {
+    for term in &following {
         model::store_term(conn, &rules::moved(term, -removal.moved_up)).await?;
     }
     membership.ends_at = removal.ends_at;
     if removal.closes {
-        close(&mut membership, Stored::Expired, now);
+        close(conn, &mut membership, Stored::Expired, now).await?;
     }
     model::store(conn, &membership).await?;
     queue_expiry(conn, &membership, now).await?;
     Ok(true)
+}
+
+/// What an upgrade's term replaced, in order. Of what was refunded since, what that had replaced.
+async fn replaced(conn: &mut Conn, upgraded: TermId) -> Result<Vec<TermRow>> {
+    let (mut found, mut open) = (Vec::new(), vec![upgraded]);
+    while let Some(id) = open.pop() {
+        for (term, is_refunded) in model::replaced_by(conn, id).await? {
+            if is_refunded { open.push(term.id) } else { found.push(term) }
+        }
+    }
+    found.sort_by_key(|term| (term.starts_at, term.id));
+    Ok(found)
+}
+
+/// The membership is what it was before an upgrade; what was given since then stands behind that.
+async fn restore(
+    conn: &mut Conn,
+    membership: &mut MembershipRow,
+    back: &[TermRow],
+    given: &[TermRow],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let given = rules::behind(back, given);
+    for term in back.iter().chain(&given) {
+        model::store_term(conn, term).await?;
+    }
+    if let Some(last) = back.iter().chain(&given).last() {
+        membership.tier_id = last.tier_id;
+        membership.ends_at = last.ends_at;
+    }
+    membership.plan_id = back.iter().rev().find_map(|term| term.plan_id);
+    model::store(conn, membership).await?;
+    queue_expiry(conn, membership, now).await
 }
 
 /// Has the account a membership that runs and has an end: one that can be lengthened?
@@ -400,11 +473,17 @@ pub async fn lengthen(
     Ok(add_term(conn, held, &addition).await?.term.id)
 }
 
-fn close(membership: &mut MembershipRow, state: Stored, now: DateTime<Utc>) {
+async fn close(
+    conn: &mut Conn,
+    membership: &mut MembershipRow,
+    state: Stored,
+    now: DateTime<Utc>,
+) -> Result<()> {
     membership.state = state;
     membership.frozen_at = None;
     membership.frozen_causes.clear();
     membership.closed_at = Some(now);
+    freezes::end(conn, membership.id, now).await
 }
 
 /// Freezes the account's membership, or adds a cause to a frozen one. False where there is none that could be frozen or
@@ -441,18 +520,24 @@ pub async fn resume(
     cause: FreezeCause,
     now: DateTime<Utc>,
 ) -> Result<bool> {
+    let is_own = cause == FreezeCause::Member;
     let cause = cause.to_string();
     let Some(mut membership) = lock_running(conn, account, now).await? else { return Ok(false) };
     let Some(frozen_at) = membership.frozen_at.filter(|_| membership.frozen_causes.contains(&cause)) else {
         return Ok(false);
     };
     membership.frozen_causes.retain(|held| *held != cause);
+    if is_own {
+        freezes::end(conn, membership.id, now).await?;
+    }
     if membership.frozen_causes.is_empty() {
         let given_back = now - frozen_at;
         let mut end = membership.ends_at;
-        for term in model::terms_of(conn, membership.id).await? {
-            if let Some(thawed) = rules::thawed(&term, frozen_at, given_back) {
-                end = thawed.ends_at;
+        // What an upgrade has replaced gets its time too: it may come back.
+        let terms = model::all_terms_of(conn, membership.id).await?;
+        for term in terms.iter().filter(|term| term.ended_at.is_none() || term.replaced_by.is_some()) {
+            if let Some(thawed) = rules::thawed(term, frozen_at, given_back) {
+                end = if term.ended_at.is_none() { thawed.ends_at } else { end };
                 model::store_term(conn, &thawed).await?;
             }
         }
@@ -477,7 +562,7 @@ pub async fn revoke(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> 
             model::store_term(conn, &TermRow { ended_at: Some(now), ..term }).await?;
         }
     }
-    close(&mut membership, Stored::Revoked, now);
+    close(conn, &mut membership, Stored::Revoked, now).await?;
     model::store(conn, &membership).await?;
     Ok(true)
 }
@@ -500,6 +585,20 @@ async fn queue_expiry(conn: &mut Conn, membership: &MembershipRow, now: DateTime
     let job = Job::ExpireMembership { membership: membership.id };
     jobs::enqueue(conn, &job, (end + GRACE).max(now), now).await?;
     Ok(())
+}
+
+/// The account's membership as it sees it: the open one, or else the last one it had.
+///
+/// # Errors
+/// `no_membership`.
+pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
+    let mut conn = db::connect(&app.pool).await?;
+    let member = views::of_account(&mut conn, account).await?.ok_or(Code::NoMembership)?;
+    let terms = valued_terms(&mut conn, member.row.id).await?;
+    let freeze = freezes::open_of(&mut conn, member.row.id).await?;
+    let locale = load_buyer(&mut conn, account).await?.locale;
+    let view = MembershipView::new(member, &terms, locale, &app.settings.currency, app.clock.now())?;
+    Ok(MembershipView { frozen_until: freeze.map(|freeze| freeze.until), ..view })
 }
 
 /// The job [`Job::ExpireMembership`].

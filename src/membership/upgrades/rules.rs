@@ -39,7 +39,7 @@ pub fn upgradable<'a>(
     if plan.tier_rank <= rank {
         return Err(Code::NotAnUpgrade);
     }
-    if plan.open_sale || plan.open_upgrade { Ok(open) } else { Err(Code::UpgradeNotSold) }
+    if is_sold(plan) { Ok(open) } else { Err(Code::UpgradeNotSold) }
 }
 
 /// What an upgrade comes to, in minor units.
@@ -116,9 +116,24 @@ pub fn still_fits(
 /// May it be ordered with now?
 ///
 /// # Errors
-/// `quote_expired`, and those of [`still_fits`].
-pub fn may_order(quote: &UpgradeQuote, open: Option<&MembershipRow>, now: DateTime<Utc>) -> Result<(), Code> {
-    if now < quote.valid_until { still_fits(quote, open, now) } else { Err(Code::QuoteExpired) }
+/// `quote_expired`; `stale_quote` also where the plan isn't sold so any more; those of [`still_fits`].
+pub fn may_order(
+    quote: &UpgradeQuote,
+    plan: &Plan,
+    open: Option<&MembershipRow>,
+    now: DateTime<Utc>,
+) -> Result<(), Code> {
+    if now >= quote.valid_until {
+        return Err(Code::QuoteExpired);
+    }
+    if !is_sold(plan) {
+        return Err(Code::StaleQuote);
+    }
+    still_fits(quote, open, now)
+}
+
+fn is_sold(plan: &Plan) -> bool {
+    plan.archived_at.is_none() && (plan.open_sale || plan.open_upgrade)
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ SELECT jsonb_build_object(
     FROM memberships t WHERE account_id = $1),
   'membership_terms', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM membership_terms t WHERE account_id = $1),
+  'membership_freezes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM membership_freezes t WHERE account_id = $1),
   'upgrade_quotes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM upgrade_quotes t WHERE account_id = $1),
   'drive_applications', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')

@@ -729,6 +729,17 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE membership_terms SET value_seconds = value_seconds - 1 WHERE id = u('ada term')",
     ),
     breaks(
+        &["own_freezes"],
+        Id("mem", "una membership"),
+        "UPDATE memberships SET frozen_causes = frozen_causes || '{member}' WHERE id = u('una membership')",
+    ),
+    breaks(
+        &["owed_ends_of_freezes"],
+        Id("frz", "una freeze"),
+        "UPDATE memberships SET frozen_causes = frozen_causes || '{member}' WHERE id = u('una membership');
+         INSERT INTO membership_freezes VALUES (u('una freeze'), u('una membership'), u('una'), t(1), t(30), NULL)",
+    ),
+    breaks(
         &["upgrades_add_up"],
         Id("term", "ada term"),
         "UPDATE membership_terms SET value_minor = value_minor + 1, credited_minor = 1 WHERE id = u('ada term')",

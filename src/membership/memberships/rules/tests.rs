@@ -359,16 +359,29 @@ fn money_that_went_back_is_worth_nothing() {
 }
 
 #[test]
-fn of_what_was_replaced_only_what_still_runs_comes_back() {
-    let by = Some(TermId::new());
-    let replaced = |term: TermRow| TermRow { ended_at: Some(start()), replaced_by: by, ..term };
-    let terms: Vec<_> = chain(&[30, 30]).into_iter().map(replaced).collect();
+fn of_what_was_replaced_only_what_still_runs_comes_back_without_a_hole() {
+    let (by, tier_id) = (Some(TermId::new()), TierId::new());
+    let replaced = |term: TermRow| TermRow { ended_at: Some(start()), replaced_by: by, tier_id, ..term };
+    let terms: Vec<_> = chain(&[30, 30, 30]).into_iter().map(replaced).collect();
     let first_end = terms[0].ends_at.unwrap();
     let back = |at| restored(&terms, at).iter().map(|term| term.id).collect::<Vec<_>>();
-    assert_eq!(back(first_end - TICK), [terms[0].id, terms[1].id]);
-    assert_eq!(back(first_end), [terms[1].id]);
-    assert_eq!(back(terms[1].ends_at.unwrap()), []);
+    assert_eq!(back(first_end - TICK), [terms[0].id, terms[1].id, terms[2].id]);
+    assert_eq!(back(first_end), [terms[1].id, terms[2].id]);
+    assert_eq!(back(terms[2].ends_at.unwrap()), []);
     assert!(
         restored(&terms, start()).iter().all(|term| term.ended_at.is_none() && term.replaced_by.is_none())
     );
+    // The one in the middle was refunded meanwhile: the last one moves up to the first, or to now.
+    let without = [terms[0].clone(), terms[2].clone()];
+    let ends = |at| restored(&without, at).iter().map(|term| term.ends_at.unwrap()).collect::<Vec<_>>();
+    assert_eq!(ends(start()), [first_end, first_end + TimeDelta::days(30)]);
+    let later = first_end + TimeDelta::days(10);
+    assert_eq!(ends(later), [later + TimeDelta::days(30)]);
+    // What was given for the higher tier stands behind it, in the lower one.
+    let given: Vec<_> = chain(&[7, 5]).into_iter().collect();
+    let hung = behind(&terms[..1], &given);
+    let ends: Vec<_> = hung.iter().map(|term| term.ends_at.unwrap() - first_end).collect();
+    assert_eq!(ends, [TimeDelta::days(7), TimeDelta::days(12)]);
+    assert!(hung.iter().all(|term| term.tier_id == tier_id));
+    assert!(behind(&[], &given).is_empty());
 }

@@ -205,15 +205,17 @@ fn a_quote_is_good_for_its_time_and_for_the_membership_as_it_was() {
         valid_until: start() + VALID_FOR,
     };
     let last = quote.valid_until - TimeDelta::seconds(1);
-    assert_eq!(may_order(&quote, Some(&open), last), Ok(()));
-    assert_eq!(may_order(&quote, Some(&open), quote.valid_until), Err(Code::QuoteExpired));
+    assert_eq!(may_order(&quote, &plan(20), Some(&open), last), Ok(()));
+    assert_eq!(may_order(&quote, &plan(20), Some(&open), quote.valid_until), Err(Code::QuoteExpired));
     // It was ordered in time: then it is charged as quoted, however long the money takes.
     assert_eq!(still_fits(&quote, Some(&open), quote.valid_until), Ok(()));
+    let withdrawn = Plan { open_upgrade: false, ..plan(20) };
+    assert_eq!(may_order(&quote, &withdrawn, Some(&open), last), Err(Code::StaleQuote));
     let changed = MembershipRow { version: 4, ..open.clone() };
-    assert_eq!(may_order(&quote, Some(&changed), last), Err(Code::StaleQuote));
+    assert_eq!(may_order(&quote, &plan(20), Some(&changed), last), Err(Code::StaleQuote));
     let another = MembershipRow { id: MembershipId::new(), ..open.clone() };
-    assert_eq!(may_order(&quote, Some(&another), last), Err(Code::StaleQuote));
-    assert_eq!(may_order(&quote, None, last), Err(Code::MembershipNotOpen));
+    assert_eq!(may_order(&quote, &plan(20), Some(&another), last), Err(Code::StaleQuote));
+    assert_eq!(may_order(&quote, &plan(20), None, last), Err(Code::MembershipNotOpen));
     assert_eq!(still_fits(&quote, Some(&open), open.ends_at.unwrap()), Err(Code::MembershipNotOpen));
 }
 
