@@ -1,5 +1,6 @@
 //! Refunds: money that goes back, each with a cause that can happen once. The row is committed before Stripe is called.
 
+pub mod adopted;
 pub mod dto;
 pub mod jobs;
 pub mod model;

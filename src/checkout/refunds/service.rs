@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use kindred_stripe::{Refund, RefundStatus};
 use serde_json::json;
 
+use super::adopted;
 use super::model::{self, RefundLine, RefundRow, RefundState};
 use super::rules::{self, Asked, Parts, Refundable};
 use crate::app::App;
@@ -143,7 +144,7 @@ pub async fn enter(
     Ok(first)
 }
 
-fn cards_of(lines: &[LineRow]) -> Vec<LineId> {
+pub(super) fn cards_of(lines: &[LineRow]) -> Vec<LineId> {
     lines.iter().filter(|line| line.is_gift_card()).map(|line| line.id).collect()
 }
 
@@ -252,47 +253,20 @@ fn plan(order: &OrderRow, lines: &[LineRow], redeemed: &[LineId], asked: &Asked)
     if parts.lines.iter().any(is_part) { Err(whole()) } else { Ok(parts) }
 }
 
-fn refundable(line: &LineRow) -> Refundable {
+pub(super) fn refundable(line: &LineRow) -> Refundable {
     Refundable { line: line.id, total_minor: line.total_minor, refunded_minor: line.refunded_minor }
-}
-
-/// What a refund that was made in Stripe's dashboard takes back, which can't be refused: goods and shipping first, then gift
-/// cards, redeemed ones last.
-fn plan_adopted(
-    order: &OrderRow,
-    lines: &[LineRow],
-    redeemed: &[LineId],
-    amount_minor: i64,
-) -> Result<Parts> {
-    let of_lines: i64 = lines.iter().map(|line| line.refunded_minor).sum();
-    let shipping_minor = order.shipping_minor - (order.refunded_minor - of_lines);
-    let goods: Vec<_> = lines.iter().filter(|line| !line.is_gift_card()).map(refundable).collect();
-    let goods_minor = goods.iter().map(Refundable::left_minor).sum::<i64>() + shipping_minor;
-    let mut left_minor = amount_minor - amount_minor.min(goods_minor);
-    let mut parts = match amount_minor - left_minor {
-        0 => Parts { lines: Vec::new(), shipping_minor: 0 },
-        minor => rules::plan(&goods, shipping_minor, &Asked::Amount(minor))?,
-    };
-    let mut cards: Vec<_> = lines.iter().filter(|line| line.is_gift_card()).collect();
-    cards.sort_by_key(|line| redeemed.contains(&line.id));
-    for card in cards {
-        let minor = refundable(card).left_minor().min(left_minor);
-        left_minor -= minor;
-        parts.lines.extend((minor > 0).then_some((card.id, minor)));
-    }
-    if left_minor > 0 { Err(Code::RefundExceedsCaptured.error()) } else { Ok(parts) }
 }
 
 /// What was sold goes back on sale: on whose word, and by which refund.
 #[derive(Clone, Copy, Debug)]
-struct Restock {
+pub(super) struct Restock {
     actor: Actor,
     cause: RefundId,
 }
 
 /// Who has decided a refund.
 #[derive(Clone, Copy, Debug)]
-enum How {
+pub(super) enum How {
     /// Somebody who asked here.
     Asked(Option<Restock>),
     /// Somebody in Stripe's dashboard: it is done, whatever we think of it.
@@ -301,7 +275,7 @@ enum How {
 
 /// Enters a refund of a paid order: lines and order count it, and a line that is refunded in full loses its right. Its
 /// pledge and its promise follow, in this order: a goal is locked before promises.
-async fn book(
+pub(super) async fn book(
     conn: &mut Conn,
     now: DateTime<Utc>,
     order: &OrderRow,
@@ -415,7 +389,7 @@ pub async fn give_back(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, line
 }
 
 /// One mail tells of all that goes back together.
-async fn queue_mail(
+pub(super) async fn queue_mail(
     conn: &mut Conn,
     now: DateTime<Utc>,
     order: &OrderRow,
@@ -493,7 +467,7 @@ pub async fn apply(conn: &mut Conn, now: DateTime<Utc>, payment: &PaymentRow, re
     };
     let row = match known {
         Some(row) => row,
-        None => return adopt(conn, now, &order, payment, refund).await,
+        None => return adopted::adopt(conn, now, &order, payment, refund).await,
     };
     let state = state_of(refund.status);
     if row.state == state && row.stripe_refund_id.is_some() {
@@ -514,7 +488,7 @@ pub async fn apply(conn: &mut Conn, now: DateTime<Utc>, payment: &PaymentRow, re
 }
 
 /// Money of a sale that went back for good is a credit note's. What was sent back at once was never invoiced.
-async fn owe_note(
+pub(super) async fn owe_note(
     conn: &mut Conn,
     now: DateTime<Utc>,
     payment: &PaymentRow,
@@ -527,7 +501,7 @@ async fn owe_note(
     invoices::owe(conn, payment.order_id, invoices::Cause::Refunded(refund), now).await
 }
 
-fn state_of(status: RefundStatus) -> RefundState {
+pub(super) fn state_of(status: RefundStatus) -> RefundState {
     match status {
         RefundStatus::Succeeded => RefundState::Succeeded,
         RefundStatus::Failed | RefundStatus::Canceled => RefundState::Failed,
@@ -581,93 +555,4 @@ pub async fn fail(
         detail,
     )
     .await
-}
-
-/// Money goes back by Stripe for which store credit was given already: the credit is taken back, and owed where it is spent,
-/// the latest first, until the order has so much left. True where something was.
-async fn undo_credit(
-    conn: &mut Conn,
-    now: DateTime<Utc>,
-    order: &OrderRow,
-    wanted_minor: i64,
-) -> Result<bool> {
-    let mut left_minor = order.total_minor - order.refunded_minor;
-    if wanted_minor <= left_minor {
-        return Ok(false);
-    }
-    accounts::lock_buyers(conn, &[order.account_id]).await?;
-    let given = model::of_order(conn, order.id).await?;
-    let given = given.iter().rev().filter(|row| row.payment_id.is_none() && row.state != RefundState::Failed);
-    for row in given {
-        if wanted_minor <= left_minor {
-            break;
-        }
-        left_minor += row.amount_minor;
-        let cause = format!("refund_undone:{}", row.id);
-        credit::claw_back(conn, order.account_id, row.amount_minor, &cause, true, now).await?;
-        fail(conn, now, row, None, Some("refunded_at_stripe")).await?;
-    }
-    Ok(true)
-}
-
-/// A refund that was made in Stripe's dashboard: entered as if an operator had asked here.
-async fn adopt(
-    conn: &mut Conn,
-    now: DateTime<Utc>,
-    order: &OrderRow,
-    payment: &PaymentRow,
-    refund: &Refund,
-) -> Result<()> {
-    if state_of(refund.status) == RefundState::Failed || payment.captured_minor == 0 {
-        return Ok(());
-    }
-    let undone = !payment.sent_back && undo_credit(conn, now, order, refund.amount_minor).await?;
-    let order = &if undone { orders::load(conn, order.id).await? } else { order.clone() };
-    let lines = orders::lines_of(conn, &[order.id]).await?;
-    let parts = if payment.sent_back {
-        Parts { lines: Vec::new(), shipping_minor: 0 }
-    } else {
-        let redeemed = gift_cards::redeemed_of(conn, &cards_of(&lines)).await?;
-        plan_adopted(order, &lines, &redeemed, refund.amount_minor)?
-    };
-    let row = RefundRow {
-        id: RefundId::new(),
-        order_id: order.id,
-        payment_id: Some(payment.id),
-        cause: format!("stripe:{}", refund.id),
-        amount_minor: refund.amount_minor,
-        currency: refund.currency.clone(),
-        reason: "stripe_dashboard".to_owned(),
-        state: state_of(refund.status),
-        call_attempt: 1,
-        stripe_refund_id: Some(refund.id.clone()),
-        failure_reason: None,
-        created_at: now,
-        ended_at: None,
-        requested_by: "stripe_dashboard".to_owned(),
-        shipping_minor: parts.shipping_minor,
-    };
-    let of_lines: Vec<_> = parts
-        .lines
-        .iter()
-        .map(|(line_id, amount_minor)| RefundLine {
-            refund_id: row.id,
-            line_id: *line_id,
-            amount_minor: *amount_minor,
-            restock: false,
-        })
-        .collect();
-    if !model::insert(conn, &row, &of_lines).await? {
-        return Ok(());
-    }
-    if !payment.sent_back {
-        book(conn, now, order, &lines, &parts, How::Adopted(row.id)).await?;
-        pledges::service::follow(conn, order.id, &lines, now).await?;
-        promises::review(conn, order.id, now).await?;
-    }
-    owe_note(conn, now, payment, row.id, row.state).await?;
-    queue_mail(conn, now, order, std::slice::from_ref(&row), Tells::Refund).await?;
-    let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });
-    ordering::audit_order(conn, now, Actor::System, "refund.adopted", order.id, "stripe_dashboard", detail)
-        .await
 }
