@@ -1,7 +1,9 @@
 //! How long one may withdraw.
 
-use chrono::{DateTime, Days, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
+
+use crate::types::day::begins;
 
 /// Days that the law leaves, after that of delivery (or of payment, where nothing is delivered).
 pub const DAYS: u64 = 14;
@@ -22,13 +24,7 @@ pub fn counted(paid_at: DateTime<Utc>, last_parcel_at: Option<DateTime<Utc>>, op
 /// The end (exclusive): the midnight of the shop's zone that ends the fourteenth day after that day.
 pub fn deadline(from: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
     let day = from.with_timezone(&zone).date_naive().checked_add_days(Days::new(DAYS + 1))?;
-    let midnight = day.and_time(NaiveTime::MIN);
-    // Where the clocks skip midnight, the day begins a little later.
-    let earliest = |hours: u32| {
-        let at = midnight + chrono::TimeDelta::hours(i64::from(hours));
-        zone.from_local_datetime(&at).earliest()
-    };
-    (0..3).find_map(earliest).map(|at| at.with_timezone(&Utc))
+    begins(day, zone)
 }
 
 #[cfg(test)]
