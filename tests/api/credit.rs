@@ -414,3 +414,28 @@ async fn a_coupon_may_leave_little_where_credit_pays_it() {
     assert_eq!(quote(2).await, (200, 200, 0));
     mall.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_credit_pays_alone_says_that_it_wont_renew() {
+    let mall = Mall::open().await;
+    let plan = json!({
+        "code": "renewing", "tier": mall.regular["tier"], "term": "P1Y", "price": yuan(100), "renews": "card",
+        "payment_methods": ["card"], "open_sale": true,
+    });
+    let plan = mall.shop.app.make(&mall.owner, "/v1/admin/plans", &plan).await;
+    let ada = rich(&mall, "ada@b.test", 100).await;
+    let lines = json!([{ "plan": plan["id"] }]);
+    let renewal = |priced: &Value| {
+        let rules = priced["explanation"].as_array().unwrap();
+        rules.iter().find(|rule| rule["rule"] == "renewal").map(|rule| rule["reason"].clone())
+    };
+    for (credit_yuan, said) in [(0, None), (50, None), (100, Some(json!("no_card_kept")))] {
+        let body = with(&mall, &lines, credit_yuan);
+        let quote = mall.shop.app.post("/v1/quotes").bearer(&ada.token).json(&body).send().await.ok(200);
+        assert_eq!(renewal(&quote), said);
+    }
+    let placed = order(&mall, &ada, "k", &lines, 100).await.ok(201);
+    assert_eq!((totals(&placed), renewal(&placed)), ((10_000, 10_000, 0), Some(json!("no_card_kept"))));
+    mall.shop.settle().await;
+    mall.finish().await;
+}

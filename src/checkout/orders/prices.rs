@@ -7,8 +7,9 @@ use super::rows::methods_of;
 use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, UpgradeFacts};
 use super::service::{Cart, Shop};
 use crate::checkout::pricing::coupons::{Candidate, Payable};
-use crate::checkout::pricing::rules::{Priced, PricedCart, PricedItem, price};
+use crate::checkout::pricing::rules::{Explained, Priced, PricedCart, PricedItem, price};
 use crate::error::{Code, Result};
+use crate::membership::plans::model::Renews;
 use crate::membership::upgrades::model::Mode;
 use crate::promotion::campaigns::rules::{Person, Sold};
 use crate::shop::drops::rules::unit_price as unit_price_in;
@@ -132,13 +133,32 @@ pub(super) fn buy<'a>(
     let person = Person { visitor: facts.visitor, ranks: facts.ranks, history: &history };
     let asker = Asker { buyer: facts.buyer, person, past: &ledger.past, zone: shop.zone, now };
     let coupons = offered.candidates(cart, &asker, |pool| ledger.left.get(&pool).copied());
-    let priced = price_of(facts, &coupons.might, cart.credit_minor, shop, now)?;
+    let mut priced = price_of(facts, &coupons.might, cart.credit_minor, shop, now)?;
+    let plans = facts.lines.iter().enumerate().filter_map(|(index, line)| match line {
+        LineFacts::Plan(PlanFacts { plan, .. }) | LineFacts::Upgrade(UpgradeFacts { plan, .. }) => {
+            Some((index, plan.renews))
+        }
+        LineFacts::Article(_) | LineFacts::GiftCard(_) => None,
+    });
+    priced.explanation.extend(unrenewed(plans, priced.totals.due_minor));
     let has_minor = ledger.credit_minor(facts.buyer.id);
     if priced.totals.credit_minor > has_minor {
         return Err(Code::CreditInsufficient.at("credit", format!("there are {has_minor} minor units")));
     }
     let outcomes = coupons::outcomes(&coupons, &priced.coupons, facts.buyer.locale);
     Ok(Bought { priced, coupons, outcomes })
+}
+
+/// The plan that doesn't renew by card because nothing is due: no card pays, so none is kept.
+fn unrenewed(mut plans: impl Iterator<Item = (usize, Renews)>, due_minor: i64) -> Option<Explained> {
+    let (line, _) = plans.find(|(_, renews)| *renews == Renews::Card && due_minor == 0)?;
+    Some(Explained {
+        line: Some(line),
+        rule: "renewal".to_owned(),
+        outcome: "refused".to_owned(),
+        reason: "no_card_kept".to_owned(),
+        amount_minor: 0,
+    })
 }
 
 fn price_of(
@@ -212,4 +232,20 @@ fn shipping_minor(facts: &Facts<'_>, lines_minor: &[i64]) -> Result<Option<i64>>
     let (visitor, ranks) = (facts.visitor, facts.ranks);
     let fee = fee_minor(method, &address.country, goods_minor, weight_grams, visitor, ranks);
     fee.map(Some).map_err(|code| code.at("shipping.method", "not for this address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_renews_by_card_where_a_card_pays() {
+        let said = |renews, due_minor| {
+            unrenewed([(0, Renews::Never), (1, renews)].into_iter(), due_minor)
+                .map(|said| (said.line, said.outcome, said.reason))
+        };
+        let none_kept = (Some(1), "refused".to_owned(), "no_card_kept".to_owned());
+        assert_eq!((said(Renews::Card, 0), said(Renews::Card, 1)), (Some(none_kept), None));
+        assert_eq!(said(Renews::Never, 0), None);
+    }
 }
