@@ -73,6 +73,7 @@ joined!(orders, returns);
 joined!(orders, shipping_promises);
 joined!(orders, variants);
 joined!(orders, withdrawals);
+joined!(packet_parts, packets);
 joined!(partner_codes, partner_orders);
 joined!(partner_codes, partner_payout_entries);
 joined!(partner_codes, partners);

@@ -38,6 +38,7 @@ diesel::table! {
         version -> Integer,
         is_guest -> Bool,
         birthday -> Nullable<Text>,
+        birthday_set_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -1189,6 +1190,13 @@ diesel::table! {
         checked_at -> Nullable<Timestamptz>,
         saves_card -> Bool,
         stripe_payment_method_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    person_secret (is_only) {
+        is_only -> Bool,
+        secret -> Bytea,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod audit_trail;
 pub mod one_time;
 pub mod operators;
 pub mod passwords;
+pub mod person;
 pub mod personal_data;
 pub mod resets;
 pub mod secrets;

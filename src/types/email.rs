@@ -1,4 +1,4 @@
-//! E-mail addresses: as typed, as a key to sign in with, and as a key for "one a person".
+//! E-mail addresses: as typed, as a key to sign in with, and as what makes "one a person".
 
 use std::str::FromStr;
 
@@ -26,8 +26,8 @@ impl Email {
     }
 
     /// The person behind it: lower case, no `+tag`, no dots where the domain ignores them. For comparing only; nothing
-    /// is ever sent to it.
-    pub fn person_key(&self) -> String {
+    /// is ever sent to it, and nothing but a keyed hash of it is stored.
+    pub fn person(&self) -> String {
         let key = self.key();
         let Some((local, domain)) = key.rsplit_once('@') else { return key };
         let local = local.split_once('+').map_or(local, |(before, _)| before);
@@ -79,8 +79,8 @@ mod tests {
 
     #[test]
     fn one_person_however_the_address_is_written() {
-        assert_eq!(email("Zhang.San+KD@GoogleMail.com").person_key(), "zhangsan@gmail.com");
-        assert_eq!(email("a.b+c@example.org").person_key(), "a.b@example.org");
+        assert_eq!(email("Zhang.San+KD@GoogleMail.com").person(), "zhangsan@gmail.com");
+        assert_eq!(email("a.b+c@example.org").person(), "a.b@example.org");
         assert_eq!(email(" A.B@Example.org ").key(), "a.b@example.org");
         assert_eq!(email(" A.B@Example.org ").as_str(), "A.B@Example.org");
     }

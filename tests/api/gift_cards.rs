@@ -185,6 +185,45 @@ async fn a_disputed_card_waits_and_a_lost_one_is_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_a_packet_is_taken_back_too() {
+    let mall = Mall::open().await;
+    let ada = mall.shop.app.member("ada@b.test").await;
+    let lin = mall.shop.app.member("lin@b.test").await;
+    let bao = mall.shop.app.member("bao@b.test").await;
+    // Ada redeems her own card, Lin one that he was given; both put all of it into packets.
+    let mut packets = Vec::new();
+    let mut disputes = Vec::new();
+    for (person, to) in [(&ada, None), (&lin, Some(json!({ "email": "lin@b.test" })))] {
+        let order = bought(&mall, &ada, &person.email, card(100, to)).await;
+        redeem(&mall, person, "r", &codes(&mall, &person.email).pop().unwrap()).await.ok(200);
+        let packet = json!({ "amount": yuan(100), "parts": 2, "split": "equal" });
+        let made = desk::post(&mall, person, "/v1/me/packets", "p", packet).await.ok(201);
+        let claim = format!("/v1/coupon-campaigns/{}/claim", made["code"].as_str().unwrap());
+        desk::post(&mall, &bao, &claim, &person.email, json!({})).await.ok(201);
+        packets.push(claim);
+        let book = mall.shop.simulator().book();
+        let paid = book.payments.iter().find(|payment| payment.order_id.as_deref() == Some(id(&order)));
+        disputes
+            .push(mall.shop.simulator().open_dispute(&paid.unwrap().payment_intent, "fraudulent").unwrap());
+    }
+    mall.shop.settle().await;
+    for dispute in &disputes {
+        mall.shop.simulator().close_dispute(dispute, "lost").unwrap();
+    }
+    mall.shop.settle().await;
+    // What Bao has opened is his: Ada owes it, Lin doesn't.
+    for (person, owed) in [(&ada, 5_000), (&lin, 0)] {
+        let credit = mall.shop.app.get("/v1/me/credit").bearer(&person.token).send().await.ok(200);
+        assert_eq!((&credit["balance"]["amount"], &credit["owed"]["amount"]), (&json!(0), &json!(owed)));
+    }
+    let eve = mall.shop.app.member("eve@b.test").await;
+    for claim in &packets {
+        desk::post(&mall, &eve, claim, claim, json!({})).await.refused(409, "closed");
+    }
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operators_give_cards_out_take_them_back_and_mail_a_new_code() {
     let mall = Mall::open().await;
     let end = mall.shop.app.now() + TimeDelta::days(30);

@@ -12,7 +12,7 @@ use crate::support::{Answer, Person};
 
 const PARTNERS: &str = "/v1/admin/partners";
 
-async fn owner(mall: &Mall) -> Person {
+pub async fn owner(mall: &Mall) -> Person {
     mall.shop.app.sign_in(&mall.owner.email).await
 }
 
@@ -20,7 +20,7 @@ async fn again(mall: &Mall, person: &Person) -> Person {
     mall.shop.app.sign_in(&person.email).await
 }
 
-async fn partner(mall: &Mall, more: Value) -> Value {
+pub async fn partner(mall: &Mall, more: Value) -> Value {
     let mut body = json!({ "name": "安达人", "email": "ann@kol.test" });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     mall.shop.app.make(&mall.owner, PARTNERS, &body).await
@@ -37,7 +37,7 @@ async fn try_code(mall: &Mall, of: &Value, key: &str, body: Value) -> Answer {
     post(mall, &owner(mall).await, &format!("{PARTNERS}/{}/codes", id(of)), key, body).await
 }
 
-async fn code(mall: &Mall, of: &Value, code: &str, rate: &str, more: Value) -> Value {
+pub async fn code(mall: &Mall, of: &Value, code: &str, rate: &str, more: Value) -> Value {
     try_code(mall, of, code, new_code(code, rate, more)).await.ok(201)
 }
 
@@ -75,14 +75,14 @@ async fn refund(mall: &Mall, placed: &Value, key: &str, body: Value) {
 }
 
 /// The partner's (orders, held, payable, paid), in minor units.
-async fn stands(mall: &Mall, of: &Value) -> (i64, i64, i64, i64) {
+pub async fn stands(mall: &Mall, of: &Value) -> (i64, i64, i64, i64) {
     let seen = get(mall, &owner(mall).await, &format!("{PARTNERS}/{}", id(of))).await.ok(200);
     let minor = |field: &str| seen[field]["amount"].as_i64().unwrap();
     (seen["orders"].as_i64().unwrap(), minor("held"), minor("payable"), minor("paid"))
 }
 
 /// His entries, the oldest first: (kind, reason, amount, state).
-async fn entries(mall: &Mall, of: &Value) -> Vec<(String, String, i64, String)> {
+pub async fn entries(mall: &Mall, of: &Value) -> Vec<(String, String, i64, String)> {
     let path = format!("{PARTNERS}/{}/commissions?limit=100", id(of));
     let list = get(mall, &owner(mall).await, &path).await.ok(200);
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -92,7 +92,7 @@ async fn entries(mall: &Mall, of: &Value) -> Vec<(String, String, i64, String)> 
     list["data"].as_array().unwrap().iter().rev().map(row).collect()
 }
 
-fn entry(kind: &str, reason: &str, amount: i64, state: &str) -> (String, String, i64, String) {
+pub fn entry(kind: &str, reason: &str, amount: i64, state: &str) -> (String, String, i64, String) {
     (kind.to_owned(), reason.to_owned(), amount, state.to_owned())
 }
 
@@ -150,8 +150,8 @@ async fn a_partner_earns_by_what_comes_by_his_code_and_is_paid_once() {
     mall.shop.settle().await;
     assert_eq!(stands(&mall, &ann).await.0, 2);
 
-    // Not a moment before the end of the return window; what isn't sent waits.
-    mall.shop.advance(TimeDelta::days(14) - TimeDelta::minutes(5)).await;
+    // Not before the end of the time to withdraw; what isn't sent waits.
+    mall.shop.advance(crate::referrals::final_in(&mall, &sent) - TimeDelta::minutes(5)).await;
     assert_eq!(stands(&mall, &ann).await, (2, 2_375, 0, 0));
     mall.shop.advance(TimeDelta::minutes(5)).await;
     assert_eq!(stands(&mall, &ann).await, (2, 1_125, 1_250, 0));

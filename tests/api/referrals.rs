@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use futures::future::join_all;
+use kindred::checkout::withdrawals::rules::deadline;
 use serde_json::{Value, json};
 
 use crate::support::baskets::Basket;
@@ -11,7 +12,7 @@ use crate::support::mall::{Mall, yuan};
 use crate::support::people::PASSWORD;
 use crate::support::{Answer, Person};
 
-const PROGRAMME: &str = "/v1/admin/referral-programme";
+pub const PROGRAMME: &str = "/v1/admin/referral-programme";
 
 /// Changes the programme as it stands.
 async fn change(mall: &Mall, body: &Value) -> Answer {
@@ -22,7 +23,7 @@ async fn change(mall: &Mall, body: &Value) -> Answer {
 }
 
 /// Turns the programme on: 20 yuan of credit for who invites, 10 for who comes; with `more`.
-async fn turn_on(mall: &Mall, more: Value) {
+pub async fn turn_on(mall: &Mall, more: Value) {
     let mut body = json!({
         "is_on": true,
         "inviter_reward": { "kind": "credit", "amount": yuan(20) },
@@ -32,18 +33,18 @@ async fn turn_on(mall: &Mall, more: Value) {
     change(mall, &body).await.ok(200);
 }
 
-async fn code_of(mall: &Mall, person: &Person) -> String {
+pub async fn code_of(mall: &Mall, person: &Person) -> String {
     let shown = get(mall, person, "/v1/me/invite-code").await.ok(200);
     shown["code"].as_str().unwrap().to_owned()
 }
 
 /// A course for 100 yuan: nothing is sent.
-async fn course(mall: &Mall) -> Value {
+pub async fn course(mall: &Mall) -> Value {
     let variants = json!([{ "sku": "COURSE", "price": yuan(100) }]);
     mall.product("course", "digital", variants, json!({})).await["variants"][0]["id"].clone()
 }
 
-fn body(mall: &Mall, article: &Value, code: Option<&str>, more: Value) -> Value {
+pub fn body(mall: &Mall, article: &Value, code: Option<&str>, more: Value) -> Value {
     let mut body = mall.body(json!([{ "variant": article, "quantity": 1 }]));
     if let Some(code) = code {
         body["invite_code"] = json!(code);
@@ -52,62 +53,62 @@ fn body(mall: &Mall, article: &Value, code: Option<&str>, more: Value) -> Value 
     body
 }
 
-async fn order(mall: &Mall, person: &Person, key: &str, body: &Value) -> Value {
+pub async fn order(mall: &Mall, person: &Person, key: &str, body: &Value) -> Value {
     let request = mall.shop.app.post("/v1/orders?wait=payment").bearer(&person.token).key(key);
     request.json(body).send().await.ok(201)
 }
 
 /// Orders and pays with a card; by default one of the buyer's own.
-async fn buy(mall: &Mall, person: &Person, key: &str, body: &Value, card: Option<&str>) -> Value {
+pub async fn buy(mall: &Mall, person: &Person, key: &str, body: &Value, card: Option<&str>) -> Value {
     let placed = order(mall, person, key, body).await;
     pay(mall, &placed, card).await;
     mall.shop.settled(person, &placed).await
 }
 
-async fn pay(mall: &Mall, placed: &Value, card: Option<&str>) {
+pub async fn pay(mall: &Mall, placed: &Value, card: Option<&str>) {
     let mut fields = vec![("action", "pay"), ("method", "card")];
     fields.extend(card.map(|card| ("fingerprint", card)));
     assert_eq!(mall.shop.on_page(placed, &fields).await, 303);
 }
 
 /// A friend who buys the course by this code.
-async fn friend(mall: &Mall, email: &str, article: &Value, code: &str) -> (Person, Value) {
+pub async fn friend(mall: &Mall, email: &str, article: &Value, code: &str) -> (Person, Value) {
     let person = mall.shop.app.member(email).await;
     let placed = buy(mall, &person, "first", &body(mall, article, Some(code), json!({})), None).await;
     (person, placed)
 }
 
-async fn again(mall: &Mall, person: &Person) -> Person {
+pub async fn again(mall: &Mall, person: &Person) -> Person {
     mall.shop.app.sign_in(&person.email).await
 }
 
 /// What became of each of a person's referrals, the newest first: (state, reason).
-async fn states(mall: &Mall, person: &Person) -> Vec<(String, String)> {
+pub async fn states(mall: &Mall, person: &Person) -> Vec<(String, String)> {
     let person = again(mall, person).await;
     let list = get(mall, &person, "/v1/me/referrals?limit=100").await.ok(200);
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
     list["data"].as_array().unwrap().iter().map(|of| (text(&of["state"]), text(&of["reason"]))).collect()
 }
 
-fn is(state: &str, reason: &str) -> Vec<(String, String)> {
+pub fn is(state: &str, reason: &str) -> Vec<(String, String)> {
     vec![(state.to_owned(), reason.to_owned())]
 }
 
 /// The newest referral as operators see it.
-async fn newest(mall: &Mall) -> Value {
+pub async fn newest(mall: &Mall) -> Value {
     let owner = mall.shop.app.sign_in(&mall.owner.email).await;
     get(mall, &owner, "/v1/admin/referrals").await.ok(200)["data"][0].clone()
 }
 
 /// (balance, owed) of store credit, in yuan.
-async fn credit(mall: &Mall, person: &Person) -> (i64, i64) {
+pub async fn credit(mall: &Mall, person: &Person) -> (i64, i64) {
     let person = again(mall, person).await;
     let seen = get(mall, &person, "/v1/me/credit").await.ok(200);
     let yuan = |field: &str| seen[field]["amount"].as_i64().unwrap() / 100;
     (yuan("balance"), yuan("owed"))
 }
 
-async fn refund(mall: &Mall, placed: &Value, body: Value) {
+pub async fn refund(mall: &Mall, placed: &Value, body: Value) {
     let owner = mall.shop.app.sign_in(&mall.owner.email).await;
     let path = format!("/v1/admin/orders/{}/refunds", id(placed));
     let key = format!("{}-{}", id(placed), body["amount"]["amount"]);
@@ -121,17 +122,23 @@ async fn judge(mall: &Mall, of: &Value, verb: &str) -> Answer {
     mall.shop.app.post(&path).bearer(&owner.token).json(&json!({ "reason": "looked at" })).send().await
 }
 
+/// How long it is until nothing of an order that is just paid can go back any more.
+pub fn final_in(mall: &Mall, placed: &Value) -> TimeDelta {
+    let paid_at = placed["paid_at"].as_str().unwrap().parse().unwrap();
+    deadline(paid_at, mall.shop.app.app.settings.timezone).unwrap() - mall.shop.app.now()
+}
+
 /// Past the return window.
-async fn wait(mall: &Mall) {
+pub async fn wait(mall: &Mall) {
     mall.shop.advance(TimeDelta::days(15)).await;
 }
 
-async fn sql(mall: &Mall, sql: &str) -> usize {
+pub async fn sql(mall: &Mall, sql: &str) -> usize {
     run_sql(&mut *mall.shop.app.conn().await, sql).await
 }
 
 /// The rule of a code in an explanation: (outcome, reason).
-fn told(priced: &Value) -> (String, String) {
+pub fn told(priced: &Value) -> (String, String) {
     let rules = priced["explanation"].as_array().unwrap();
     let rule = rules.iter().find(|rule| rule["rule"] == "invite_code").expect("the code is told of");
     (rule["outcome"].as_str().unwrap().to_owned(), rule["reason"].as_str().unwrap().to_owned())
@@ -171,8 +178,8 @@ async fn both_are_rewarded_once_the_friend_keeps_what_he_bought() {
     assert_eq!((&own["reward"]["amount"], &own["reward"]["state"]), (&yuan(20), &json!("promised")));
     assert!(!list.to_string().contains("ben@") && !list.to_string().contains(&ben.id.to_string()));
 
-    // Not a second before the end of the return window.
-    mall.shop.advance(TimeDelta::days(14) - TimeDelta::minutes(5)).await;
+    // Not before the end of the return window, nor of the time to withdraw, which ends at the shop's midnight.
+    mall.shop.advance(final_in(&mall, &placed) - TimeDelta::minutes(5)).await;
     assert_eq!(states(&mall, &anna).await, is("pending", ""));
     mall.shop.advance(TimeDelta::minutes(5)).await;
     assert_eq!(states(&mall, &anna).await, is("rewarded", ""));

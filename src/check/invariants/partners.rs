@@ -3,11 +3,13 @@
 
 use super::super::Invariant;
 
-/// The lines of an order that a commission is of: in all, and what of it was refunded.
+/// What of an order's lines a commission is of, which is no more than was charged: in all, and what of it has gone back.
 macro_rules! sold {
     () => {
-        "(SELECT order_id, sum(total_minor) AS sold, sum(refunded_minor) AS refunded
-          FROM order_lines WHERE kind <> 'gift_card' GROUP BY order_id)"
+        "(SELECT l.order_id, least(sum(l.total_minor), r.due_minor) AS sold,
+                 least(sum(l.total_minor), r.due_minor) - least(sum(l.total_minor - l.refunded_minor), r.due_minor) AS refunded
+          FROM order_lines l JOIN orders r ON r.id = l.order_id
+          WHERE l.kind <> 'gift_card' GROUP BY l.order_id, r.due_minor)"
     };
 }
 
@@ -23,7 +25,7 @@ pub const ALL: &[Invariant] = &[
     Invariant {
         name: "commissions_earned",
         says: "an order that came by a partner's code was paid and earned once, for the partner whose code it is, the rate of \
-               what its goods and terms come to",
+               what its goods and terms come to and was charged",
         prefix: "ord",
         sql: concat!(
             "SELECT o.order_id, CASE WHEN r.paid_at IS NULL THEN 'it isn''t paid' WHEN e.id IS NULL THEN 'nothing is entered'

@@ -20,14 +20,15 @@ pub const ALL: &[Invariant] = &[
     Invariant {
         name: "referral_rewards",
         says: "what a referral promised waits as long as it does, and was given, lost or taken back as it ended; the store \
-               credit of both is what it takes of the budget",
+               credit that wasn't lost is what it takes of the budget",
         prefix: "rfr",
         sql: "SELECT r.id, format('%s, a reward is %s, budget %s', r.state, t.states, r.budget_minor)
               FROM referrals r JOIN (
                   SELECT referral_id, string_agg(state, ', ' ORDER BY side) AS states, array_agg(DISTINCT state) AS all_states,
-                         coalesce(sum(amount_minor), 0) AS credit
+                         coalesce(sum(amount_minor), 0) AS credit,
+                         coalesce(sum(amount_minor) FILTER (WHERE state <> 'forfeited'), 0) AS kept
                   FROM referral_rewards GROUP BY referral_id) t ON t.referral_id = r.id
-              WHERE t.credit <> r.budget_minor
+              WHERE r.budget_minor NOT IN (t.kept, CASE WHEN r.state = 'rewarded' THEN t.kept ELSE t.credit END)
                  OR NOT t.all_states <@ CASE r.state
                      WHEN 'rewarded' THEN ARRAY['given', 'forfeited']
                      WHEN 'refused' THEN ARRAY['forfeited']

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use crate::checkout::gift_cards;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::people::person;
 use crate::schema::{accounts, coupon_uses, drop_purchases, mails, order_adoptions, order_lines, orders};
 use crate::types::email::Email;
 use crate::types::id::{AccountId, OrderId};
@@ -26,9 +27,10 @@ pub struct Bought {
 /// # Errors
 /// The database's.
 pub async fn find(conn: &mut Conn, email: &Email, most: i64) -> Result<Vec<Bought>> {
+    let person = person::key(conn, email).await?;
     let rows: Vec<(OrderId, AccountId, String)> = accounts::table
         .inner_join(orders::table)
-        .filter(accounts::person_key.eq(email.person_key()))
+        .filter(accounts::person_key.eq(person))
         .filter(accounts::is_guest)
         .filter(sql::<Text>("lower(orders.email)").eq(email.key()))
         .order(orders::id.desc())

@@ -41,8 +41,9 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Who would buy what is in the basket. A guest has the account's id that the basket's order would stand under.
-    pub fn customer(&self, basket: BasketId, email: Option<&Email>) -> Customer {
+    /// Who would buy what is in the basket. A guest has the account's id that the basket's order would stand under; his
+    /// address comes with the person's key.
+    pub fn customer(&self, basket: BasketId, email: Option<(&Email, String)>) -> Customer {
         match self.account {
             Some(account) => Customer::Account(account),
             None => Customer::Guest(Buyer::guest(AccountId(basket.0), email, self.locale)),

@@ -14,6 +14,7 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::people::accounts::model as accounts;
+use crate::promotion::packets::service as packets;
 use crate::types::id::{AccountId, CreditEntryId, OrderId};
 
 /// An amount for an account's store credit, once for its cause.
@@ -78,7 +79,7 @@ pub async fn grant(conn: &mut Conn, grants: &[Grant], now: DateTime<Utc>) -> Res
 }
 
 /// Takes an amount back, once for its cause: as much as the balance has. What it lacks, because it was spent, is taken from
-/// what comes next where `owe` says so.
+/// what comes next where `owe` says so, beginning with what lies in packets that nobody has opened.
 ///
 /// # Errors
 /// The database's.
@@ -103,7 +104,11 @@ pub async fn claw_back(
         order: None,
         reason: None,
     };
-    model::write(conn, vec![taken.entry(change, now)]).await
+    model::write(conn, vec![taken.entry(change, now)]).await?;
+    if change.owed_minor > 0 {
+        packets::recall(conn, account, now).await?;
+    }
+    Ok(())
 }
 
 /// Pays an amount, where the balance has it; false where it hasn't. Once for its cause: a repeat has paid.

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::checkout::credit::model::{self as balances, EntryKind};
 use crate::checkout::credit::service::{self as credit, Grant};
+use crate::checkout::orders::model as orders;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
@@ -20,7 +21,7 @@ use crate::fields;
 use crate::jobs::{self, Job, Lane};
 use crate::people::accounts::model::Buyer;
 use crate::people::secrets;
-use crate::types::id::{AccountId, GiftCardId, LineId, RefundId};
+use crate::types::id::{AccountId, GiftCardId, LineId, OrderId, RefundId};
 use crate::types::locale::Locale;
 
 /// The row of a card that is ordered: worth nothing before it is paid.
@@ -99,6 +100,15 @@ pub async fn give_up(
         credit::claw_back(conn, holder, minor, &cause, card.account_id == Some(holder), now).await?;
     }
     void_unredeemed(conn, &cards, now).await
+}
+
+/// Who redeemed cards that an order bought.
+///
+/// # Errors
+/// The database's.
+pub async fn holders_of(conn: &mut Conn, order: OrderId) -> Result<BTreeSet<AccountId>> {
+    let lines: Vec<_> = orders::lines_of(conn, &[order]).await?.iter().map(|line| line.id).collect();
+    Ok(model::of_lines(conn, &lines).await?.iter().filter_map(|card| card.redeemed_by).collect())
 }
 
 /// Balances are locked by account, not by card.

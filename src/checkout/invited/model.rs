@@ -40,7 +40,8 @@ pub async fn touch_of(conn: &mut Conn, account: AccountId) -> Result<Option<Touc
     Ok(query.first(conn).await.optional()?)
 }
 
-/// Has this account, or this person under any other one, paid an order before? `than` is the one that is asked about.
+/// Has this account, or this person under any other one, paid an order before of which something is kept? `than` is the one
+/// that is asked about. Who sent everything back, or got nothing of it, is new all the same.
 ///
 /// # Errors
 /// The database's.
@@ -58,7 +59,8 @@ pub async fn has_paid_before(
         .filter(diesel::dsl::exists(
             order_lines::table
                 .filter(order_lines::order_id.eq(orders::id))
-                .filter(order_lines::kind.ne(GIFT_CARD)),
+                .filter(order_lines::kind.ne(GIFT_CARD))
+                .filter(order_lines::total_minor.gt(order_lines::refunded_minor)),
         ))
         .select(orders::id)
         .into_boxed();

@@ -2,9 +2,10 @@
 //! under its row: so twice, late and out of order make no difference.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::model::{self, Touch};
-use super::rules::{self, Typed, address_hash};
+use super::rules::{self, InviteCode, Typed, address_hash, touch_counts};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
@@ -34,14 +35,22 @@ const TOUCH_MAX: TimeDelta = TimeDelta::days(365);
 ///
 /// # Errors
 /// `unauthenticated` when the account is gone.
-pub async fn typed(conn: &mut Conn, customer: &Customer, code: String, now: DateTime<Utc>) -> Result<Typed> {
+pub async fn typed(
+    conn: &mut Conn,
+    customer: &Customer,
+    code: InviteCode,
+    now: DateTime<Utc>,
+) -> Result<Typed> {
+    let InviteCode::Code(code) = code else {
+        return Ok(Typed { code: None, verdict: Err("unknown_invite_code") });
+    };
     let buyer = buyer_of(conn, customer).await?;
     let is_guest = matches!(customer, Customer::Guest(_));
     let verdict = match partners::verdict(conn, &code, (!is_guest).then_some(&buyer), now).await? {
         Some(of_partner) => of_partner,
         None => verdict(conn, &buyer, is_guest, &code, now).await?,
     };
-    Ok(Typed { code, verdict })
+    Ok(Typed { code: Some(code), verdict })
 }
 
 async fn verdict(
@@ -85,7 +94,7 @@ async fn inviter_of(conn: &mut Conn, code: &str) -> Result<Option<Buyer>> {
 /// # Errors
 /// The database's.
 pub async fn paid(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<()> {
-    let counts = |touch: &Touch| touch.code.is_some() && order.created_at < touch.at + TOUCH_MAX;
+    let counts = |touch: &Touch| touch.code.is_some() && touch_counts(touch.at, order.created_at, TOUCH_MAX);
     let is_invited = order.total_minor > 0
         && (order.invite_code.is_some()
             || model::touch_of(conn, order.account_id).await?.is_some_and(|touch| counts(&touch)));
@@ -158,8 +167,8 @@ async fn look_on(
 ) -> Result<Option<DateTime<Utc>>> {
     let order = orders::lock(conn, id).await?;
     let lines = orders::lines_of(conn, &[id]).await?;
-    let Some(bought) = bought(conn, &order, &lines, window).await? else { return Ok(None) };
-    let sold = Sold { bought: &bought, code: order.invite_code.as_deref(), lines: &lines };
+    let Some(bought) = bought(conn, &order, &lines, (window, shop.zone)).await? else { return Ok(None) };
+    let sold = Sold { bought: &bought, code: order.invite_code.as_deref() };
     if let Whose::Partners(next) = partners::follow(conn, &sold, now).await? {
         return Ok(next);
     }
@@ -180,7 +189,7 @@ async fn bought(
     conn: &mut Conn,
     order: &OrderRow,
     lines: &[LineRow],
-    window: TimeDelta,
+    (window, zone): (TimeDelta, Tz),
 ) -> Result<Option<Bought>> {
     let Some(paid_at) = order.paid_at else { return Ok(None) };
     let (basis_minor, kept_minor) = rules::basis_minor(lines, order.due_minor);
@@ -199,7 +208,7 @@ async fn bought(
         basis_minor,
         kept_minor,
         dispute: model::dispute_of(conn, order.id).await?,
-        final_at: rules::final_at(&model::underway(conn, order.id, paid_at).await?, window),
+        final_at: rules::final_at(&model::underway(conn, order.id, paid_at).await?, window, zone),
         address_hash: address.as_ref().and_then(address_hash),
     }))
 }
@@ -244,7 +253,8 @@ async fn invited_by(
         return Ok(Some((inviter, code.clone())));
     }
     let Some(touch) = model::touch_of(conn, order.account_id).await? else { return Ok(None) };
-    let counts = order.created_at < touch.at + TimeDelta::days(i64::from(programme.touch_days));
+    let lasts = TimeDelta::days(i64::from(programme.touch_days));
+    let counts = touch_counts(touch.at, order.created_at, lasts);
     let Some(code) = touch.code.filter(|_| counts) else { return Ok(None) };
     Ok(inviter_of(conn, &code).await?.map(|inviter| (inviter, code)))
 }

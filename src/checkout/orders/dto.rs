@@ -9,6 +9,7 @@ use super::seen::Shown;
 use super::service::{ArticleLine, Cart, Customer, GiftCardLine, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
 use crate::checkout::gift_cards::dto::{BoughtGiftCard, GiftCardRequest};
+use crate::checkout::invited::rules::InviteCode;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
 use crate::checkout::pricing::coupons::ASKED_MAX;
 use crate::checkout::pricing::rules::{Explained, ORDER_MAX_MINOR, Totals, TotalsView};
@@ -301,18 +302,9 @@ impl OrderRequest {
         typed.map(|typed| fields::line("consents.backer_name", typed, BACKER_NAME_MAX)).transpose()
     }
 
-    /// The referral code as it is stored.
-    ///
-    /// # Errors
-    /// `invalid_field`.
-    pub fn referral(&self) -> Result<Option<String>> {
-        let Some(code) = self.invite_code.as_deref().map(str::trim).filter(|code| !code.is_empty()) else {
-            return Ok(None);
-        };
-        if code.len() > 64 || !code.chars().all(|c| c.is_ascii_graphic()) {
-            return Err(Code::InvalidField.at("invite_code", "expected at most 64 visible characters"));
-        }
-        Ok(Some(code.to_uppercase()))
+    /// The invite code, where something was typed.
+    pub fn invite(&self) -> Option<InviteCode> {
+        InviteCode::typed(self.invite_code.as_deref()?)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::checkout::cancellations::service as cancellations;
 use crate::checkout::gift_cards::dto::BoughtGiftCard;
 use crate::checkout::gift_cards::model as gift_cards;
 use crate::checkout::invited;
-use crate::checkout::invited::rules::Typed;
+use crate::checkout::invited::rules::{InviteCode, Typed};
 use crate::checkout::payments::model as payments;
 use crate::checkout::payments::service as paying;
 use crate::checkout::refunds::model as refunds;
@@ -44,6 +44,7 @@ use crate::http::idempotency::IdempotencyKey;
 use crate::http::language::locale_of;
 use crate::people::addresses::model as addresses;
 use crate::people::operators::rules::Right;
+use crate::people::person;
 use crate::promotion::coupons::attempts::guard;
 use crate::shop::crowdfunding::model as pledges;
 use crate::shop::shipping::rules::Address;
@@ -82,8 +83,8 @@ pub async fn quote(
     let asker = Asker { account: caller.0.map(|caller| caller.account), secret, locale: locale_of(&request) };
     unpack(&app, &asker, &mut body).await?;
     let kept = kept_address(&app, asker.account, &body).await?;
-    let cart = body.cart(customer_of(&asker, &body)?, kept)?;
-    let code = body.referral()?;
+    let cart = body.cart(customer_of(&app, &asker, &body).await?, kept)?;
+    let code = body.invite();
     let now = app.clock.now();
     let mut conn = db::connect(&app.pool).await?;
     guard(&app, &mut conn, asker.account, &request, &cart.coupon_codes).await?;
@@ -115,7 +116,7 @@ pub async fn place(
 ) -> Result<HttpResponse> {
     let body_hash = body.hash()?;
     let asker = Asker { account: caller.0.map(|caller| caller.account), secret, locale: locale_of(&request) };
-    let customer = customer_of(&asker, &body)?;
+    let customer = customer_of(&app, &asker, &body).await?;
     check_email(&customer, &body)?;
     let from = unpack(&app, &asker, &mut body).await?;
     let (account, token) = (customer.account(), token_of(&customer, &asker));
@@ -128,7 +129,7 @@ pub async fn place(
             return answer_placed(&app, order, query.wait, &token).await;
         }
     }
-    let invite = match body.referral()? {
+    let invite = match body.invite() {
         Some(code) => Some(invited(&app, &customer, code).await?),
         None => None,
     };
@@ -159,7 +160,7 @@ pub async fn place(
 }
 
 /// What an invite code would count for.
-async fn invited(app: &App, customer: &Customer, code: String) -> Result<Typed> {
+async fn invited(app: &App, customer: &Customer, code: InviteCode) -> Result<Typed> {
     let mut conn = db::connect(&app.pool).await?;
     invited::service::typed(&mut conn, customer, code, app.clock.now()).await
 }
@@ -208,12 +209,17 @@ async fn unpack(app: &App, asker: &Asker, body: &mut OrderRequest) -> Result<Opt
 }
 
 /// Who isn't signed in is known by a basket alone.
-fn customer_of(asker: &Asker, body: &OrderRequest) -> Result<Customer> {
-    match (asker.account, body.basket) {
-        (Some(account), _) => Ok(Customer::Account(account)),
-        (None, Some(basket)) => Ok(asker.customer(basket, body.email.as_ref())),
-        (None, None) => Err(Code::Unauthenticated.error()),
-    }
+async fn customer_of(app: &App, asker: &Asker, body: &OrderRequest) -> Result<Customer> {
+    let basket = match (asker.account, body.basket) {
+        (Some(account), _) => return Ok(Customer::Account(account)),
+        (None, Some(basket)) => basket,
+        (None, None) => return Err(Code::Unauthenticated.error()),
+    };
+    let email = match &body.email {
+        Some(email) => Some((email, person::key(&mut *db::connect(&app.pool).await?, email).await?)),
+        None => None,
+    };
+    Ok(asker.customer(basket, email))
 }
 
 /// The address of the buyer's book that the body asks for, as it is now.

@@ -88,7 +88,7 @@ impl Rows {
             explanation: serde_json::to_value(explained(order, worded.priced)).map_err(AppError::internal)?,
             email: facts.buyer.email.clone().ok_or(Code::Unauthenticated)?,
             locale: facts.buyer.locale.as_str().to_owned(),
-            invite_code: order.invite.as_ref().map(|typed| typed.code.clone()),
+            invite_code: order.invite.as_ref().and_then(|typed| typed.code.clone()),
             terms_version: order.terms_version.clone(),
             consents: order.consents.clone(),
             success_url: order.success_url.clone(),

@@ -22,6 +22,7 @@ use crate::membership::memberships::rules::FreezeCause;
 use crate::membership::memberships::service as memberships;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
+use crate::promotion::packets::service as packets;
 use crate::schema::disputes;
 use crate::shop::rights::model as rights;
 use crate::types::id::{DisputeId, OrderId};
@@ -48,6 +49,21 @@ fn state_of(status: DisputeStatus) -> Option<DisputeState> {
     }
 }
 
+/// What who redeemed this order's gift cards has put into packets is his store credit again, before that is taken back: once,
+/// where the dispute isn't known as over.
+async fn recall_packets(app: &App, order: OrderId, dispute: &str) -> Result<()> {
+    let mut conn = db::connect(&app.pool).await?;
+    if stored(&mut conn, dispute).await?.is_some_and(|(_, stored)| stored != DisputeState::Open) {
+        return Ok(());
+    }
+    let holders = gift_cards::holders_of(&mut conn, order).await?;
+    drop(conn);
+    for holder in holders {
+        packets::give_up(app, holder).await?;
+    }
+    Ok(())
+}
+
 /// Applies a dispute's present state: it opens once and ends once.
 ///
 /// # Errors
@@ -55,6 +71,9 @@ fn state_of(status: DisputeStatus) -> Option<DisputeState> {
 pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result<()> {
     let Some(state) = state_of(dispute.status) else { return Ok(()) };
     let now = app.clock.now();
+    if state == DisputeState::Lost {
+        recall_packets(app, payment.order_id, &dispute.id).await?;
+    }
     db::transaction(&app.pool, async |conn| {
         let order = orders::lock(conn, payment.order_id).await?;
         accounts::lock_buyers(conn, &[order.account_id]).await?;

@@ -9,6 +9,7 @@ use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::people::operators::rules::{Role, roles_from_stored};
+use crate::people::person;
 use crate::schema::accounts;
 use crate::types::email::Email;
 use crate::types::id::AccountId;
@@ -57,7 +58,7 @@ pub struct Buyer {
     pub id: AccountId,
     pub email: Option<String>,
     pub email_key: Option<String>,
-    /// For "one a person".
+    /// For "one a person": see [`crate::people::person`].
     pub person_key: Option<String>,
     pub email_verified_at: Option<DateTime<Utc>>,
     pub locale: Locale,
@@ -68,14 +69,14 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// Somebody who isn't signed in. What he says of himself proves nothing: his address opens no door, and counts only
-    /// for "one a person".
-    pub fn guest(id: AccountId, email: Option<&Email>, locale: Locale) -> Self {
+    /// Somebody who isn't signed in. What he says of himself proves nothing: his address, which comes with the person's
+    /// key, opens no door, and counts only for "one a person".
+    pub fn guest(id: AccountId, email: Option<(&Email, String)>, locale: Locale) -> Self {
         Self {
             id,
-            email: email.map(|email| email.as_str().to_owned()),
+            email: email.as_ref().map(|(email, _)| email.as_str().to_owned()),
             email_key: None,
-            person_key: email.map(Email::person_key),
+            person_key: email.map(|(_, person)| person),
             email_verified_at: None,
             locale,
             name: None,
@@ -313,6 +314,7 @@ pub struct ProfileChange {
     pub locale: Option<&'static str>,
     pub marketing: Option<bool>,
     pub birthday: Option<String>,
+    pub birthday_set_at: Option<DateTime<Utc>>,
     /// The same address, written in another way.
     pub email: Option<String>,
     pub password_hash: Option<String>,
@@ -351,11 +353,12 @@ pub async fn set_verified(conn: &mut Conn, id: AccountId, now: DateTime<Utc>) ->
 /// # Errors
 /// `email_taken`.
 pub async fn set_email(conn: &mut Conn, id: AccountId, email: &Email, now: DateTime<Utc>) -> Result<()> {
+    let person = person::key(conn, email).await?;
     diesel::update(accounts::table.find(id))
         .set((
             accounts::email.eq(email.as_str()),
             accounts::email_key.eq(email.key()),
-            accounts::person_key.eq(email.person_key()),
+            accounts::person_key.eq(person),
             accounts::email_verified_at.eq(now),
             accounts::version.eq(accounts::version + 1),
         ))

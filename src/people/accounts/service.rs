@@ -15,7 +15,7 @@ use crate::people::operators::rules::{Role, roles_to_stored};
 use crate::people::passwords::{self, Password};
 use crate::people::sessions::model::{EndReason, Which};
 use crate::people::verifications::service::send_verification;
-use crate::people::{attempts, sessions, verifications};
+use crate::people::{attempts, person, sessions, verifications};
 use crate::types::email::Email;
 use crate::types::id::AccountId;
 use crate::types::locale::Locale;
@@ -44,7 +44,7 @@ pub async fn sign_up(app: &App, body: &SignUp, accept_language: Option<&str>) ->
             id,
             email: body.email.as_str(),
             email_key: body.email.key(),
-            person_key: body.email.person_key(),
+            person_key: person::key(conn, &body.email).await?,
             password_hash: &password_hash,
             name: name.as_deref(),
             locale: locale.as_str(),
@@ -104,6 +104,7 @@ fn check_patch(patch: &ProfilePatch) -> Result<Wanted> {
         locale: not_null(&patch.locale, "locale")?.map(Locale::as_str),
         marketing: not_null(&patch.marketing, "marketing")?,
         birthday: patch.birthday.as_deref().map(rules::birthday).transpose()?,
+        birthday_set_at: None,
         email: None,
         password_hash: None,
     };
@@ -171,6 +172,9 @@ async fn write_update(
     if change.birthday.is_some() && row.birthday.is_some() && change.birthday != row.birthday {
         return Err(Code::BirthdaySet.error());
     }
+    // Told again, it stays as old as it is.
+    change.birthday = change.birthday.filter(|_| row.birthday.is_none());
+    change.birthday_set_at = change.birthday.as_ref().map(|_| now);
     if let Some(email) = &wanted.email {
         if row.email_key.as_deref() == Some(email.key().as_str()) {
             // The same address, written in another way: nothing to verify.
@@ -220,13 +224,13 @@ pub async fn seed(conn: &mut Conn, seed: NewSeed, now: DateTime<Utc>) -> Result<
 /// # Errors
 /// `email_taken`.
 pub async fn seed_all(conn: &mut Conn, seeds: &[NewSeed], now: DateTime<Utc>) -> Result<Vec<AccountId>> {
-    let rows: Vec<NewAccount<'_>> = seeds
-        .iter()
-        .map(|seed| NewAccount {
+    let secret = person::secret(conn).await?;
+    let rows = seeds.iter().map(|seed| {
+        Ok(NewAccount {
             id: AccountId::new(),
             email: seed.email.as_str(),
             email_key: seed.email.key(),
-            person_key: seed.email.person_key(),
+            person_key: secret.key(&seed.email)?,
             password_hash: &seed.password_hash,
             name: seed.name.as_deref(),
             locale: seed.locale.as_str(),
@@ -236,7 +240,8 @@ pub async fn seed_all(conn: &mut Conn, seeds: &[NewSeed], now: DateTime<Utc>) ->
             email_verified_at: seed.is_verified.then_some(now),
             created_at: now,
         })
-        .collect();
+    });
+    let rows: Vec<NewAccount<'_>> = rows.collect::<Result<_>>()?;
     model::insert_all(conn, &rows).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }

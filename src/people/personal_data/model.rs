@@ -12,11 +12,10 @@ use crate::checkout::{gift_cards, invoices, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::people::{addresses, segments};
-use crate::promotion::coupons::uses as coupon_uses;
-use crate::promotion::{games, giveouts, occasions, packets, partners, referrals, treats};
+use crate::promotion::{packets, partners, referrals};
 use crate::schema::{
-    account_tokens, accounts, drive_applications, drive_invitations, drop_purchases, f_codes, mails,
-    order_tokens, orders, refresh_tokens, returns, series_places, sessions, shipping_promises,
+    account_tokens, accounts, drive_applications, drive_invitations, f_codes, mails, order_tokens, orders,
+    refresh_tokens, returns, series_places, sessions, shipping_promises,
 };
 use crate::shop::crowdfunding;
 use crate::shop::reminders::model as reminders;
@@ -194,7 +193,7 @@ pub async fn open_returns(conn: &mut Conn, account: AccountId) -> Result<Vec<(Or
 }
 
 /// Takes away whatever tells who an account was. What the shop must keep (orders, ledgers, the member number) stays, and
-/// belongs to nobody who could be named.
+/// belongs to nobody who could be named. So does the keyed hash by which limits are counted: who comes back isn't new.
 ///
 /// # Errors
 /// The database's.
@@ -225,23 +224,15 @@ pub async fn anonymise(
     // Those of gift cards from others belong to no account.
     let own = mails::account_id.eq(account).or(mails::to_address.eq_any(&addresses));
     diesel::update(mails::table.filter(own)).set(mails::to_address.eq("")).execute(conn).await?;
+    // A place goes with the membership that is given up.
     diesel::update(series_places::table.filter(series_places::account_id.eq(account)))
         .set(series_places::person_key.eq(&nobody))
         .execute(conn)
         .await?;
-    diesel::update(drop_purchases::table.filter(drop_purchases::account_id.eq(account)))
-        .set(drop_purchases::person_key.eq(&nobody))
-        .execute(conn)
-        .await?;
-    coupon_uses::forget(conn, account, &nobody).await?;
     gift_cards::model::forget(conn, account, &addresses).await?;
-    giveouts::model::forget(conn, account, &nobody).await?;
-    occasions::model::forget(conn, account, &nobody).await?;
-    games::model::forget(conn, account, &nobody).await?;
-    packets::model::forget(conn, account, &nobody).await?;
-    referrals::model::forget(conn, account, &nobody).await?;
+    packets::model::forget(conn, account).await?;
+    referrals::model::forget(conn, account).await?;
     partners::model::forget(conn, account).await?;
-    treats::model::forget(conn, account, &nobody).await?;
     crowdfunding::model::forget(conn, account).await?;
     diesel::update(drive_applications::table.filter(drive_applications::account_id.eq(account)))
         .set(drive_applications::answers.eq(json!({})))
@@ -310,11 +301,11 @@ async fn forget_account(conn: &mut Conn, account: AccountId, now: DateTime<Utc>)
         .set((
             accounts::email.eq(None::<String>),
             accounts::email_key.eq(None::<String>),
-            accounts::person_key.eq(None::<String>),
             accounts::password_hash.eq(None::<String>),
             accounts::name.eq(None::<String>),
             accounts::marketing.eq(false),
             accounts::birthday.eq(None::<String>),
+            accounts::birthday_set_at.eq(None::<DateTime<Utc>>),
             accounts::roles.eq(Vec::<String>::new()),
             accounts::invite_code.eq(None::<String>),
             accounts::email_verified_at.eq(None::<DateTime<Utc>>),

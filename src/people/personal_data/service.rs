@@ -15,6 +15,8 @@ use crate::people::operators::rules::{Role, roles_from_stored};
 use crate::people::passwords::Password;
 use crate::people::sessions::model::{EndReason, Which};
 use crate::people::{accounts, attempts, operators, sessions};
+use crate::promotion::packets::model::holding;
+use crate::promotion::packets::service as packets;
 use crate::types::id::{AccountId, SessionId};
 
 /// Everything held about an account.
@@ -45,6 +47,7 @@ pub async fn erase(app: &App, account: AccountId, password: &Password, forfeit: 
     sessions::service::ask_password(app, account, password).await?;
     if forfeit == Forfeit::Everything {
         give_up_orders(app, account).await?;
+        packets::give_up(app, account).await?;
     }
     let now = app.clock.now();
     let ended = db::transaction(&app.pool, async |conn| erase_on(conn, account, forfeit, now).await).await?;
@@ -101,6 +104,8 @@ async fn erase_on(
         }
         Forfeit::Nothing if has_credit(conn, account).await? => return Err(Code::CreditLeft.error()),
         Forfeit::Nothing => {}
+        // One that was made since its packets were ended.
+        Forfeit::Everything if has_packets(conn, account).await? => return Err(Code::CreditLeft.error()),
         Forfeit::Everything => {
             memberships::service::revoke(conn, account, now).await?;
             let cause = format!("erased:{account}");
@@ -131,5 +136,11 @@ async fn has_running_term(conn: &mut Conn, account: AccountId, now: DateTime<Utc
 
 async fn has_credit(conn: &mut Conn, account: AccountId) -> Result<bool> {
     let balances = credit::balances(conn, &[account]).await?;
-    Ok(balances.get(&account).is_some_and(|balance| balance.balance_minor > 0))
+    let has_balance = balances.get(&account).is_some_and(|balance| balance.balance_minor > 0);
+    Ok(has_balance || has_packets(conn, account).await?)
+}
+
+/// What nobody has opened of its packets is the account's.
+async fn has_packets(conn: &mut Conn, account: AccountId) -> Result<bool> {
+    Ok(!holding(conn, account).await?.is_empty())
 }

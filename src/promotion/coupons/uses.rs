@@ -230,16 +230,6 @@ pub async fn any_of(conn: &mut Conn, campaign: CampaignId) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(query)).get_result(conn).await?)
 }
 
-/// What an erased account used is still counted, for nobody who could be named.
-///
-/// # Errors
-/// The database's.
-pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
-    let of_account = coupon_uses::table.filter(coupon_uses::account_id.eq(account));
-    diesel::update(of_account).set(coupon_uses::person_key.eq(nobody)).execute(conn).await?;
-    Ok(())
-}
-
 /// Names of the methods with which an order's coupons let it be paid; none: with all.
 ///
 /// # Errors

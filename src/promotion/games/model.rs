@@ -265,13 +265,3 @@ pub async fn numbered(conn: &mut Conn, of: GameId, after: i64, most: i64) -> Res
         .load(conn)
         .await?)
 }
-
-/// What an erased account played still counts, for nobody who could be named.
-///
-/// # Errors
-/// The database's.
-pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
-    let of_account = game_plays::table.filter(game_plays::account_id.eq(account));
-    diesel::update(of_account).set(game_plays::person_key.eq(nobody)).execute(conn).await?;
-    Ok(())
-}

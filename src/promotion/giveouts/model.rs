@@ -244,13 +244,3 @@ pub async fn taken_by(
         .load(conn)
         .await?)
 }
-
-/// What an erased account took still counts, for nobody who could be named.
-///
-/// # Errors
-/// The database's.
-pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
-    let of_account = give_out_claims::table.filter(give_out_claims::account_id.eq(account));
-    diesel::update(of_account).set(give_out_claims::person_key.eq(nobody)).execute(conn).await?;
-    Ok(())
-}

@@ -138,14 +138,15 @@ pub async fn nth_order(
         .optional()?)
 }
 
-/// Verified accounts whose birthday is kept on that day and that were given nothing for that year, by id, after `after`.
+/// Verified accounts whose birthday is kept on that day, which begins then, that told it before that, and that were given nothing
+/// for that year, by id, after `after`.
 ///
 /// # Errors
 /// The database's.
 pub async fn birthdays(
     conn: &mut Conn,
     of: OccasionId,
-    day: NaiveDate,
+    (day, begins_at): (NaiveDate, DateTime<Utc>),
     after: AccountId,
     limit: i64,
 ) -> Result<Vec<AccountId>> {
@@ -156,6 +157,7 @@ pub async fn birthdays(
         .filter(occasion_grants::period.eq(period));
     Ok(accounts::table
         .filter(accounts::birthday.eq_any(kept_on(day)))
+        .filter(accounts::birthday_set_at.is_null().or(accounts::birthday_set_at.lt(begins_at)))
         .filter(accounts::erased_at.is_null())
         .filter(accounts::is_guest.eq(false))
         .filter(accounts::email_verified_at.is_not_null())
@@ -166,14 +168,4 @@ pub async fn birthdays(
         .select(accounts::id)
         .load(conn)
         .await?)
-}
-
-/// What an erased account was given still counts, for nobody who could be named.
-///
-/// # Errors
-/// The database's.
-pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
-    let of_account = occasion_grants::table.filter(occasion_grants::account_id.eq(account));
-    diesel::update(of_account).set(occasion_grants::person_key.eq(nobody)).execute(conn).await?;
-    Ok(())
 }

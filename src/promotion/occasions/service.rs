@@ -21,6 +21,7 @@ use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::promotion::campaigns::model::{self as campaigns, Campaign, UNLIMITED};
 use crate::promotion::coupons::service::{self as coupon_service, Given};
 use crate::promotion::mailings::model as mailings;
+use crate::types::day;
 use crate::types::id::{AccountId, CouponId, OccasionId, PoolId};
 
 /// Limits beyond this are slips of the keyboard.
@@ -158,10 +159,12 @@ pub async fn give_birthdays(app: &App) -> Result<Outcome> {
     let open = model::open_of(&mut *db::connect(&app.pool).await?, OccasionEvent::Birthday, now).await?;
     for of in open {
         for day in rules::days(&of, app.settings.timezone, now) {
+            // Who tells his birthday on the day, or while it is made up for, has it kept the next time.
+            let begins_at = day::begins(day, app.settings.timezone).unwrap_or(now);
             let mut after = AccountId(Uuid::nil());
             loop {
                 let last = db::transaction(&app.pool, async |conn| {
-                    let born = model::birthdays(conn, of.id, day, after, PART).await?;
+                    let born = model::birthdays(conn, of.id, (day, begins_at), after, PART).await?;
                     let year = day.year().to_string();
                     let cause = |account: &AccountId| Cause {
                         account: *account,

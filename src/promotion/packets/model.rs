@@ -258,16 +258,32 @@ pub async fn end(conn: &mut Conn, of: PacketId, returned_minor: i64, now: DateTi
     Ok(())
 }
 
-/// What an erased account opened still counts, for nobody who could be named; what it wrote goes.
+/// What an erased account wrote goes.
 ///
 /// # Errors
 /// The database's.
-pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
-    let opened = packet_parts::table.filter(packet_parts::account_id.eq(account));
-    diesel::update(opened).set(packet_parts::person_key.eq(nobody)).execute(conn).await?;
+pub async fn forget(conn: &mut Conn, account: AccountId) -> Result<()> {
     let made = packets::table.filter(packets::account_id.eq(account));
     diesel::update(made).set(packets::greeting.eq("")).execute(conn).await?;
     Ok(())
+}
+
+/// Packets of an account that still hold some of its store credit.
+///
+/// # Errors
+/// The database's.
+pub async fn holding(conn: &mut Conn, account: AccountId) -> Result<Vec<PacketId>> {
+    let unopened = packet_parts::table
+        .filter(packet_parts::packet_id.eq(packets::id))
+        .filter(packet_parts::account_id.is_null());
+    Ok(packets::table
+        .filter(packets::account_id.eq(account))
+        .filter(packets::ended_at.is_null())
+        .filter(diesel::dsl::exists(unopened))
+        .order(packets::id)
+        .select(packets::id)
+        .load(conn)
+        .await?)
 }
 
 /// # Errors

@@ -353,6 +353,32 @@ pub async fn run_end(app: &App, id: PacketId) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Ends what an account has in packets, each in a transaction of its own: what nobody has opened is its store credit again,
+/// before that is given up or taken back.
+///
+/// # Errors
+/// The database's.
+pub async fn give_up(app: &App, account: AccountId) -> Result<()> {
+    let now = app.clock.now();
+    let open = model::holding(&mut *db::connect(&app.pool).await?, account).await?;
+    for id in open {
+        db::transaction(&app.pool, async |conn| end_on(conn, id, now).await).await?;
+    }
+    Ok(())
+}
+
+/// What an account owes is paid from what it has in packets: jobs end these now. For callers that hold locks which come after
+/// the packets'.
+///
+/// # Errors
+/// The database's.
+pub async fn recall(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<()> {
+    for packet in model::holding(conn, account).await? {
+        jobs::enqueue(conn, &Job::EndPacket { packet }, now, now).await?;
+    }
+    Ok(())
+}
+
 /// Gives back what nobody has opened: to who made it, to the budget of its chain, or to nobody where the shop made it. None
 /// where it had ended. Locks its pool and the chain's budget.
 async fn end_on(conn: &mut Conn, id: PacketId, now: DateTime<Utc>) -> Result<Option<Packet>> {

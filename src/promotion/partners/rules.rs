@@ -5,16 +5,9 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::model::{Partner, PartnerCode};
-use crate::checkout::orders::model::LineRow;
 use crate::error::{Code, Result};
 use crate::promotion::referrals::rules::{Dispute, LOOK_AGAIN};
 use crate::types::money::{OutOfRange, apply_rate, scale_minor};
-
-/// What of an order's lines a commission is of: (in all, what of it was refunded). No shipping, and a gift card is money.
-pub fn sold_minor(lines: &[LineRow]) -> (i64, i64) {
-    let counted = lines.iter().filter(|line| !line.is_gift_card());
-    counted.fold((0, 0), |(sold, refunded), line| (sold + line.total_minor, refunded + line.refunded_minor))
-}
 
 /// A rate in hundredths of a percent.
 ///
@@ -57,13 +50,19 @@ pub fn closed(code: &PartnerCode, partner: &Partner, at: DateTime<Utc>) -> Optio
 pub struct Earned {
     pub earned_minor: i64,
     pub basis_minor: i64,
-    pub refunded_minor: i64,
+    /// What of the basis is still kept.
+    pub kept_minor: i64,
     pub dispute: Dispute,
     /// The partner bought it himself.
     pub is_own: bool,
 }
 
-/// How much of a commission is taken back in all, and why. It is in proportion to what was refunded of the lines by now, so
+/// What of the basis has gone back.
+pub fn gone_minor(basis_minor: i64, kept_minor: i64) -> i64 {
+    basis_minor - kept_minor.clamp(0, basis_minor.max(0))
+}
+
+/// How much of a commission is taken back in all, and why. It is in proportion to what of its basis has gone back by now, so
 /// that parts come to what was earned once everything went back.
 ///
 /// # Errors
@@ -75,8 +74,8 @@ pub fn taken_back(of: &Earned) -> Result<(i64, &'static str), OutOfRange> {
     if of.is_own {
         return Ok((of.earned_minor, "own_order"));
     }
-    let refunded = of.refunded_minor.clamp(0, of.basis_minor);
-    Ok((scale_minor(of.earned_minor, refunded, of.basis_minor)?, "refund"))
+    let gone_minor = gone_minor(of.basis_minor, of.kept_minor);
+    Ok((scale_minor(of.earned_minor, gone_minor, of.basis_minor)?, "refund"))
 }
 
 /// Can the entries of an order be paid out?
@@ -166,8 +165,9 @@ mod tests {
 
     #[test]
     fn parts_that_go_back_come_to_what_was_earned() {
-        let of = |refunded_minor, dispute, is_own| {
-            let of = Earned { earned_minor: 10, basis_minor: 300, refunded_minor, dispute, is_own };
+        let of = |gone_minor: i64, dispute, is_own| {
+            let kept_minor = 300 - gone_minor;
+            let of = Earned { earned_minor: 10, basis_minor: 300, kept_minor, dispute, is_own };
             taken_back(&of).unwrap()
         };
         let seen: Vec<_> = [0, 14, 15, 100, 200, 300].map(|back| of(back, Dispute::None, false).0).to_vec();

@@ -12,7 +12,6 @@ use super::rules::{self, Earned, Standing};
 use crate::app::App;
 use crate::audit::{self, Actor};
 use crate::checkout::claims;
-use crate::checkout::orders::model::LineRow;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
@@ -21,7 +20,7 @@ use crate::http::precondition::IfMatch;
 use crate::jobs::{self, Job};
 use crate::membership::invitations::rules::normal_code;
 use crate::people::accounts::model::{self as accounts, Buyer};
-use crate::people::secrets;
+use crate::people::{person, secrets};
 use crate::promotion::campaigns::model::UNLIMITED;
 use crate::promotion::coupons::code::{code_from, shared};
 use crate::promotion::invites::service::link;
@@ -288,7 +287,9 @@ async fn is_own(conn: &mut Conn, partner: &Partner, buyer: AccountId, person: Op
         return Ok(true);
     }
     let Some(person) = person else { return Ok(false) };
-    if partner.email.parse::<Email>().is_ok_and(|email| email.person_key() == person) {
+    if let Ok(email) = partner.email.parse::<Email>()
+        && person::key(conn, &email).await? == person
+    {
         return Ok(true);
     }
     let Some(account) = partner.account_id else { return Ok(false) };
@@ -302,7 +303,6 @@ pub struct Sold<'a> {
     pub bought: &'a Bought,
     /// As it came with the order.
     pub code: Option<&'a str>,
-    pub lines: &'a [LineRow],
 }
 
 /// Whose an order is.
@@ -344,8 +344,8 @@ async fn attribute(
     sold: &Sold<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<PartnerOrder>> {
-    let Bought { order, friend, person, placed_at, .. } = sold.bought;
-    let (basis_minor, _) = rules::sold_minor(sold.lines);
+    let Bought { order, friend, person, placed_at, basis_minor, .. } = sold.bought;
+    let basis_minor = *basis_minor;
     if basis_minor == 0
         || rules::closed(code, partner, *placed_at).is_some()
         || is_own(conn, partner, *friend, person.as_deref()).await?
@@ -418,11 +418,10 @@ async fn correct(
     let Some((earned, corrections)) = known.split_first() else {
         return Err(AppError::internal(format!("{order} has a partner and no commission")));
     };
-    let (_, refunded_minor) = rules::sold_minor(sold.lines);
     let of = Earned {
         earned_minor: earned.amount_minor,
         basis_minor: earned.basis_minor,
-        refunded_minor,
+        kept_minor: sold.bought.kept_minor,
         dispute: sold.bought.dispute,
         is_own,
     };
@@ -441,7 +440,7 @@ async fn correct(
         number: known.last().map_or(0, |last| last.number) + 1,
         kind,
         reason: Some(reason.to_owned()),
-        basis_minor: refunded_minor,
+        basis_minor: rules::gone_minor(earned.basis_minor, sold.bought.kept_minor),
         rate_bp: earned.rate_bp,
         amount_minor,
         created_at: now,

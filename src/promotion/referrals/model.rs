@@ -84,7 +84,7 @@ pub struct Referral {
     /// What the order came to, without shipping.
     pub basis_minor: i64,
     pub minimum_minor: i64,
-    /// Store credit that is promised to both.
+    /// Store credit that is promised to both; less what a side lost, once the other one was rewarded.
     pub budget_minor: i64,
     pub state: ReferralState,
     pub reason: Option<String>,
@@ -226,6 +226,7 @@ pub async fn load(conn: &mut Conn, id: ReferralId) -> Result<Referral> {
 pub async fn store(conn: &mut Conn, referral: &Referral) -> Result<()> {
     diesel::update(referrals::table.find(referral.id))
         .set((
+            referrals::budget_minor.eq(referral.budget_minor),
             referrals::state.eq(referral.state),
             referrals::reason.eq(&referral.reason),
             referrals::signals.eq(&referral.signals),
@@ -342,13 +343,13 @@ pub async fn set_friend(conn: &mut Conn, id: ReferralId, friend: AccountId) -> R
     Ok(())
 }
 
-/// Of an erased account nothing stays that could name somebody; who came once came once all the same.
+/// Of where an erased friend's parcel went nothing stays; who came once came once all the same.
 ///
 /// # Errors
 /// The database's.
-pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
+pub async fn forget(conn: &mut Conn, account: AccountId) -> Result<()> {
     diesel::update(referrals::table.filter(referrals::friend_id.eq(account)))
-        .set((referrals::person_key.eq(nobody), referrals::address_hash.eq(None::<String>)))
+        .set(referrals::address_hash.eq(None::<String>))
         .execute(conn)
         .await?;
     Ok(())

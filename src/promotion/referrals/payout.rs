@@ -81,6 +81,23 @@ pub async fn move_caps(
     Ok(())
 }
 
+/// What a side isn't given goes back into the budget. The referral's caps are held, and their pools locked.
+///
+/// # Errors
+/// The database's.
+pub async fn spare(
+    conn: &mut Conn,
+    programme: &Programme,
+    referral: &mut Referral,
+    spared_minor: i64,
+) -> Result<()> {
+    if spared_minor > 0 {
+        claims::shift(&mut &*conn, &BTreeMap::from([(programme.budget_pool, (-spared_minor, 0))])).await?;
+        referral.budget_minor -= spared_minor;
+    }
+    Ok(())
+}
+
 /// Whether each side could be given its reward now; the friend is among them in any case. The accounts are locked, and
 /// `buyers` are those that aren't erased.
 ///

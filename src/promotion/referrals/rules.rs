@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::model::{Referral, ReferralState, Side};
+use super::model::{Referral, ReferralState, RewardRow, Side};
 use crate::types::id::{AccountId, OrderId};
 use crate::types::stored::stored_enum;
 
-/// After the return window what is missing (a verified address, a membership to lengthen) is waited for that long.
+/// After the return window, or after an operator released it, what is missing (a verified address, a membership to lengthen)
+/// is waited for that long.
 pub const WAIT_MAX: TimeDelta = TimeDelta::days(30);
 /// Between two looks at what can't be told a time for.
 pub const LOOK_AGAIN: TimeDelta = TimeDelta::days(1);
@@ -111,7 +112,12 @@ pub enum Decision {
 
 /// Decides about a referral that is pending. `ready` tells of each side whether it could be given what it was promised; the
 /// friend is among them even where he was promised nothing, for he must be somebody.
-pub fn decide(final_at: Option<DateTime<Utc>>, ready: &[(Side, Ready)], now: DateTime<Utc>) -> Decision {
+pub fn decide(
+    final_at: Option<DateTime<Utc>>,
+    released_at: Option<DateTime<Utc>>,
+    ready: &[(Side, Ready)],
+    now: DateTime<Utc>,
+) -> Decision {
     let Some(final_at) = final_at else { return Decision::Wait(now + LOOK_AGAIN, None) };
     if now < final_at {
         return Decision::Wait(final_at, None);
@@ -124,16 +130,23 @@ pub fn decide(final_at: Option<DateTime<Utc>>, ready: &[(Side, Ready)], now: Dat
         Ready::NotYet(why) => Some(*why),
         Ready::Yes | Ready::Never => None,
     });
+    // While an operator looked at it nobody knew that something was missing.
+    let until = released_at.map_or(final_at, |at| at.max(final_at)) + WAIT_MAX;
     if let Some(why) = waits
-        && now < final_at + WAIT_MAX
+        && now < until
     {
-        return Decision::Wait((now + LOOK_AGAIN).min(final_at + WAIT_MAX), Some(why));
+        return Decision::Wait((now + LOOK_AGAIN).min(until), Some(why));
     }
     if of(Side::Friend) == Some(Ready::NotYet(FRIEND_NOT_VERIFIED)) {
         return Decision::Refuse(FRIEND_NOT_VERIFIED);
     }
     let given = ready.iter().filter(|(_, ready)| *ready == Ready::Yes).map(|(side, _)| *side);
     Decision::Reward(given.collect())
+}
+
+/// What of the programme's budget isn't needed once these sides alone are given what was promised.
+pub fn spared_minor(rewards: &[RewardRow], given: &[Side]) -> i64 {
+    rewards.iter().filter(|row| !given.contains(&row.side)).filter_map(|row| row.amount_minor).sum()
 }
 
 /// The friend's address isn't verified.
@@ -150,7 +163,9 @@ pub fn masked(name: Option<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::promotion::referrals::programme::Reward;
     use crate::types::id::ReferralId;
+    use crate::types::money::Money;
 
     fn noon() -> DateTime<Utc> {
         "2014-06-17T04:00:00Z".parse().unwrap()
@@ -228,15 +243,17 @@ mod tests {
     fn nothing_is_given_before_the_end_of_the_return_window() {
         let both = [(Side::Inviter, Ready::Yes), (Side::Friend, Ready::Yes)];
         let tick = TimeDelta::microseconds(1);
-        assert_eq!(decide(None, &both, noon()), Decision::Wait(noon() + LOOK_AGAIN, None));
-        assert_eq!(decide(Some(noon()), &both, noon() - tick), Decision::Wait(noon(), None));
-        assert_eq!(decide(Some(noon()), &both, noon()), Decision::Reward(vec![Side::Inviter, Side::Friend]));
+        let decide = |final_at, now| decide(final_at, None, &both, now);
+        assert_eq!(decide(None, noon()), Decision::Wait(noon() + LOOK_AGAIN, None));
+        assert_eq!(decide(Some(noon()), noon() - tick), Decision::Wait(noon(), None));
+        assert_eq!(decide(Some(noon()), noon()), Decision::Reward(vec![Side::Inviter, Side::Friend]));
     }
 
     #[test]
     fn what_is_missing_is_waited_for_and_then_lost() {
         let end = noon() + WAIT_MAX;
         let tick = TimeDelta::microseconds(1);
+        let decide = |final_at, ready: &[_], now| decide(final_at, None, ready, now);
         let inviter = [(Side::Inviter, Ready::NotYet("no_membership")), (Side::Friend, Ready::Yes)];
         let wait = Decision::Wait(noon() + LOOK_AGAIN, Some("no_membership"));
         assert_eq!(decide(Some(noon()), &inviter, noon()), wait);
@@ -248,6 +265,37 @@ mod tests {
         assert_eq!(decide(Some(noon()), &gone, noon()), Decision::Refuse("friend_gone"));
         let left = [(Side::Inviter, Ready::Never), (Side::Friend, Ready::Yes)];
         assert_eq!(decide(Some(noon()), &left, noon()), Decision::Reward(vec![Side::Friend]));
+    }
+
+    #[test]
+    fn what_is_missing_is_waited_for_from_the_release_on() {
+        let inviter = [(Side::Inviter, Ready::NotYet("no_membership")), (Side::Friend, Ready::Yes)];
+        let tick = TimeDelta::microseconds(1);
+        let late = noon() + WAIT_MAX * 2;
+        let at = |released_at, now| decide(Some(noon()), Some(released_at), &inviter, now);
+        assert_eq!(at(late, late), Decision::Wait(late + LOOK_AGAIN, Some("no_membership")));
+        let end = late + WAIT_MAX;
+        assert_eq!(at(late, end - tick), Decision::Wait(end, Some("no_membership")));
+        assert_eq!(at(late, end), Decision::Reward(vec![Side::Friend]));
+        // One that was released before the end of the window gains nothing by it.
+        assert_eq!(at(noon() - LOOK_AGAIN, noon() + WAIT_MAX), Decision::Reward(vec![Side::Friend]));
+    }
+
+    #[test]
+    fn a_side_that_gets_nothing_spares_its_part_of_the_budget() {
+        let credit = |side, minor| {
+            let amount = Money::new(minor, "CNY");
+            RewardRow::promised(ReferralId::new(), side, &Reward::Credit { amount })
+        };
+        let both = [credit(Side::Inviter, 2_000), credit(Side::Friend, 1_000)];
+        let spared = |given: &[Side]| spared_minor(&both, given);
+        assert_eq!(
+            (spared(&[Side::Inviter, Side::Friend]), spared(&[Side::Friend]), spared(&[])),
+            (0, 2_000, 3_000)
+        );
+        let days =
+            RewardRow::promised(ReferralId::new(), Side::Inviter, &Reward::MembershipDays { days: 30 });
+        assert_eq!(spared_minor(&[days], &[]), 0);
     }
 
     #[test]

@@ -182,7 +182,7 @@ async fn settle(
 ) -> Result<Option<DateTime<Utc>>> {
     if bought.final_at.is_none_or(|end| now < end) {
         model::store(conn, &referral).await?;
-        return Ok(match rules::decide(bought.final_at, &[], now) {
+        return Ok(match rules::decide(bought.final_at, None, &[], now) {
             Decision::Wait(until, _) => Some(until),
             _ => Some(now + LOOK_AGAIN),
         });
@@ -191,7 +191,7 @@ async fn settle(
     let buyers = accounts::lock_buyers(conn, &[referral.inviter_id, referral.friend_id]).await?;
     let rewards = model::rewards_of(conn, &[referral.id]).await?;
     let ready = payout::readiness(conn, &referral, &rewards, &buyers, now).await?;
-    match rules::decide(bought.final_at, &ready, now) {
+    match rules::decide(bought.final_at, referral.released_at, &ready, now) {
         Decision::Wait(until, why) => {
             referral.set(ReferralState::Pending, why, now);
             model::store(conn, &referral).await?;
@@ -202,6 +202,8 @@ async fn settle(
             Ok(None)
         }
         Decision::Reward(sides) => {
+            let spared_minor = rules::spared_minor(&rewards, &sides);
+            payout::spare(conn, programme, &mut referral, spared_minor).await?;
             payout::move_caps(conn, programme, &referral, Caps::Held, Caps::Taken).await?;
             payout::reward(conn, terms, &mut referral, rewards, &buyers, &sides, now).await?;
             Ok(None)

@@ -68,3 +68,15 @@ pub async fn count_sql(conn: &mut db::Conn, sql: &str) -> i64 {
     let row: Row = diesel_async::RunQueryDsl::get_result(query, conn).await.unwrap();
     row.count
 }
+
+/// A text that one statement selects as `text`.
+pub async fn text_sql(conn: &mut db::Conn, sql: &str) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        text: String,
+    }
+    let query = diesel::sql_query(sql.to_owned());
+    let row: Row = diesel_async::RunQueryDsl::get_result(query, conn).await.unwrap();
+    row.text
+}
