@@ -143,6 +143,34 @@ async fn each_code_of_a_merchant_goes_to_one_person_and_is_good_only_there() {
     mall.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_code_that_ends_next_is_given_first_and_none_that_has_ended() {
+    let mall = Mall::open().await;
+    treat(&mall, "partner_coupon", 100, json!({})).await;
+    let at = |hours: i64| (mall.shop.app.now() + TimeDelta::hours(hours)).to_rfc3339();
+    let file = format!(
+        "treat,code,expires_at\nbowl,NEVER,\nbowl,LATER,{}\nbowl,GONE,{}\nbowl,SOON,{}\n",
+        at(72),
+        at(1),
+        at(48)
+    );
+    // Two files with the same codes at once: each code is taken in once, and the lines of the other one are told.
+    let both = tokio::join!(upload(&mall, "", &file), upload(&mall, "", &file));
+    let of = |field: &str| both.0[field].as_i64().unwrap() + both.1[field].as_i64().unwrap();
+    assert_eq!((of("created"), of("lines_failed")), (4, 4));
+    for told in [&both.0, &both.1] {
+        assert_eq!(told["state"], "done", "{told}");
+    }
+    mall.shop.advance(TimeDelta::hours(2)).await;
+    for (email, code) in [("a@b.test", "SOON"), ("b@b.test", "LATER"), ("c@b.test", "NEVER")] {
+        let person = mall.shop.app.member(email).await;
+        assert_eq!(claim(&mall, &person, "k").await.ok(201)["code"], code);
+    }
+    let late = mall.shop.app.member("late@b.test").await;
+    claim(&mall, &late, "k").await.refused(409, "given_out");
+    mall.finish().await;
+}
+
 /// A key of a counter of that merchant.
 async fn counter(mall: &Mall, merchant: &Value, outlet: &str) -> String {
     let body = json!({

@@ -22,12 +22,15 @@ use crate::shop::audience::Audience;
 use crate::types::id::{AccountId, CampaignId, CouponId, PoolId, ProductId};
 use crate::types::locale::Locale;
 
+/// Merchants' codes that are looked up for one batch; more are as good as unknown.
+const HELD_MAX: i64 = 1_000;
+
 /// What the carts of a batch might use.
 #[derive(Default)]
 pub struct Offered {
-    /// Codes that the carts name, as they are compared.
-    named: BTreeSet<String>,
     codes: Vec<Coupon>,
+    /// Codes that name no coupon, are merchants', and belong to who named them: to others they are unknown.
+    elsewhere: HashSet<(AccountId, String)>,
     campaigns: BTreeMap<CampaignId, Campaign>,
     /// Those whose pools are locked.
     running: BTreeSet<CampaignId>,
@@ -56,6 +59,7 @@ impl Offered {
     ) -> Result<Self> {
         let named: BTreeSet<_> = carts.iter().flat_map(|cart| cart.coupon_codes.iter().cloned()).collect();
         let codes = coupons::find(conn, &named.iter().cloned().collect::<Vec<_>>()).await?;
+        let elsewhere = elsewhere(conn, carts, &codes).await?;
         let of_codes: BTreeSet<_> = codes.iter().map(|coupon| coupon.campaign_id).collect();
         let mut found = campaigns::load(conn, &of_codes.into_iter().collect::<Vec<_>>()).await?;
         let touches = |one: &Campaign| sold.iter().any(|sold| one.scope.covers(one.class, *sold));
@@ -63,7 +67,7 @@ impl Offered {
         // What doesn't run keeps nobody waiting for its pools.
         let running = found.iter().filter(|one| rules::runs(one, now).is_ok()).map(|one| one.id).collect();
         let campaigns = found.into_iter().map(|campaign| (campaign.id, campaign)).collect();
-        Ok(Self { named, codes, campaigns, running, day, tried: None })
+        Ok(Self { codes, elsewhere, campaigns, running, day, tried: None })
     }
 
     /// Makes today's pools where they aren't there yet.
@@ -115,27 +119,13 @@ impl Offered {
         Ok(())
     }
 
-    /// Of the codes that name no coupon those that are merchants', and that the buyer holds: to others they are unknown.
-    async fn elsewhere(&self, conn: &mut Conn, buyers: &[Buyer]) -> Result<HashSet<(AccountId, String)>> {
-        let unknown = |code: &&String| !self.codes.iter().any(|coupon| coupon.code == **code);
-        let unknown: HashSet<_> = self.named.iter().filter(unknown).collect();
-        if unknown.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
-        let held = treats::codes_held(conn, &ids).await?;
-        let typed = held.into_iter().map(|(account, code)| (account, normal_code(&code)));
-        Ok(typed.filter(|(_, code)| unknown.contains(code)).collect())
-    }
-
     /// Reads what may change unless pools and codes are locked.
     ///
     /// # Errors
     /// The database's.
     pub async fn past(&self, conn: &mut Conn, buyers: &[Buyer]) -> Result<Past> {
-        let elsewhere = self.elsewhere(conn, buyers).await?;
         if self.campaigns.is_empty() {
-            return Ok(Past { elsewhere, ..Past::default() });
+            return Ok(Past::default());
         }
         let limited: Vec<_> =
             self.campaigns.values().filter(|one| one.per_person.is_some()).map(|one| one.id).collect();
@@ -154,9 +144,30 @@ impl Offered {
             taken: uses::taken(conn, &self.singles()).await?,
             histories,
             ordered: HashSet::new(),
-            elsewhere,
         })
     }
+}
+
+/// Of the codes that name no coupon those that their buyer holds of merchants: no more than were named.
+async fn elsewhere(
+    conn: &mut Conn,
+    carts: &[&Cart],
+    codes: &[Coupon],
+) -> Result<HashSet<(AccountId, String)>> {
+    let known = |code: &str| codes.iter().any(|coupon| coupon.code == code);
+    let mut unknown = HashSet::new();
+    for cart in carts {
+        let strange = cart.coupon_codes.iter().filter(|code| !known(code));
+        unknown.extend(strange.map(|code| (cart.customer.account(), code.clone())));
+    }
+    if unknown.is_empty() {
+        return Ok(unknown);
+    }
+    let accounts: Vec<_> = unknown.iter().map(|(account, _)| *account).collect();
+    let named: Vec<_> = unknown.iter().map(|(_, code)| code.clone()).collect();
+    let held = treats::codes_held(conn, &accounts, &named, HELD_MAX).await?;
+    let held = held.into_iter().map(|(account, code)| (account, normal_code(&code)));
+    Ok(held.filter(|one| unknown.contains(one)).collect())
 }
 
 /// What was used before, counting what this batch has used so far.
@@ -168,8 +179,6 @@ pub struct Past {
     histories: HashMap<AccountId, History>,
     /// Accounts and people with an order in this batch.
     ordered: HashSet<String>,
-    /// Codes of merchants that a buyer holds and has typed.
-    elsewhere: HashSet<(AccountId, String)>,
 }
 
 impl Past {
@@ -186,14 +195,6 @@ impl Past {
                 && (one.account == buyer.id || Some(&one.person) == buyer.person_key.as_ref())
         };
         i64::try_from(self.counted.iter().filter(is_his).count()).unwrap_or(i64::MAX)
-    }
-
-    /// What a code is that names no coupon.
-    fn stranger(&self, buyer: &Buyer, code: &str) -> Reason {
-        match self.elsewhere.contains(&(buyer.id, code.to_owned())) {
-            true => Reason::GoodElsewhere,
-            false => Reason::Unknown,
-        }
     }
 
     /// Enters an accepted order, so that the batch's later orders see it.
@@ -245,7 +246,7 @@ impl Offered {
             let known = self.codes.iter().find(|coupon| coupon.code == *code);
             let campaign = known.and_then(|coupon| self.campaigns.get(&coupon.campaign_id));
             match known.zip(campaign) {
-                None => found.strange.push((index, asker.past.stranger(asker.buyer, code))),
+                None => found.strange.push((index, self.stranger(asker.buyer, code))),
                 Some((coupon, _)) if !seen.insert(coupon.id) => found.strange.push((index, Reason::Repeated)),
                 Some((coupon, campaign)) => {
                     found.might.push(self.judge(campaign, Some((index, coupon)), asker, &open));
@@ -259,6 +260,14 @@ impl Offered {
             automatic.filter(|one| !coded.contains(&one.id)).map(|one| self.judge(one, None, asker, &open)),
         );
         found
+    }
+
+    /// What a code is that names no coupon.
+    fn stranger(&self, buyer: &Buyer, code: &str) -> Reason {
+        match self.elsewhere.contains(&(buyer.id, code.to_owned())) {
+            true => Reason::GoodElsewhere,
+            false => Reason::Unknown,
+        }
     }
 
     fn judge<'a>(

@@ -54,6 +54,7 @@ async fn read(
     let treats = model::by_codes(conn, &named).await?;
     let by_code: HashMap<_, _> = treats.iter().map(|treat| (treat.code.as_str(), treat)).collect();
     let merchants: Vec<_> = treats.iter().map(|treat| treat.merchant_id).collect();
+    model::lock_merchants(conn, &merchants).await?;
     let codes: Vec<_> = batch.rows.iter().filter_map(|row| row.cell("code")).map(str::to_owned).collect();
     let mut known = model::known_codes(conn, &merchants, &codes).await?;
     known.extend(before.iter().cloned());

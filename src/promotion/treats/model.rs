@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -134,6 +135,16 @@ pub async fn load(conn: &mut Conn, ids: &[TreatId]) -> Result<Vec<Treat>> {
     Ok(query.load(conn).await?)
 }
 
+/// Locks merchants until the transaction ends: of two who bring the same codes one waits, and finds them there.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_merchants(conn: &mut Conn, ids: &[MerchantId]) -> Result<()> {
+    let rows = merchants::table.filter(merchants::id.eq_any(ids)).order(merchants::id);
+    let _: Vec<MerchantId> = rows.select(merchants::id).for_no_key_update().load(conn).await?;
+    Ok(())
+}
+
 /// # Errors
 /// The database's.
 pub async fn by_codes(conn: &mut Conn, codes: &HashSet<String>) -> Result<Vec<Treat>> {
@@ -209,7 +220,10 @@ pub async fn known_codes(
     Ok(rows.into_iter().collect())
 }
 
-/// The next code of a treat that is nobody's and hasn't ended, locked; one that somebody else is just taking is passed over.
+/// When a code ends, as the index of free ones has it.
+const ENDS: &str = "coalesce(expires_at, 'infinity'::timestamptz)";
+
+/// The code of a treat that is nobody's and ends next, locked; one that somebody else is just taking is passed over.
 ///
 /// # Errors
 /// The database's.
@@ -217,8 +231,8 @@ pub async fn lock_free(conn: &mut Conn, of: TreatId, now: DateTime<Utc>) -> Resu
     Ok(treat_codes::table
         .filter(treat_codes::treat_id.eq(of))
         .filter(treat_codes::account_id.is_null())
-        .filter(treat_codes::expires_at.is_null().or(treat_codes::expires_at.gt(now)))
-        .order(treat_codes::id)
+        .filter(sql::<Timestamptz>(ENDS).gt(now))
+        .order((sql::<Timestamptz>(ENDS), treat_codes::id))
         .select(treat_codes::id)
         .for_update()
         .skip_locked()
@@ -271,18 +285,29 @@ pub async fn of_account(conn: &mut Conn, account: AccountId, page: Page) -> Resu
         .await?)
 }
 
-/// All codes that these accounts hold.
+/// Which of these codes, as they are compared, these accounts hold; at most so many.
 ///
 /// # Errors
 /// The database's.
-pub async fn codes_held(conn: &mut Conn, accounts: &[AccountId]) -> Result<Vec<(AccountId, String)>> {
+pub async fn codes_held(
+    conn: &mut Conn,
+    accounts: &[AccountId],
+    codes: &[String],
+    limit: i64,
+) -> Result<Vec<(AccountId, String)>> {
     let rows: Vec<(Option<AccountId>, String)> = treat_codes::table
         .filter(treat_codes::account_id.eq_any(accounts))
+        .filter(sql::<Text>(COMPARED).eq_any(codes))
+        .limit(limit)
         .select((treat_codes::account_id, treat_codes::code))
         .load(conn)
         .await?;
     Ok(rows.into_iter().filter_map(|(account, code)| Some((account?, code))).collect())
 }
+
+/// A code as [`crate::membership::invitations::rules::normal_code`] writes it.
+const COMPARED: &str =
+    "translate(upper(left(regexp_replace(code, '[[:space:][:cntrl:]-]', '', 'g'), 64)), 'OIL', '011')";
 
 /// A merchant's voucher that somebody holds, by its code, locked: of two counters one waits.
 ///
@@ -362,14 +387,4 @@ pub async fn settled(
         .bind::<Text, _>(zone)
         .load(conn)
         .await?)
-}
-
-/// What an erased account holds stays handed out, to nobody who could be named.
-///
-/// # Errors
-/// The database's.
-pub async fn forget(conn: &mut Conn, account: AccountId, nobody: &str) -> Result<()> {
-    let held = treat_codes::table.filter(treat_codes::account_id.eq(account));
-    diesel::update(held).set(treat_codes::person_key.eq(nobody)).execute(conn).await?;
-    Ok(())
 }
