@@ -17,6 +17,7 @@ pub mod page;
 pub mod pages;
 pub mod precondition;
 pub mod problem;
+pub mod ready;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};

@@ -8,10 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use actix_web::web::Bytes;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::dto::{DriveView, TierView};
@@ -19,7 +16,8 @@ use super::model;
 use crate::app::App;
 use crate::db::page::{List, Page, PageQuery};
 use crate::db::{self, Conn};
-use crate::error::{AppError, Result};
+use crate::error::Result;
+use crate::http::ready::Ready;
 use crate::membership::drives::model::Drive;
 use crate::membership::drives::rules;
 use crate::membership::tiers::model::Tier;
@@ -30,26 +28,6 @@ use crate::types::locale::Locale;
 
 /// `remaining` is at most a second old when it reaches the reader; the rest is for the way.
 const MAX_AGE: Duration = Duration::from_millis(900);
-
-/// An answer's body and its ETag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ready {
-    pub body: Bytes,
-    /// Weak: a proxy or a middleware may compress the body.
-    pub etag: String,
-}
-
-impl Ready {
-    fn new(body: Vec<u8>) -> Self {
-        let hash = Sha256::digest(&body);
-        let hex: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        Self { body: Bytes::from(body), etag: format!("W/\"{hex}\"") }
-    }
-
-    fn json(value: &impl Serialize) -> Result<Self> {
-        serde_json::to_vec(value).map(Self::new).map_err(AppError::internal)
-    }
-}
 
 /// Something in each language.
 #[derive(Clone, Debug)]
