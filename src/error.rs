@@ -72,6 +72,7 @@ codes! {
     MembersOnly 403 "members_only" "This is for members.";
     SegmentRequired 403 "segment_required" "This is for chosen people.";
     TierRequired 403 "tier_required" "This is for members of a higher tier.";
+    OrganisersOnly 403 "organisers_only" "This is for the organisers of the chapter.";
     FCodeNotYours 403 "f_code_not_yours" "This code belongs to somebody else.";
     OrderNotYours 403 "order_not_yours" "This order was placed with another address than that of your account.";
     NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
@@ -128,7 +129,15 @@ codes! {
     InvitationUsedUp 409 "invitation_used_up" "This invitation has been used up.";
     InvitationExpired 409 "invitation_expired" "This invitation has expired or was withdrawn.";
     WrongAdmission 409 "wrong_admission" "This drive takes people in in another way.";
-    ApplicationExists 409 "application_exists" "You have applied to this drive already.";
+    ApplicationExists 409 "application_exists" "You have applied for this already.";
+    ChapterArchived 409 "chapter_archived" "This chapter takes nobody in any more.";
+    MovedRecently 409 "moved_recently" "You have moved to another chapter not long ago.";
+    IsOrganiser 409 "is_organiser" "You organise your chapter: give up that office before you move.";
+    OtherChapter 409 "other_chapter" "That is for the members of this chapter.";
+    NumberGiven 409 "number_given" "This account has a number of this series.";
+    RoleMissing 409 "role_missing" "Numbers of this series are for accounts with its role: tag the account first.";
+    AreaCycle 409 "area_cycle" "An area can't lie in itself, or in an area that lies in it.";
+    AreaTooDeep 409 "area_too_deep" "Areas lie in one another six deep at most.";
     ApplicationDecided 409 "application_decided" "This application has been decided already.";
     RightToBuyExpired 409 "right_to_buy_expired" "The time to use your approved application is over.";
     BasketEnded 409 "basket_ended" "This basket was ordered, or merged into another one. Make a new one.";
@@ -174,6 +183,8 @@ codes! {
     CsvTooLong 422 "csv_too_long" "The file has too many lines: cut it.";
     InvalidField 422 "invalid_field" "A field of the body is wrong.";
     WeakPassword 422 "weak_password" "Choose a longer or less common password.";
+    UnknownChapter 422 "unknown_chapter" "There is no such chapter.";
+    UnknownArea 422 "unknown_area" "There is no such area.";
     UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
     UnknownUpgradeQuote 422 "unknown_upgrade_quote" "You have no such quote for an upgrade.";
     UnknownDrive 422 "unknown_drive" "There is no such drive for this plan.";
@@ -286,12 +297,20 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 28] = [
+const CONSTRAINT_CODES: [(&str, Code); 35] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
     ("chapters_code", Code::CodeTaken),
     ("chapters_prefix", Code::CodeTaken),
+    ("number_prefixes_pkey", Code::CodeTaken),
+    ("number_series_code", Code::CodeTaken),
+    ("series_numbers_once", Code::NumberGiven),
+    ("areas_code", Code::CodeTaken),
+    // Something was put into it while it was deleted.
+    ("areas_parent", Code::InUse),
+    ("chapters_area", Code::InUse),
+    ("chapter_organisers_once", Code::ApplicationExists),
     ("drives_code", Code::CodeTaken),
     ("drive_invitations_code", Code::CodeTaken),
     ("drive_applications_once", Code::ApplicationExists),

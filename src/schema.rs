@@ -69,6 +69,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    areas (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        parent_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     attempts (key) {
         key -> Text,
         window_started_at -> Timestamptz,
@@ -215,6 +227,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    chapter_choices (account_id) {
+        account_id -> Uuid,
+        chapter_id -> Uuid,
+        chosen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    chapter_moves (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        from_id -> Uuid,
+        to_id -> Uuid,
+        moved_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    chapter_organisers (id) {
+        id -> Uuid,
+        chapter_id -> Uuid,
+        account_id -> Uuid,
+        state -> Text,
+        motive -> Text,
+        public_name -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     chapters (id) {
         id -> Uuid,
         code -> Text,
@@ -224,6 +271,8 @@ diesel::table! {
         is_default -> Bool,
         created_at -> Timestamptz,
         version -> Integer,
+        area_id -> Nullable<Uuid>,
+        archived_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -940,6 +989,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    number_prefixes (prefix) {
+        prefix -> Text,
+        chapter_id -> Nullable<Uuid>,
+        series_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    number_series (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        prefix -> Text,
+        role -> Text,
+        next_sequence -> BigInt,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     occasion_grants (id) {
         id -> Uuid,
         occasion_id -> Uuid,
@@ -1484,6 +1556,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    series_numbers (number) {
+        number -> Text,
+        series_id -> Uuid,
+        account_id -> Uuid,
+        sequence -> BigInt,
+        given_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     series_places (id) {
         id -> Uuid,
         series -> Text,
@@ -1751,6 +1833,12 @@ diesel::joinable!(channel_sale_lines -> channel_sales (sale_id));
 diesel::joinable!(channel_sale_lines -> pools (pool_id));
 diesel::joinable!(channel_sale_lines -> variants (variant_id));
 diesel::joinable!(channel_sales -> channels (channel_id));
+diesel::joinable!(chapter_choices -> accounts (account_id));
+diesel::joinable!(chapter_choices -> chapters (chapter_id));
+diesel::joinable!(chapter_moves -> accounts (account_id));
+diesel::joinable!(chapter_organisers -> accounts (account_id));
+diesel::joinable!(chapter_organisers -> chapters (chapter_id));
+diesel::joinable!(chapters -> areas (area_id));
 diesel::joinable!(claims -> order_lines (line_id));
 diesel::joinable!(claims -> orders (order_id));
 diesel::joinable!(claims -> pools (pool_id));
@@ -1908,6 +1996,8 @@ diesel::joinable!(rights -> accounts (account_id));
 diesel::joinable!(rights -> order_lines (line_id));
 diesel::joinable!(rights -> products (product_id));
 diesel::joinable!(segment_accounts -> accounts (account_id));
+diesel::joinable!(series_numbers -> accounts (account_id));
+diesel::joinable!(series_numbers -> number_series (series_id));
 diesel::joinable!(series_places -> accounts (account_id));
 diesel::joinable!(series_places -> orders (order_id));
 diesel::joinable!(sessions -> accounts (account_id));

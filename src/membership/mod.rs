@@ -1,13 +1,17 @@
-//! Memberships: what is sold (tiers, plans), where and to how many (drives, invitations, applications), and what an account
-//! holds of it (memberships, their terms, the member's number).
+//! Memberships: what is sold (tiers, plans), where (chapters in areas, who organises them) and to how many (drives,
+//! invitations, applications), and what an account holds of it (memberships, their terms, the member's number).
 
 pub mod applications;
+pub mod areas;
 pub mod catalog;
 pub mod chapters;
 pub mod drives;
 pub mod freezes;
 pub mod invitations;
 pub mod memberships;
+pub mod moves;
+pub mod number_series;
+pub mod organisers;
 pub mod plans;
 pub mod seed;
 pub mod tiers;
@@ -20,7 +24,12 @@ pub fn configure(config: &mut web::ServiceConfig) {
     catalog::routes::configure(config);
     tiers::routes::configure(config);
     plans::routes::configure(config);
+    areas::routes::configure(config);
     chapters::routes::configure(config);
+    moves::routes::configure(config);
+    number_series::routes::configure(config);
+    organisers::routes::configure(config);
+    organisers::admin_routes::configure(config);
     invitations::routes::configure(config);
     applications::routes::configure(config);
     memberships::routes::configure(config);

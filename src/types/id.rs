@@ -106,6 +106,14 @@ id_types! {
     TierId = "tier";
     PlanId = "plan";
     ChapterId = "chap";
+    /// A part of the country or a city, in which chapters lie.
+    AreaId = "area";
+    /// Numbers by role, beside the chapters'.
+    NumberSeriesId = "nser";
+    /// A member's going to another chapter.
+    ChapterMoveId = "cmov";
+    /// An application to organise a chapter, and the office that comes of it.
+    OrganiserId = "orgn";
     DriveId = "drv";
     InvitationId = "inv";
     ApplicationId = "app";

@@ -2,6 +2,7 @@
 //! check and no other.
 
 mod breakages;
+mod chapters;
 mod credit;
 mod giving;
 mod partners;
@@ -25,7 +26,7 @@ fn shop_time() -> DateTime<Utc> {
     "2026-11-22T00:00:00Z".parse().unwrap()
 }
 
-/// A database with the shop of `check/shop.sql` and three rows of the audit log.
+/// A database with the shop of `check/shop.sql` and four rows of the audit log.
 async fn shop() -> (TestDatabase, Conn) {
     let database = TestDatabase::create().await;
     let mut conn = db::establish(database.url()).await.unwrap();
@@ -34,6 +35,7 @@ async fn shop() -> (TestDatabase, Conn) {
         // Its frozen time was given back.
         ("membership.resume", ext(&mut conn, "mem", "pia membership").await),
         ("drive.create", "drv_1".to_owned()),
+        ("organiser.approve", ext(&mut conn, "orgn", "bob organiser").await),
         ("refund.create", "ord_1".to_owned()),
     ] {
         record(&mut conn, action, subject_id).await;
@@ -73,7 +75,12 @@ async fn each_breakage_fails_its_checks_and_no_other() {
     let (_database, mut conn) = shop().await;
     let mut broken = BTreeSet::new();
     let mut wrong = Vec::new();
-    let all = BREAKAGES.iter().chain(credit::BREAKAGES).chain(giving::BREAKAGES).chain(partners::BREAKAGES);
+    let all = BREAKAGES
+        .iter()
+        .chain(chapters::BREAKAGES)
+        .chain(credit::BREAKAGES)
+        .chain(giving::BREAKAGES)
+        .chain(partners::BREAKAGES);
     for breakage in all {
         let checks = after(&mut conn, breakage.sql).await;
         let mut expected = breakage.fails.to_vec();

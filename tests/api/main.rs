@@ -18,6 +18,7 @@ mod baskets;
 mod belonging;
 mod catalog_admin;
 mod channels;
+mod chapters;
 mod check;
 mod checkout;
 mod coupons;

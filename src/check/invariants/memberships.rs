@@ -152,7 +152,7 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "member_numbers",
-        says: "a member number is one account's alone and is made of its chapter's sequence, which is below the next one",
+        says: "a member number is one account's alone: the prefix of the chapter that gave it and its sequence, below the next one",
         prefix: "",
         sql: "SELECT number, 'given twice' FROM member_numbers GROUP BY number HAVING count(*) > 1
               UNION ALL
@@ -165,7 +165,7 @@ pub const ALL: &[Invariant] = &[
               SELECT n.number, format('its sequence is %s, the next is %s', n.sequence, c.next_sequence)
               FROM member_numbers n JOIN chapters c ON c.id = n.chapter_id
               WHERE n.sequence >= c.next_sequence
-                 OR n.number NOT LIKE '%' || lpad(n.sequence::text, greatest(4, length(n.sequence::text)), '0')",
+                 OR n.number <> c.prefix || lpad(n.sequence::text, greatest(4, length(n.sequence::text)), '0')",
     },
     Invariant {
         name: "member_number_gaps",

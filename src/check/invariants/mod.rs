@@ -7,6 +7,7 @@
 mod baskets;
 mod boards;
 mod channels;
+mod chapters;
 mod claims;
 mod coupons;
 mod credit;
@@ -52,6 +53,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         invoices::ALL,
         withdrawals::ALL,
         memberships::ALL,
+        chapters::ALL,
         mails::ALL,
         jobs::ALL,
     ]

@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
 use crate::schema::chapters;
-use crate::types::id::ChapterId;
+use crate::types::id::{AreaId, ChapterId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = chapters)]
@@ -22,6 +22,10 @@ pub struct Chapter {
     pub is_default: bool,
     pub created_at: DateTime<Utc>,
     pub version: i32,
+    /// Where it lies.
+    pub area_id: Option<AreaId>,
+    /// It takes nobody in any more.
+    pub archived_at: Option<DateTime<Utc>>,
 }
 
 /// # Errors
@@ -44,6 +48,37 @@ pub async fn lock(conn: &mut Conn, id: ChapterId) -> Result<Option<Chapter>> {
         .optional()?)
 }
 
+/// By its code.
+///
+/// # Errors
+/// The database's.
+pub async fn by_code(conn: &mut Conn, code: &str) -> Result<Option<Chapter>> {
+    let row = chapters::table.filter(chapters::code.eq(code)).select(Chapter::as_select());
+    Ok(row.first(conn).await.optional()?)
+}
+
+/// [`by_code`], kept from being archived until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn by_code_for_use(conn: &mut Conn, code: &str) -> Result<Option<Chapter>> {
+    let row = chapters::table.filter(chapters::code.eq(code)).for_share().select(Chapter::as_select());
+    Ok(row.first(conn).await.optional()?)
+}
+
+/// Those that take people in, by code.
+///
+/// # Errors
+/// The database's.
+pub async fn live(conn: &mut Conn) -> Result<Vec<Chapter>> {
+    Ok(chapters::table
+        .filter(chapters::archived_at.is_null())
+        .order(chapters::code)
+        .select(Chapter::as_select())
+        .load(conn)
+        .await?)
+}
+
 /// # Errors
 /// The database's.
 pub async fn list(conn: &mut Conn, page: Page) -> Result<Vec<Chapter>> {
@@ -63,7 +98,7 @@ pub async fn insert(conn: &mut Conn, chapter: &Chapter) -> Result<()> {
     Ok(())
 }
 
-/// Writes name and prefix of a locked chapter.
+/// Writes what can change of a locked chapter; its numbers' prefix goes along.
 ///
 /// # Errors
 /// `code_taken`
@@ -72,6 +107,8 @@ pub async fn store(conn: &mut Conn, chapter: &Chapter) -> Result<()> {
         .set((
             chapters::name.eq(&chapter.name),
             chapters::prefix.eq(&chapter.prefix),
+            chapters::area_id.eq(chapter.area_id),
+            chapters::archived_at.eq(chapter.archived_at),
             chapters::version.eq(chapter.version),
         ))
         .execute(conn)

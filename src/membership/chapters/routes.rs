@@ -1,9 +1,9 @@
-//! `/v1/admin/chapters`.
+//! `/v1/chapters` for everybody, `/v1/admin/chapters`.
 
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
-use super::dto::{ChapterChange, ChapterView, NewChapter};
+use super::dto::{ChapterChange, ChapterView, Chapters, NewChapter};
 use super::model::Chapter;
 use super::{model, service};
 use crate::app::App;
@@ -12,27 +12,42 @@ use crate::db::page::{List, PageQuery};
 use crate::error::{Code, Result};
 use crate::http::auth::{ManageShop, ReadShop, Staff};
 use crate::http::body::Body;
+use crate::http::language::locale_of;
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
 use crate::types::id::ChapterId;
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(create, list, show, change))]
+#[openapi(paths(list_public, create, list, show, change, archive, reopen))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(create).service(list).service(show).service(change);
+    config.service(list_public).service(create).service(list).service(show).service(change);
+    config.service(archive).service(reopen);
+}
+
+/// Chapters, and the areas in which they lie
+///
+/// Those that take people in, by code. In an area lie others: the tree is whole.
+#[utoipa::path(
+    tag = "chapters",
+    responses((status = 200, body = Chapters), (status = 304, description = "unchanged since that ETag"))
+)]
+#[get("/v1/chapters")]
+async fn list_public(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
+    let locale = locale_of(&request);
+    Ok(service::shown(&app, locale).await?.answer(locale, &request))
 }
 
 /// Make a chapter
 #[utoipa::path(
-    tag = "admin: catalog",
+    tag = "admin: chapters",
     request_body = NewChapter,
     security(("bearer" = [])),
     responses(
         (status = 201, body = ChapterView),
         (status = 409, body = Problem, description = "code_taken"),
-        (status = 422, body = Problem, description = "invalid_field"),
+        (status = 422, body = Problem, description = "invalid_field, unknown_area"),
     )
 )]
 #[post("/v1/admin/chapters")]
@@ -51,7 +66,7 @@ async fn create(
 
 /// All chapters
 #[utoipa::path(
-    tag = "admin: catalog",
+    tag = "admin: chapters",
     params(PageQuery),
     security(("bearer" = [])),
     responses((status = 200, body = List<ChapterView>))
@@ -69,7 +84,7 @@ async fn list(
 
 /// A chapter
 #[utoipa::path(
-    tag = "admin: catalog",
+    tag = "admin: chapters",
     params(("id" = ChapterId, Path)),
     security(("bearer" = [])),
     responses((status = 200, body = ChapterView), (status = 404, body = Problem, description = "not_found"))
@@ -83,7 +98,7 @@ async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<Stri
 
 /// Change a chapter
 #[utoipa::path(
-    tag = "admin: catalog",
+    tag = "admin: chapters",
     params(("id" = ChapterId, Path), ("If-Match" = String, Header, description = "the ETag that you read")),
     request_body = ChapterChange,
     security(("bearer" = [])),
@@ -92,7 +107,7 @@ async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<Stri
         (status = 404, body = Problem, description = "not_found"),
         (status = 409, body = Problem, description = "in_use, code_taken"),
         (status = 412, body = Problem, description = "version_mismatch"),
-        (status = 422, body = Problem, description = "invalid_field"),
+        (status = 422, body = Problem, description = "invalid_field, unknown_area"),
         (status = 428, body = Problem, description = "precondition_required"),
     )
 )]
@@ -105,6 +120,44 @@ async fn change(
     Body(body): Body<ChapterChange>,
 ) -> Result<HttpResponse> {
     Ok(answer(service::change(&app, staff.actor, id(&path)?, seen, body).await?))
+}
+
+/// Close a chapter to newcomers
+///
+/// Its members stay and keep their numbers.
+#[utoipa::path(
+    tag = "admin: chapters",
+    params(("id" = ChapterId, Path)),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = ChapterView),
+        (status = 404, body = Problem, description = "not_found"),
+        (status = 409, body = Problem, description = "in_use"),
+    )
+)]
+#[post("/v1/admin/chapters/{id}/archive")]
+async fn archive(
+    app: web::Data<App>,
+    staff: Staff<ManageShop>,
+    path: web::Path<String>,
+) -> Result<HttpResponse> {
+    Ok(answer(service::archive(&app, staff.actor, id(&path)?).await?))
+}
+
+/// Open an archived chapter again
+#[utoipa::path(
+    tag = "admin: chapters",
+    params(("id" = ChapterId, Path)),
+    security(("bearer" = [])),
+    responses((status = 200, body = ChapterView), (status = 404, body = Problem, description = "not_found"))
+)]
+#[post("/v1/admin/chapters/{id}/reopen")]
+async fn reopen(
+    app: web::Data<App>,
+    staff: Staff<ManageShop>,
+    path: web::Path<String>,
+) -> Result<HttpResponse> {
+    Ok(answer(service::reopen(&app, staff.actor, id(&path)?).await?))
 }
 
 fn id(path: &str) -> Result<ChapterId> {

@@ -48,7 +48,8 @@ async fn list(
     let page = query.page()?;
     let filter = filter.into_inner();
     let number = filter.number.map(|number| number.trim().to_ascii_uppercase());
-    let wanted = Wanted { life: filter.state, tier: filter.tier, account: filter.account, number };
+    let MemberFilter { state: life, tier, account, chapter, .. } = filter;
+    let wanted = Wanted { life, tier, account, number, chapter };
     let now = app.clock.now();
     let rows = views::list(&mut *db::connect(&app.pool).await?, &wanted, now, page).await?;
     let list = List::cut(rows, page, |member| member.row.id.0).map(|member| MemberView::new(member, now));

@@ -8,7 +8,7 @@ use super::rules::{self, GRACE, Life, gives_access, life, standing_at};
 use super::views::Member;
 use crate::error::{AppError, Result};
 use crate::membership::plans::model::Renews;
-use crate::types::id::{AccountId, LineId, MembershipId, PlanId, TermId, TierId};
+use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
 
@@ -130,6 +130,7 @@ pub struct MemberFilter {
     pub tier: Option<TierId>,
     pub account: Option<AccountId>,
     pub number: Option<String>,
+    pub chapter: Option<ChapterId>,
 }
 
 /// A membership as operators see it.

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::error::Result;
-use crate::schema::{chapters, member_numbers, membership_terms, memberships, order_lines};
+use crate::schema::{chapter_choices, chapters, member_numbers, membership_terms, memberships, order_lines};
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::stored::stored_enum;
 
@@ -355,6 +355,42 @@ pub async fn number_of(conn: &mut Conn, account: AccountId) -> Result<Option<Str
 /// The database's.
 pub async fn default_chapter(conn: &mut Conn) -> Result<ChapterId> {
     Ok(chapters::table.filter(chapters::is_default).select(chapters::id).first(conn).await?)
+}
+
+/// The chapter that an account chose before its first membership, while that takes people in.
+///
+/// # Errors
+/// The database's.
+pub async fn chosen_chapter(conn: &mut Conn, account: AccountId) -> Result<Option<ChapterId>> {
+    Ok(chapter_choices::table
+        .inner_join(chapters::table)
+        .filter(chapter_choices::account_id.eq(account))
+        .filter(chapters::archived_at.is_null())
+        .select(chapters::id)
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// The chapter of the account's newest membership.
+///
+/// # Errors
+/// The database's.
+pub async fn chapter_of(conn: &mut Conn, account: AccountId) -> Result<Option<ChapterId>> {
+    let own = memberships::table.filter(memberships::account_id.eq(account)).order(memberships::id.desc());
+    Ok(own.select(memberships::chapter_id).first(conn).await.optional()?)
+}
+
+/// Puts a locked membership into another chapter.
+///
+/// # Errors
+/// The database's.
+pub async fn set_chapter(conn: &mut Conn, membership: MembershipId, chapter: ChapterId) -> Result<()> {
+    diesel::update(memberships::table.find(membership))
+        .set((memberships::chapter_id.eq(chapter), memberships::version.eq(memberships::version + 1)))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Takes the chapter's next sequence; its row stays locked until the transaction ends, so that a rollback leaves no gap.

@@ -15,8 +15,8 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
 use crate::membership::freezes::model as freezes;
-use crate::membership::plans;
 use crate::membership::plans::model::Plan;
+use crate::membership::{moves, plans};
 use crate::people::accounts::model::load_buyer;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::period::Term;
@@ -134,7 +134,7 @@ async fn start(
     }
     let chapter_id = match chapter {
         Some(chapter) => chapter,
-        None => model::default_chapter(conn).await?,
+        None => first_chapter(conn, addition.account).await?,
     };
     let span = rules::first_span(addition.term, addition.now, addition.zone);
     let membership = MembershipRow {
@@ -155,6 +155,16 @@ async fn start(
     let term = new_term(&membership, &span, addition);
     model::insert_term(conn, &term).await?;
     Ok(Added { membership, term, extended: false })
+}
+
+/// Where a new member joins: the chapter that he chose, or the default one.
+async fn first_chapter(conn: &mut Conn, account: AccountId) -> Result<ChapterId> {
+    let chosen = model::chosen_chapter(conn, account).await?;
+    moves::model::drop_choice(conn, account).await?;
+    match chosen {
+        Some(chapter) => Ok(chapter),
+        None => model::default_chapter(conn).await,
+    }
 }
 
 async fn extend(conn: &mut Conn, mut membership: MembershipRow, addition: &Addition) -> Result<Added> {

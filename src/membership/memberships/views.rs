@@ -10,10 +10,11 @@ use super::rules::{GRACE, Life};
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
+use crate::membership::number_series;
 use crate::membership::plans::model::Renews;
 use crate::membership::tiers::model::Benefit;
 use crate::schema::{accounts, chapters, member_numbers, memberships, plans, tiers};
-use crate::types::id::{AccountId, MembershipId, TierId};
+use crate::types::id::{AccountId, ChapterId, MembershipId, TierId};
 use crate::types::locale::Names;
 
 /// A membership as it is shown.
@@ -116,6 +117,7 @@ pub struct Wanted {
     pub tier: Option<TierId>,
     pub account: Option<AccountId>,
     pub number: Option<String>,
+    pub chapter: Option<ChapterId>,
 }
 
 /// A page of memberships, newest first.
@@ -133,6 +135,9 @@ pub async fn list(conn: &mut Conn, wanted: &Wanted, now: DateTime<Utc>, page: Pa
     }
     if let Some(account) = wanted.account {
         query = query.filter(memberships::account_id.eq(account));
+    }
+    if let Some(chapter) = wanted.chapter {
+        query = query.filter(memberships::chapter_id.eq(chapter));
     }
     if let Some(number) = &wanted.number {
         query = query.filter(member_numbers::number.nullable().eq(number.clone()));
@@ -154,15 +159,19 @@ pub async fn list(conn: &mut Conn, wanted: &Wanted, now: DateTime<Utc>, page: Pa
     rows.into_iter().map(Member::try_from).collect()
 }
 
-/// Whose number it is, and since when.
+/// Whose number it is, a member's or one by role, and since when.
 ///
 /// # Errors
 /// The database's.
 pub async fn by_number(conn: &mut Conn, number: &str) -> Result<Option<(AccountId, DateTime<Utc>)>> {
-    Ok(member_numbers::table
+    let found = member_numbers::table
         .find(number)
         .select((member_numbers::account_id, member_numbers::given_at))
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    match found {
+        Some(found) => Ok(Some(found)),
+        None => number_series::model::by_number(conn, number).await,
+    }
 }

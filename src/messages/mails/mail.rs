@@ -109,6 +109,19 @@ pub enum Mail {
         drive_en: String,
         reason: String,
     },
+    /// An application to organise a chapter was approved.
+    OrganiserApproved {
+        chapter: String,
+    },
+    OrganiserRefused {
+        chapter: String,
+        reason: String,
+    },
+    /// An organiser's office was ended.
+    OrganiserEnded {
+        chapter: String,
+        reason: String,
+    },
     /// A held place is about to be given back; `url` is the payment page.
     HoldEnding {
         order_number: String,
@@ -228,7 +241,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 28] = [
+    pub const KINDS: [&str; 31] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -245,6 +258,9 @@ impl Mail {
         "application_received",
         "application_approved",
         "application_refused",
+        "organiser_approved",
+        "organiser_refused",
+        "organiser_ended",
         "hold_ending",
         "f_code",
         "waiting_list_offer",
@@ -317,6 +333,9 @@ impl Mail {
             | Self::ApplicationReceived { .. }
             | Self::ApplicationApproved { .. }
             | Self::ApplicationRefused { .. }
+            | Self::OrganiserApproved { .. }
+            | Self::OrganiserRefused { .. }
+            | Self::OrganiserEnded { .. }
             | Self::HoldEnding { .. }
             | Self::FCode { .. }
             | Self::WaitingListOffer { .. }

@@ -56,10 +56,11 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 168] = embedded!(
+const TEMPLATES: [(&str, &str); 186] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded" "receipt" "refunded" "goal_reached" "order_cancelled"
     "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
-    "application_refused" "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
+    "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
+    "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
     "dispute_opened" "referral_reward" "gift_card" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );
 

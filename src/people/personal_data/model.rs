@@ -11,6 +11,7 @@ use crate::checkout::baskets::model as baskets;
 use crate::checkout::{gift_cards, invoices, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::membership::{moves, organisers};
 use crate::people::{addresses, segments};
 use crate::promotion::{packets, partners, referrals};
 use crate::schema::{
@@ -39,6 +40,14 @@ SELECT jsonb_build_object(
   'baskets', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'secret_hash' ORDER BY id), '[]')
     FROM baskets t WHERE account_id = $1 OR id = ANY (ARRAY(SELECT guest_id FROM order_adoptions WHERE account_id = $1))),
   'member_number', (SELECT to_jsonb(t) - 'account_id' FROM member_numbers t WHERE account_id = $1),
+  'series_numbers', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY number), '[]')
+    FROM series_numbers t WHERE account_id = $1),
+  'chapter_choices', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id'), '[]')
+    FROM chapter_choices t WHERE account_id = $1),
+  'chapter_moves', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM chapter_moves t WHERE account_id = $1),
+  'chapter_organisers', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'decided_by' ORDER BY id), '[]')
+    FROM chapter_organisers t WHERE account_id = $1),
   'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM memberships t WHERE account_id = $1),
   'membership_terms', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
@@ -238,6 +247,8 @@ pub async fn anonymise(
         .set(drive_applications::answers.eq(json!({})))
         .execute(conn)
         .await?;
+    moves::model::drop_choice(conn, account).await?;
+    organisers::model::forget(conn, account, now).await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
     forget_events(conn, &addresses).await?;
     // A place that was reserved for the address stays reserved, for nobody.

@@ -665,3 +665,23 @@ INSERT INTO commissions VALUES
 SELECT job('follow_invite', 'order', ext('ord', name || ' order')) FROM unnest(ARRAY['gil', 'mia', 'nat']) AS name;
 INSERT INTO partner_payouts VALUES (u('kol payout'), u('kol'), 2500, 1, t(11));
 INSERT INTO partner_payout_entries VALUES (u('gil earned'), u('kol payout'));
+
+-- A chapter in a city of a province, to which a member moved and of which he is an organiser; another one applied, was refused
+-- and has a number by role; a third one waits.
+INSERT INTO areas VALUES (u('henan'), 'henan', '河南', 'Henan', NULL, t(0), 1),
+    (u('zhengzhou city'), 'zhengzhou', '郑州', 'Zhengzhou', u('henan'), t(0), 1);
+INSERT INTO chapters (id, code, name, prefix, created_at, area_id)
+    VALUES (u('zhengzhou'), 'zhengzhou', '郑州', 'ZY', t(0), u('zhengzhou city'));
+INSERT INTO number_series (id, code, name_zh, name_en, prefix, role, next_sequence, created_at)
+    VALUES (u('teachers'), 'teachers', '老师', 'Teachers', 'LS', 'teacher', 2, t(0));
+INSERT INTO number_prefixes VALUES ('ZY', u('zhengzhou'), NULL), ('LS', NULL, u('teachers'));
+INSERT INTO series_numbers VALUES ('LS0001', u('teachers'), u('ada'), 1, t(6));
+INSERT INTO chapter_moves VALUES (u('bob move'), u('bob'), '00000000-0000-7000-8000-000000000001', u('zhengzhou'), t(7));
+UPDATE memberships SET chapter_id = u('zhengzhou') WHERE id = u('bob membership');
+INSERT INTO chapter_choices VALUES (u('eve'), u('zhengzhou'), t(7));
+INSERT INTO chapter_organisers (id, chapter_id, account_id, state, motive, decided_at, created_at) VALUES
+    (u('bob organiser'), u('zhengzhou'), u('bob'), 'approved', '', t(8), t(7)),
+    (u('ada organiser'), '00000000-0000-7000-8000-000000000001', u('ada'), 'refused', '', t(8), t(7)),
+    (u('waiting organiser'), '00000000-0000-7000-8000-000000000001', u('pia'), 'received', '', NULL, t(7));
+SELECT mail('organiser_approved', 'organiser:' || ext('orgn', 'bob organiser') || ':approved', 'bob', '{}'),
+       mail('organiser_refused', 'organiser:' || ext('orgn', 'ada organiser') || ':refused', 'ada', '{}');

@@ -86,6 +86,11 @@ fn samples() -> Vec<Mail> {
             buy_until: utc("2013-08-12T16:00:00Z"),
         },
         Mail::ApplicationRefused { drive_zh, drive_en, reason: "资料不全 & 太短".to_owned() },
+        Mail::OrganiserApproved { chapter: "郑州 <罗友会>".to_owned() },
+        Mail::OrganiserRefused {
+            chapter: "郑州罗友会".to_owned(), reason: "已有三位 & 够了".to_owned()
+        },
+        Mail::OrganiserEnded { chapter: "郑州罗友会".to_owned(), reason: "任期 & 到了".to_owned() },
         Mail::HoldEnding {
             order_number: number(),
             url: "https://pay.example/c/1?a=1&b=2".to_owned(),
