@@ -242,7 +242,6 @@ async fn what_no_order_can_be_is_refused_by_field_and_leaves_nothing() {
         (adding("points", json!(1)), 422, "invalid_field", "points"),
         (adding("credit", json!(-1)), 422, "invalid_field", "credit"),
         (adding("coupon_codes", json!(["FREE"])), 422, "coupon_refused", "coupon_codes[0]"),
-        (adding("invite_code", json!("two words")), 422, "invalid_field", "invite_code"),
         (adding("consents", json!({ "terms": "1999" })), 422, "unknown_terms", "consents.terms"),
         (with("/success_url", json!("https://evil.test/")), 422, "url_not_allowed", "success_url"),
         (with("/cancel_url", json!("javascript:alert(1)")), 422, "url_not_allowed", "cancel_url"),
