@@ -58,6 +58,7 @@ joined!(invoices, orders);
 joined!(member_numbers, memberships);
 joined!(member_numbers, plans);
 joined!(member_numbers, tiers);
+joined!(membership_terms, memberships);
 joined!(memberships, plans);
 joined!(memberships, tiers);
 joined!(number_series, series_numbers);

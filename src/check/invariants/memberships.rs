@@ -126,7 +126,7 @@ pub const ALL: &[Invariant] = &[
                  OR q.account_id <> t.account_id OR q.plan_id <> t.plan_id
                  OR r.account <> t.account_id::text OR r.another <> t.account_id::text
                  OR NOT r.ended OR r.at <> t.created_at
-                 OR t.ended_at IS NULL AND q.id IS NOT NULL AND r.replaced_by IS NULL
+                 OR t.ended_at IS NULL AND q.credit_minor > 0 AND r.replaced_by IS NULL
                  OR r.value_minor < t.credited_minor AND t.ended_at IS NULL",
     },
     Invariant {

@@ -27,7 +27,7 @@ use crate::checkout::shipments::promises;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
-use crate::membership::memberships::service as memberships;
+use crate::membership::memberships::ending;
 use crate::messages::mails::{self, Mail};
 use crate::people::accounts::model as accounts;
 use crate::promotion::coupons::uses;
@@ -307,8 +307,9 @@ pub(super) async fn book(
     };
     let cards: Vec<_> =
         lines.iter().filter(|line| line.is_gift_card()).filter_map(|line| touched(&line)).collect();
-    let has_member = lines.iter().any(|line| line.plan_id.is_some() && touched(&line).is_some());
-    if ended.is_empty() && cards.is_empty() && !has_member {
+    let members: Vec<_> =
+        lines.iter().filter(|line| line.plan_id.is_some()).filter_map(|line| touched(&line)).collect();
+    if ended.is_empty() && cards.is_empty() && members.is_empty() {
         return give_back_coupons(conn, order.id, state, now).await;
     }
     let taken_in = match restock {
@@ -322,11 +323,10 @@ pub(super) async fn book(
     claims::lock(conn, &pools).await?;
     accounts::lock_buyers(conn, &[order.account_id]).await?;
     gift_cards::give_up(conn, &cards, is_adopted, now).await?;
-    if has_member {
-        memberships::paid_back(conn, order.account_id).await?;
-    }
+    let members: Vec<_> = members.into_iter().map(|(line, _)| line).collect();
+    ending::paid_back(conn, &members, now).await?;
     for line in ended {
-        memberships::end_term(conn, line.id, is_adopted.is_some(), now).await?;
+        ending::end_term(conn, line.id, is_adopted.is_some(), now).await?;
         rights::model::end_of_line(conn, line.id, now).await?;
         // Once: its refund may have failed since it went back on sale.
         let Some(Restock { actor, cause }) = restock.filter(|_| line.restocked_at.is_none()) else {

@@ -30,11 +30,12 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Area>> {
     Ok(areas::table.order(areas::code).select(Area::as_select()).load(conn).await?)
 }
 
-/// [`all`], locked until the transaction ends: where one lies depends on where the others lie.
+/// [`all`], locked until the transaction ends, and new ones with them: where one lies depends on where the others lie.
 ///
 /// # Errors
 /// The database's.
 pub async fn lock_all(conn: &mut Conn) -> Result<Vec<Area>> {
+    diesel::sql_query("LOCK TABLE areas IN SHARE ROW EXCLUSIVE MODE").execute(conn).await?;
     Ok(areas::table.order(areas::id).for_update().select(Area::as_select()).load(conn).await?)
 }
 

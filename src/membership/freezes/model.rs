@@ -78,9 +78,11 @@ pub async fn is_buying(conn: &mut Conn, account: AccountId) -> Result<bool> {
 /// # Errors
 /// The database's.
 pub async fn end(conn: &mut Conn, membership: MembershipId, now: DateTime<Utc>) -> Result<()> {
-    let open = membership_freezes::table
-        .filter(membership_freezes::membership_id.eq(membership))
-        .filter(membership_freezes::ended_at.is_null());
-    diesel::update(open).set(membership_freezes::ended_at.eq(now)).execute(conn).await?;
+    // The caller's time may have been read before it waited for the account.
+    let Some(open) = open_of(conn, membership).await? else { return Ok(()) };
+    diesel::update(membership_freezes::table.find(open.id))
+        .set(membership_freezes::ended_at.eq(now.max(open.started_at)))
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -167,25 +167,18 @@ pub async fn replaced_by(conn: &mut Conn, term: TermId) -> Result<Vec<(TermRow, 
     Ok(terms.into_iter().map(|term| (term.clone(), is_refunded(&term))).collect())
 }
 
-/// What stays paid of a term's line and of the lines whose terms it replaced.
+/// What stays paid of these terms' own lines.
 ///
 /// # Errors
 /// The database's.
-pub async fn stays_paid_minor(conn: &mut Conn, term: TermId) -> Result<i64> {
-    #[derive(QueryableByName)]
-    struct Sum {
-        #[diesel(sql_type = BigInt)]
-        minor: i64,
-    }
-    let query = diesel::sql_query(
-        "WITH RECURSIVE behind(id, line_id) AS (
-             SELECT id, line_id FROM membership_terms WHERE id = $1
-             UNION ALL
-             SELECT t.id, t.line_id FROM behind b JOIN membership_terms t ON t.replaced_by = b.id)
-         SELECT coalesce(sum(l.total_minor - l.refunded_minor), 0)::bigint AS minor
-         FROM behind b JOIN order_lines l ON l.id = b.line_id",
-    );
-    Ok(query.bind::<SqlUuid, _>(term).get_result::<Sum>(conn).await?.minor)
+pub async fn stays_paid_minor(conn: &mut Conn, terms: &[TermRow]) -> Result<i64> {
+    let lines: Vec<_> = terms.iter().filter_map(|term| term.line_id).collect();
+    let stays: Vec<i64> = order_lines::table
+        .filter(order_lines::id.eq_any(lines))
+        .select(order_lines::total_minor - order_lines::refunded_minor)
+        .load(conn)
+        .await?;
+    Ok(stays.into_iter().sum())
 }
 
 /// What went back of the lines behind a term.
@@ -280,15 +273,24 @@ pub async fn store(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
     Ok(())
 }
 
-/// Raises the version of an account's open membership: what was quoted for it no longer holds.
+/// Raises the versions of open memberships of which one of these lines has made a term that isn't over, or was credited to an
+/// upgrade: what was quoted for them no longer holds.
 ///
 /// # Errors
 /// The database's.
-pub async fn raise_version(conn: &mut Conn, account: AccountId) -> Result<()> {
-    let open = memberships::table
-        .filter(memberships::account_id.eq(account))
+pub async fn raise_versions(conn: &mut Conn, lines: &[LineId], now: DateTime<Utc>) -> Result<()> {
+    let counts = membership_terms::ended_at
+        .is_null()
+        .and(membership_terms::ends_at.is_null().or(membership_terms::ends_at.gt(now)))
+        .or(membership_terms::replaced_by.is_not_null());
+    let of_lines = membership_terms::table
+        .filter(membership_terms::line_id.eq_any(lines))
+        .filter(counts.assume_not_null())
+        .select(membership_terms::membership_id);
+    let touched = memberships::table
+        .filter(memberships::id.eq_any(of_lines))
         .filter(memberships::state.eq_any([Stored::Active, Stored::Frozen]));
-    diesel::update(open).set(memberships::version.eq(memberships::version + 1)).execute(conn).await?;
+    diesel::update(touched).set(memberships::version.eq(memberships::version + 1)).execute(conn).await?;
     Ok(())
 }
 
@@ -381,13 +383,13 @@ pub async fn chapter_of(conn: &mut Conn, account: AccountId) -> Result<Option<Ch
     Ok(own.select(memberships::chapter_id).first(conn).await.optional()?)
 }
 
-/// Puts a locked membership into another chapter.
+/// Puts a locked membership into another chapter. What was quoted for it stays: its version doesn't change.
 ///
 /// # Errors
 /// The database's.
 pub async fn set_chapter(conn: &mut Conn, membership: MembershipId, chapter: ChapterId) -> Result<()> {
     diesel::update(memberships::table.find(membership))
-        .set((memberships::chapter_id.eq(chapter), memberships::version.eq(memberships::version + 1)))
+        .set(memberships::chapter_id.eq(chapter))
         .execute(conn)
         .await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What happens to memberships: activation, extension, end by refund, freeze, revocation, expiry.
+//! What happens to memberships: activation, extension, upgrade, freeze, revocation, expiry. Ends by refund are in `ending`.
 //!
 //! Every function here that takes a connection runs in the caller's transaction, and the caller has locked the account's
 //! row. They lock the account's memberships and, last, the chapter's counter.
@@ -310,137 +310,6 @@ pub(super) async fn number_for(
     Ok(number)
 }
 
-/// Ends the term that a line was fulfilled with: its money went back in full. Terms after it move up by what was left of
-/// it, so that a membership never has a hole. Where it was an upgrade's, what it replaced and wasn't refunded comes back with
-/// the time that is left of it. Where nothing is left the membership closes now, without grace. Does nothing for a line that
-/// made no term, one whose term was ended before, or a membership that is closed.
-///
-/// A term that an upgrade was credited with stands behind that one: the upgrade goes first. Where that can't be asked for,
-/// since the money is back already (`is_adopted`), the upgrade's term ends only when nothing that stayed paid is behind it.
-///
-/// # Errors
-/// `refund_later_first`, unless it is adopted.
-pub async fn end_term(conn: &mut Conn, line: LineId, is_adopted: bool, now: DateTime<Utc>) -> Result<()> {
-    let Some(term) = model::term_of_line(conn, line).await? else { return Ok(()) };
-    let Some(upgraded) = successor(conn, &term).await? else {
-        remove(conn, &term, is_adopted, now).await?;
-        return Ok(());
-    };
-    if model::stays_paid_minor(conn, upgraded.id).await? == 0 {
-        remove(conn, &upgraded, is_adopted, now).await?;
-    } else if upgraded.ended_at.is_none() && !is_adopted {
-        return Err(Code::RefundLaterFirst.error());
-    }
-    Ok(())
-}
-
-/// The term of the upgrade, or of the last of several, that has replaced this one.
-async fn successor(conn: &mut Conn, term: &TermRow) -> Result<Option<TermRow>> {
-    let mut found = None;
-    let mut next = term.replaced_by;
-    while let Some(id) = next {
-        let term = model::find_term(conn, id).await?;
-        next = term.as_ref().and_then(|term| term.replaced_by);
-        found = term.or(found);
-    }
-    Ok(found)
-}
-
-/// What was quoted for the account's membership no longer holds: money of one of its lines goes back.
-///
-/// # Errors
-/// The database's.
-pub async fn paid_back(conn: &mut Conn, account: AccountId) -> Result<()> {
-    model::raise_version(conn, account).await
-}
-
-/// Takes a term back that was given: what is left of it, as [`end_term`] does. False where nothing is left.
-///
-/// # Errors
-/// The database's.
-pub async fn take_back(conn: &mut Conn, term: TermId, now: DateTime<Utc>) -> Result<bool> {
-    match model::find_term(conn, term).await? {
-        // It can't come back with the others that were replaced with it.
-        Some(term) if term.replaced_by.is_some() => {
-            model::store_term(conn, &TermRow { replaced_by: None, ..term }).await?;
-            Ok(false)
-        }
-        Some(term) if term.ends_at.is_none_or(|end| now < end) => remove(conn, &term, true, now).await,
-        Some(_) | None => Ok(false),
-    }
-}
-
-async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime<Utc>) -> Result<bool> {
-    let held = model::lock_all_of(conn, term.account_id).await?;
-    let Some(mut membership) = held.into_iter().find(|row| row.id == term.membership_id && row.is_open())
-    else {
-        return Ok(false);
-    };
-    // Read again, under the lock.
-    let terms = model::terms_of(conn, membership.id).await?;
-    let Some(removed) = terms.iter().find(|candidate| candidate.id == term.id) else { return Ok(false) };
-    let at = rules::standing_at(&membership, now).max(membership.starts_at);
-    let Some(removal) = rules::removal(&terms, removed, at) else { return Ok(false) };
-    model::store_term(conn, &TermRow { ended_at: Some(now), ..removed.clone() }).await?;
-    let following: Vec<_> =
-        terms.iter().filter(|term| removal.following.contains(&term.id)).cloned().collect();
-    let back = rules::restored(&replaced(conn, removed.id).await?, at);
-    if !back.is_empty() {
-        let is_bought = following.iter().any(|term| term.line_id.is_some());
-        if !is_bought {
-            restore(conn, &mut membership, &back, &following, now).await?;
-            return Ok(true);
-        }
-        // Bought for the higher tier: it can't stand behind a term of the lower one.
-        if !is_adopted {
-            return Err(Code::RefundLaterFirst.error());
-        }
-    }
-    for term in &following {
-        model::store_term(conn, &rules::moved(term, -removal.moved_up)).await?;
-    }
-    membership.ends_at = removal.ends_at;
-    if removal.closes {
-        close(conn, &mut membership, Stored::Expired, now).await?;
-    }
-    model::store(conn, &membership).await?;
-    queue_expiry(conn, &membership, now).await?;
-    Ok(true)
-}
-
-/// What an upgrade's term replaced, in order. Of what was refunded since, what that had replaced.
-async fn replaced(conn: &mut Conn, upgraded: TermId) -> Result<Vec<TermRow>> {
-    let (mut found, mut open) = (Vec::new(), vec![upgraded]);
-    while let Some(id) = open.pop() {
-        for (term, is_refunded) in model::replaced_by(conn, id).await? {
-            if is_refunded { open.push(term.id) } else { found.push(term) }
-        }
-    }
-    found.sort_by_key(|term| (term.starts_at, term.id));
-    Ok(found)
-}
-
-/// The membership is what it was before an upgrade; what was given since then stands behind that.
-async fn restore(
-    conn: &mut Conn,
-    membership: &mut MembershipRow,
-    back: &[TermRow],
-    given: &[TermRow],
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let given = rules::behind(back, given);
-    for term in back.iter().chain(&given) {
-        model::store_term(conn, term).await?;
-    }
-    if let Some(last) = back.iter().chain(&given).last() {
-        membership.tier_id = last.tier_id;
-        membership.ends_at = last.ends_at;
-    }
-    membership.plan_id = back.iter().rev().find_map(|term| term.plan_id);
-    model::store(conn, membership).await?;
-    queue_expiry(conn, membership, now).await
-}
-
 /// Has the account a membership that runs and has an end: one that can be lengthened?
 ///
 /// # Errors
@@ -483,7 +352,7 @@ pub async fn lengthen(
     Ok(add_term(conn, held, &addition).await?.term.id)
 }
 
-async fn close(
+pub(super) async fn close(
     conn: &mut Conn,
     membership: &mut MembershipRow,
     state: Stored,
@@ -590,7 +459,11 @@ async fn lock_running(
 
 /// Queues the job that closes a membership once its grace is over. Called whenever the end may have changed; a job that
 /// comes to a membership that isn't due finds another one queued for it.
-async fn queue_expiry(conn: &mut Conn, membership: &MembershipRow, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn queue_expiry(
+    conn: &mut Conn,
+    membership: &MembershipRow,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let Some(end) = membership.ends_at.filter(|_| membership.state == Stored::Active) else { return Ok(()) };
     let job = Job::ExpireMembership { membership: membership.id };
     jobs::enqueue(conn, &job, (end + GRACE).max(now), now).await?;

@@ -118,6 +118,13 @@ pub async fn withdraw(app: &App, account: AccountId, id: OrganiserId) -> Result<
     .await
 }
 
+/// Locks the applicant's account, which comes before what hangs on it: he may move to another chapter, or be erased meanwhile.
+async fn lock_applicant(conn: &mut Conn, id: OrganiserId) -> Result<()> {
+    let account = model::find(conn, id).await?.ok_or(Code::NotFound)?.account_id;
+    accounts::lock_buyers(conn, &[account]).await?;
+    Ok(())
+}
+
 /// Makes the applicant an organiser, and tells him.
 ///
 /// # Errors
@@ -125,9 +132,7 @@ pub async fn withdraw(app: &App, account: AccountId, id: OrganiserId) -> Result<
 pub async fn approve(app: &App, actor: Actor, id: OrganiserId) -> Result<Organiser> {
     let now = app.clock.now();
     let decided = db::transaction(&app.pool, async |conn| {
-        // An account's row is locked before what hangs on it: he may move to another chapter meanwhile.
-        let account = model::find(conn, id).await?.ok_or(Code::NotFound)?.account_id;
-        accounts::lock_buyers(conn, &[account]).await?;
+        lock_applicant(conn, id).await?;
         let mut row = received(conn, id).await?;
         belongs(conn, row.account_id, row.chapter_id, now).await?;
         row.state = State::Approved;
@@ -151,6 +156,7 @@ pub async fn refuse(app: &App, actor: Actor, id: OrganiserId, reason: &str) -> R
     let now = app.clock.now();
     let reason = fields::reason(reason)?;
     let decided = db::transaction(&app.pool, async |conn| {
+        lock_applicant(conn, id).await?;
         let mut row = received(conn, id).await?;
         row.state = State::Refused;
         row.reason = Some(reason.clone());
@@ -175,6 +181,7 @@ pub async fn end(app: &App, actor: Actor, id: OrganiserId, reason: &str) -> Resu
     let now = app.clock.now();
     let reason = fields::reason(reason)?;
     let ended = db::transaction(&app.pool, async |conn| {
+        lock_applicant(conn, id).await?;
         let mut row = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         if row.state != State::Approved {
             return Err(Code::ApplicationDecided.because("There is no office to end."));

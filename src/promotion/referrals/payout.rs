@@ -303,7 +303,7 @@ async fn take_back(
                 .await?;
             true
         }
-        (None, None, Some(term)) => memberships::service::take_back(conn, term, now).await?,
+        (None, None, Some(term)) => memberships::ending::take_back(conn, term, now).await?,
         (None, None, None) => false,
     };
     Ok(if is_back { RewardState::TakenBack } else { RewardState::Spent })
