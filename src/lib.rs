@@ -12,14 +12,12 @@ pub mod fields;
 pub mod http;
 pub mod imports;
 pub mod jobs;
-mod joins;
 pub mod membership;
 pub mod messages;
 pub mod people;
 pub mod ports;
 pub mod promotion;
-#[rustfmt::skip]
-#[allow(missing_docs)]
-pub mod schema;
 pub mod shop;
 pub mod types;
+
+pub use kindred_schema as schema;

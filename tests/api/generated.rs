@@ -88,7 +88,7 @@ fn routes_of(source: &str) -> Vec<(String, String)> {
 async fn the_schema() {
     let database = TestDatabase::create().await;
     let mut conn = db::establish(database.url()).await.unwrap();
-    is_current("src/schema.rs", &schema_of(&mut conn).await);
+    is_current("crates/schema/src/tables.rs", &schema_of(&mut conn).await);
 }
 
 #[derive(diesel::QueryableByName)]

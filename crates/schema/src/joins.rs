@@ -3,7 +3,7 @@
 
 use diesel::allow_tables_to_appear_in_same_query as joined;
 
-use crate::schema::*;
+use crate::tables::*;
 
 joined!(accounts, chapter_organisers);
 joined!(accounts, chapters);
