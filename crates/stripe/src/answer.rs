@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::types::{
-    Checkout, CheckoutStatus, Dispute, DisputeStatus, Event, ObjectRef, Page, PaymentStatus, Refund,
-    RefundStatus,
+    Card, Checkout, CheckoutStatus, Dispute, DisputeStatus, Event, Intent, IntentStatus, ObjectRef, Page,
+    PaymentStatus, Refund, RefundStatus,
 };
 
 /// A Checkout Session, with what is expanded of its payment intent and charge.
@@ -65,6 +65,67 @@ pub(crate) fn dispute(value: &Value) -> Option<Dispute> {
         reason: text(at(value, "/reason")).unwrap_or_default(),
         created: at(value, "/created").as_i64().unwrap_or_default(),
     })
+}
+
+/// A payment intent, with what is expanded of its charge; one without amount or currency can't be accounted for and is
+/// refused.
+pub(crate) fn intent(value: &Value) -> Option<Intent> {
+    let charge = at(value, "/latest_charge");
+    let failure = at(value, "/last_payment_error");
+    Some(Intent {
+        id: identity(value, "payment_intent")?,
+        status: intent_status(at(value, "/status")),
+        amount_minor: at(value, "/amount").as_i64()?,
+        currency: currency(at(value, "/currency"))?,
+        customer: reference(at(value, "/customer")),
+        // Stripe takes a refused card off the intent; the failure still names it.
+        payment_method: reference(at(value, "/payment_method"))
+            .or_else(|| reference(at(failure, "/payment_method"))),
+        latest_charge: reference(charge),
+        card_fingerprint: text(at(charge, "/payment_method_details/card/fingerprint")),
+        method_used: text(at(charge, "/payment_method_details/type")),
+        failure_code: text(at(failure, "/decline_code")).or_else(|| text(at(failure, "/code"))),
+        order_id: text(at(value, "/metadata/order_id")),
+        payment_id: text(at(value, "/metadata/payment_id")),
+        created: at(value, "/created").as_i64().unwrap_or_default(),
+    })
+}
+
+/// What is asked of a customer whose cards are looked at.
+pub(crate) struct Owner {
+    pub(crate) is_deleted: bool,
+    pub(crate) default_method: Option<String>,
+}
+
+/// A customer, also one that was deleted.
+pub(crate) fn owner(value: &Value) -> Option<Owner> {
+    identity(value, "customer")?;
+    Some(Owner {
+        is_deleted: at(value, "/deleted").as_bool().unwrap_or(false),
+        default_method: reference(at(value, "/invoice_settings/default_payment_method")),
+    })
+}
+
+/// A saved card; a payment method of another kind isn't one.
+pub(crate) fn card(value: &Value, default_method: Option<&str>) -> Option<Card> {
+    let card = Some(at(value, "/card")).filter(|card| card.is_object())?;
+    let id = identity(value, "payment_method")?;
+    Some(Card {
+        brand: text(at(card, "/brand")).unwrap_or_default(),
+        last4: text(at(card, "/last4")).unwrap_or_default(),
+        exp_month: at(card, "/exp_month").as_i64().unwrap_or_default(),
+        exp_year: at(card, "/exp_year").as_i64().unwrap_or_default(),
+        fingerprint: text(at(card, "/fingerprint")),
+        created: at(value, "/created").as_i64().unwrap_or_default(),
+        is_default: default_method == Some(id.as_str()),
+        id,
+    })
+}
+
+/// The address of a portal session.
+pub(crate) fn portal(value: &Value) -> Option<String> {
+    identity(value, "billing_portal.session")?;
+    text(at(value, "/url"))
 }
 
 /// The id of a customer that was made.
@@ -177,6 +238,17 @@ fn payment_status(value: &Value) -> PaymentStatus {
         Some("paid") => PaymentStatus::Paid,
         Some("no_payment_required") => PaymentStatus::NoPaymentRequired,
         _ => PaymentStatus::Unknown,
+    }
+}
+
+fn intent_status(value: &Value) -> IntentStatus {
+    match value.as_str() {
+        Some("succeeded") => IntentStatus::Succeeded,
+        Some("processing") => IntentStatus::Processing,
+        Some("requires_action") => IntentStatus::RequiresAction,
+        Some("requires_payment_method") => IntentStatus::RequiresPaymentMethod,
+        Some("canceled") => IntentStatus::Canceled,
+        _ => IntentStatus::Unknown,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The client: one call at a time, paced, with our own keys and our own repeats.
 
+mod cards;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,7 +211,7 @@ impl Stripe {
         request: &impl StripeRequest,
         decode: impl Fn(&Value) -> Option<T>,
     ) -> Result<T, CallError> {
-        self.call(&self.inner.reads, RequestStrategy::Once, request, decode).await
+        self.call(&self.inner.reads, RequestStrategy::Once, request, decode).await.map_err(CallError::from)
     }
 
     async fn write<T>(
@@ -218,6 +220,16 @@ impl Stripe {
         request: &impl StripeRequest,
         decode: impl Fn(&Value) -> Option<T>,
     ) -> Result<T, CallError> {
+        self.write_or_tell(key, request, decode).await.map_err(CallError::from)
+    }
+
+    /// As [`Self::write`]; a failure names the payment intent that it left behind.
+    async fn write_or_tell<T>(
+        &self,
+        key: &str,
+        request: &impl StripeRequest,
+        decode: impl Fn(&Value) -> Option<T>,
+    ) -> Result<T, Failure> {
         // The header takes visible ASCII; a key that can't be sent would otherwise look like a broken network.
         let key = IdempotencyKey::new(key)
             .ok()
@@ -235,19 +247,19 @@ impl Stripe {
         strategy: RequestStrategy,
         request: &impl StripeRequest,
         decode: impl Fn(&Value) -> Option<T>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, Failure> {
         let mut pause = self.inner.first_pause;
         let mut tried = 1;
         loop {
             pacer.turn().await;
-            let error = match self.once(strategy.clone(), request, &decode).await {
+            let failure = match self.once(strategy.clone(), request, &decode).await {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                Err(failure) => failure,
             };
-            if !error.is_transient() || tried == TRIES {
-                return Err(error);
+            if !failure.error.is_transient() || tried == TRIES {
+                return Err(failure);
             }
-            tracing::debug!(%error, tried, "a call to Stripe is tried again");
+            tracing::debug!(error = %failure.error, tried, "a call to Stripe is tried again");
             tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..=1.0))).await;
             pause *= 2;
             tried += 1;
@@ -259,17 +271,19 @@ impl Stripe {
         strategy: RequestStrategy,
         request: &impl StripeRequest,
         decode: impl Fn(&Value) -> Option<T>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, Failure> {
         let mut built = request.build();
         built.body = built.body.as_deref().map(canonical);
-        let raw: RawAnswer =
-            built.customize().request_strategy(strategy).send(&self.inner.client).await.map_err(failure)?;
+        let raw: RawAnswer = built
+            .customize()
+            .request_strategy(strategy)
+            .send(&self.inner.client)
+            .await
+            .map_err(Failure::of)?;
         // Nothing but JSON comes out of the raw answer, so a failure here is one of ours; treated as unreadable.
-        serde_json::from_str(&miniserde::json::to_string(&raw))
-            .ok()
-            .as_ref()
-            .and_then(decode)
-            .ok_or_else(|| CallError::unknown(Some(200), "the answer isn't the object that was asked for"))
+        serde_json::from_str(&miniserde::json::to_string(&raw)).ok().as_ref().and_then(decode).ok_or_else(
+            || CallError::unknown(Some(200), "the answer isn't the object that was asked for").into(),
+        )
     }
 }
 
@@ -279,6 +293,37 @@ fn canonical(body: &str) -> String {
     let mut pairs: Vec<&str> = body.split('&').collect();
     pairs.sort_unstable();
     pairs.join("&")
+}
+
+/// Why a call brought nothing, and the payment intent (`pi_…`) that Stripe made all the same: a card that is refused
+/// comes as an error which carries it.
+struct Failure {
+    error: CallError,
+    intent: Option<String>,
+}
+
+impl Failure {
+    fn of(error: StripeError) -> Self {
+        let intent = match &error {
+            StripeError::Stripe(error, _) => {
+                error.payment_intent.as_ref().map(|intent| intent.id.to_string())
+            }
+            _ => None,
+        };
+        Self { error: failure(error), intent }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self { error, intent: None }
+    }
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
 }
 
 /// What async-stripe reports, sorted by what may have happened at Stripe.

@@ -156,6 +156,110 @@ pub struct Checkout {
     pub payment_method: Option<String>,
 }
 
+/// Money to take from a saved card without its owner being there. Everything here must be the same on a repeat with the
+/// same key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewCharge {
+    /// Our order, in the metadata of the payment intent and of its charge.
+    pub order_id: String,
+    /// Our payment attempt, in the metadata: by it an intent is found whose answer was lost.
+    pub payment_id: String,
+    /// The number that people see, in the metadata.
+    pub order_number: String,
+    /// What is charged, in minor units.
+    pub amount_minor: i64,
+    /// Upper-case ISO code.
+    pub currency: String,
+    /// For Stripe's records and its receipts.
+    pub description: String,
+    /// Whose card it is (`cus_…`).
+    pub customer: String,
+    /// The card (`pm_…`).
+    pub payment_method: String,
+}
+
+/// Without the description, which may name people.
+impl fmt::Debug for NewCharge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewCharge")
+            .field("order_id", &self.order_id)
+            .field("payment_id", &self.payment_id)
+            .field("amount_minor", &self.amount_minor)
+            .field("currency", &self.currency)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a payment intent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntentStatus {
+    /// The money is there.
+    Succeeded,
+    /// Under way.
+    Processing,
+    /// The card's owner must do something, which nobody can without him.
+    RequiresAction,
+    /// The card was refused, also where its owner's authentication was missing; nothing was taken.
+    RequiresPaymentMethod,
+    /// Called off: nothing will be taken.
+    Canceled,
+    /// A word that we don't know, or one that our intents never have (`requires_confirmation`, `requires_capture`).
+    Unknown,
+}
+
+/// A payment intent as Stripe has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// `pi_…`
+    pub id: String,
+    /// Where it stands.
+    pub status: IntentStatus,
+    /// What it charges, in minor units; to be compared with the order.
+    pub amount_minor: i64,
+    /// Upper case, to be compared with the order.
+    pub currency: String,
+    /// `cus_…`
+    pub customer: Option<String>,
+    /// `pm_…`; after a refusal, the one that was refused.
+    pub payment_method: Option<String>,
+    /// `ch_…` or `py_…`, also of a refusal.
+    pub latest_charge: Option<String>,
+    /// The same card gives the same fingerprint.
+    pub card_fingerprint: Option<String>,
+    /// The method, by the charge.
+    pub method_used: Option<String>,
+    /// Why the last attempt failed: the bank's word where there is one (`insufficient_funds`, `generic_decline`), else
+    /// Stripe's (`authentication_required`, `expired_card`, `processing_error`). `None` after a success.
+    pub failure_code: Option<String>,
+    /// From our metadata; `None` on somebody else's intent.
+    pub order_id: Option<String>,
+    /// From our metadata; `None` on somebody else's intent.
+    pub payment_id: Option<String>,
+    /// UNIX seconds.
+    pub created: i64,
+}
+
+/// A card that a customer has saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// `pm_…`
+    pub id: String,
+    /// Stripe's word, such as `visa`.
+    pub brand: String,
+    /// The number's last four digits.
+    pub last4: String,
+    /// 1 to 12; 0 where Stripe doesn't tell.
+    pub exp_month: i64,
+    /// Four digits; 0 where Stripe doesn't tell.
+    pub exp_year: i64,
+    /// The same card gives the same fingerprint.
+    pub fingerprint: Option<String>,
+    /// UNIX seconds.
+    pub created: i64,
+    /// Whether it is the customer's default, which he sets on Stripe's portal.
+    pub is_default: bool,
+}
+
 /// Why money goes back, for Stripe's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefundReason {

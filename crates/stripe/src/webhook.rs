@@ -255,9 +255,10 @@ mod tests {
         let object = event("charge.dispute.created", dispute).object;
         assert_eq!((object.kind.as_str(), object.payment_intent), ("dispute", some("pi_1")));
 
-        let intent = json!({"id": "pi_1", "object": "payment_intent", "metadata": {"order_id": "ord_1"}});
+        let intent = json!({"id": "pi_1", "object": "payment_intent", "metadata": {"order_id": "ord_1", "payment_id": "pay_1"}});
         let object = event("payment_intent.succeeded", intent).object;
         assert_eq!((object.payment_intent, object.order_id), (some("pi_1"), some("ord_1")));
+        assert_eq!(object.payment_id, some("pay_1"));
 
         let charge = json!({"id": "ch_1", "object": "charge", "payment_intent": null});
         assert_eq!(event("charge.refunded", charge).object.payment_intent, None);

@@ -121,7 +121,13 @@ async fn the_adapter_saves_cards_refunds_and_reads_disputes() {
     assert_eq!(stripe.dispute(&disputes[0].id).await.unwrap(), disputes[0]);
     let events = stripe.events(0, None, false).await.unwrap();
     let kinds: Vec<_> = events.data.iter().map(|event| event.kind.as_str()).collect();
-    assert_eq!(kinds, ["charge.dispute.created", "refund.created", "checkout.session.completed"]);
+    let expected = [
+        "charge.dispute.created",
+        "refund.created",
+        "checkout.session.completed",
+        "payment_intent.succeeded",
+    ];
+    assert_eq!(kinds, expected);
 }
 
 #[actix_web::test]

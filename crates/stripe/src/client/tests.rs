@@ -1,6 +1,7 @@
 //! The client against a server that follows a script: what is sent and read, and what becomes of trouble.
 
 mod calls;
+mod cards;
 mod outcomes;
 mod server;
 
