@@ -92,6 +92,9 @@ codes! {
     MembershipOrderPending 409 "membership_order_pending" "You have an unpaid membership order. Pay or cancel it first.";
     UseUpgradeQuote 409 "use_upgrade_quote" "You are a member of another tier. Ask for an upgrade quote.";
     NotAnUpgrade 409 "not_an_upgrade" "This tier isn't higher than yours.";
+    NotADowngrade 409 "not_a_downgrade" "At its end a membership can become one of a lower tier, or another plan of its own.";
+    RenewalNotOffered 409 "renewal_not_offered" "This membership doesn't renew that way.";
+    NoSavedCard 409 "no_saved_card" "No card of yours is saved: pay the next term by card.";
     UpgradeNotSold 409 "upgrade_not_sold" "This plan isn't sold to members of other tiers.";
     QuoteExpired 409 "quote_expired" "This quote is no longer good: ask for a new one.";
     FreezeLimit 409 "freeze_limit" "That is more than the days of a year for which a membership may rest.";
@@ -187,6 +190,7 @@ codes! {
     UnknownArea 422 "unknown_area" "There is no such area.";
     UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
     UnknownUpgradeQuote 422 "unknown_upgrade_quote" "You have no such quote for an upgrade.";
+    UnknownRenewal 422 "unknown_renewal" "You have no such renewal.";
     UnknownDrive 422 "unknown_drive" "There is no such drive for this plan.";
     DriveRequired 422 "drive_required" "This plan is sold in drives: name one.";
     UnknownArticle 422 "unknown_article" "There is no such thing to buy.";

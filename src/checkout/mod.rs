@@ -1,5 +1,5 @@
 //! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns,
-//! invoices, withdrawals, store credit, gift cards, orders of guests that an account adopts, and orders that came by an invitation.
+//! invoices, renewals, withdrawals, store credit, gift cards, orders of guests that an account adopts, and orders that came by an invitation.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
@@ -16,8 +16,10 @@ pub mod orders;
 pub mod payments;
 pub mod pick_lists;
 pub mod pledges;
+pub mod portal;
 pub mod pricing;
 pub mod refunds;
+pub mod renewals;
 pub mod reports;
 pub mod returns;
 pub mod shipments;
@@ -34,7 +36,9 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(invoices::routes::configure)
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)
+        .configure(portal::routes::configure)
         .configure(refunds::routes::configure)
+        .configure(renewals::routes::configure)
         .configure(reports::routes::configure)
         .configure(returns::routes::configure)
         .configure(returns::admin_routes::configure)

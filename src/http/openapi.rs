@@ -59,6 +59,9 @@ const ROOMS: &[fn() -> Document] = &[
     membership::applications::routes::Api::openapi,
     membership::memberships::routes::Api::openapi,
     membership::memberships::admin_routes::Api::openapi,
+    membership::renewals::routes::Api::openapi,
+    checkout::renewals::routes::Api::openapi,
+    checkout::portal::routes::Api::openapi,
     membership::upgrades::routes::Api::openapi,
     membership::freezes::routes::Api::openapi,
     // shop

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::checkout::{gift_cards, invited, invoices, payments, pledges, refunds};
+use crate::checkout::{gift_cards, invited, invoices, payments, pledges, portal, refunds, renewals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::imports;
@@ -28,7 +28,7 @@ use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
     AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, ImportId, MailId, MailingId, MembershipId,
-    OrderId, PacketId, PaymentId, RefundId,
+    OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -61,6 +61,12 @@ pub enum Job {
     Reconcile {},
     /// Closes a membership whose grace is over.
     ExpireMembership { membership: MembershipId },
+    /// Does what is due before and at the end of a membership: notices, reminders, the charge of the saved card.
+    Renew { membership: MembershipId, ends_at: DateTime<Utc> },
+    /// Takes a payment from a saved card.
+    ChargeCard { payment: PaymentId },
+    /// Asks Stripe for a page on which somebody looks after his saved cards.
+    OpenPortal { visit: PortalVisitId },
     /// Resumes a membership that its member has let rest until now.
     EndFreeze { freeze: FreezeId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, forgotten baskets,
@@ -148,6 +154,9 @@ impl Job {
             | Self::EndProcessing { .. }
             | Self::ApplyEvent { .. }
             | Self::SendRefund { .. }
+            | Self::Renew { .. }
+            | Self::ChargeCard { .. }
+            | Self::OpenPortal { .. }
             | Self::Reconcile {} => Lane::Stripe,
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
             Self::ExpireMembership { .. } | Self::EndFreeze { .. } | Self::Purge {} => Lane::Local,
@@ -187,7 +196,10 @@ impl Job {
             | Self::WatchInvite { .. }
             | Self::DeliverGiftCard { .. }
             | Self::RefundRepeatCard { .. }
+            | Self::Renew { .. }
+            | Self::ChargeCard { .. }
             | Self::SettleFree { .. } => 180,
+            Self::OpenPortal { .. } => 3,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
             Self::Purge {} | Self::EndFCodes {} | Self::OfferFreed {} => 5,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
@@ -254,6 +266,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::ExpireMembership { membership } => {
             membership::memberships::service::expire(app, membership).await
         }
+        Job::Renew { membership, ends_at } => renewals::jobs::run(app, membership, ends_at).await,
+        Job::ChargeCard { payment } => payments::charges::run(app, payment).await,
+        Job::OpenPortal { visit } => portal::service::open(app, visit).await,
         Job::EndFreeze { freeze } => membership::freezes::service::end(app, freeze).await,
         Job::Purge {} => schedule::purge(app).await,
         Job::RotateSigningKeys {} => people::tokens::keys::rotate(app).await,
@@ -271,6 +286,7 @@ pub async fn on_dead(job: &Job, conn: &mut Conn, now: DateTime<Utc>, why: &str) 
     match job {
         Job::SendMail { mail } => mails::model::give_up(conn, *mail, why).await,
         Job::OpenCheckout { payment } => payments::jobs::give_up(conn, now, *payment).await,
+        Job::OpenPortal { visit } => portal::model::fail(conn, *visit, "unavailable").await,
         Job::RunImport { import } => imports::service::give_up(conn, *import, now).await,
         _ => Ok(()),
     }

@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use super::{Job, Outcome, queue, worker};
 use crate::app::App;
 use crate::checkout::baskets::model as baskets;
+use crate::checkout::portal::model as portal;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::imports;
@@ -171,6 +172,7 @@ pub async fn purge(app: &App) -> Result<Outcome> {
         .await?;
     imports::model::purge(&mut conn, now - TimeDelta::days(30)).await?;
     upgrades::purge(&mut conn, now - TimeDelta::days(30)).await?;
+    portal::purge(&mut conn, now - TimeDelta::days(1)).await?;
     baskets::purge(&mut conn, now - baskets::KEPT_FOR).await?;
     mails::model::forget_secrets(&mut conn, now - TimeDelta::days(2)).await?;
     Ok(Outcome::Done)

@@ -13,6 +13,7 @@ pub mod moves;
 pub mod number_series;
 pub mod organisers;
 pub mod plans;
+pub mod renewals;
 pub mod seed;
 pub mod tiers;
 pub mod upgrades;
@@ -33,6 +34,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     invitations::routes::configure(config);
     applications::routes::configure(config);
     memberships::routes::configure(config);
+    renewals::routes::configure(config);
     memberships::admin_routes::configure(config);
     upgrades::routes::configure(config);
     freezes::routes::configure(config);

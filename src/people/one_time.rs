@@ -19,6 +19,8 @@ pub enum Purpose {
     VerifyEmail,
     ResetPassword,
     ChangeEmail,
+    /// To pay for one's next term, or to stop the charge, by the link of a mail: as often as one likes.
+    Renewal,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
             Self::VerifyEmail => "verify_email",
             Self::ResetPassword => "reset_password",
             Self::ChangeEmail => "change_email",
+            Self::Renewal => "renewal",
         }
     }
 
@@ -36,6 +39,8 @@ impl Purpose {
             Self::VerifyEmail => TimeDelta::days(3),
             Self::ChangeEmail => TimeDelta::days(1),
             Self::ResetPassword => TimeDelta::hours(1),
+            // From the first reminder to the end of grace.
+            Self::Renewal => TimeDelta::days(38),
         }
     }
 }

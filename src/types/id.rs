@@ -122,6 +122,10 @@ id_types! {
     FreezeId = "frz";
     /// A quote for a change to another tier.
     UpgradeQuoteId = "upq";
+    /// Going on after one end of a membership.
+    RenewalId = "ren";
+    /// A visit to Stripe's page for saved cards.
+    PortalVisitId = "ptv";
     TermId = "term";
     PoolId = "pool";
     ClaimId = "clm";

@@ -6,6 +6,7 @@ mod chapters;
 mod credit;
 mod giving;
 mod partners;
+mod renewals;
 
 use std::collections::BTreeSet;
 
@@ -80,7 +81,8 @@ async fn each_breakage_fails_its_checks_and_no_other() {
         .chain(chapters::BREAKAGES)
         .chain(credit::BREAKAGES)
         .chain(giving::BREAKAGES)
-        .chain(partners::BREAKAGES);
+        .chain(partners::BREAKAGES)
+        .chain(renewals::BREAKAGES);
     for breakage in all {
         let checks = after(&mut conn, breakage.sql).await;
         let mut expected = breakage.fails.to_vec();

@@ -136,6 +136,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    card_charges (payment_id) {
+        payment_id -> Uuid,
+        stripe_payment_method_id -> Nullable<Text>,
+        called_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     catalog_version (id) {
         id -> SmallInt,
         version -> BigInt,
@@ -1103,6 +1111,7 @@ diesel::table! {
         tax_rate_bp -> Integer,
         ships_from -> Nullable<Timestamptz>,
         upgrade_quote_id -> Nullable<Uuid>,
+        renewal_id -> Nullable<Uuid>,
     }
 }
 
@@ -1324,6 +1333,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    portal_visits (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        return_url -> Text,
+        url -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     prices (id) {
         id -> Uuid,
         variant_id -> Uuid,
@@ -1484,6 +1504,39 @@ diesel::table! {
         product_id -> Uuid,
         related_id -> Uuid,
         position -> Integer,
+    }
+}
+
+diesel::table! {
+    renewal_settings (membership_id) {
+        membership_id -> Uuid,
+        account_id -> Uuid,
+        is_on -> Bool,
+        switched_off_at -> Nullable<Timestamptz>,
+        next_plan_id -> Nullable<Uuid>,
+        cancelled_at -> Nullable<Timestamptz>,
+        cancel_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    renewals (id) {
+        id -> Uuid,
+        membership_id -> Uuid,
+        account_id -> Uuid,
+        ends_at -> Timestamptz,
+        plan_id -> Uuid,
+        price_minor -> BigInt,
+        currency -> Text,
+        state -> Text,
+        announced_at -> Nullable<Timestamptz>,
+        noticed_at -> Nullable<Timestamptz>,
+        reminded_days -> Nullable<Integer>,
+        charges -> Integer,
+        next_charge_at -> Nullable<Timestamptz>,
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -1821,6 +1874,7 @@ diesel::joinable!(api_keys -> accounts (created_by));
 diesel::joinable!(api_keys -> merchants (merchant_id));
 diesel::joinable!(baskets -> accounts (account_id));
 diesel::joinable!(baskets -> orders (order_id));
+diesel::joinable!(card_charges -> payments (payment_id));
 diesel::joinable!(chain_rights -> accounts (account_id));
 diesel::joinable!(chain_rights -> chains (chain_id));
 diesel::joinable!(chains -> claim_codes (code));
@@ -1947,6 +2001,7 @@ diesel::joinable!(order_lines -> drops (drop_id));
 diesel::joinable!(order_lines -> f_codes (f_code_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> plans (plan_id));
+diesel::joinable!(order_lines -> renewals (renewal_id));
 diesel::joinable!(order_lines -> upgrade_quotes (upgrade_quote_id));
 diesel::joinable!(order_lines -> variants (variant_id));
 diesel::joinable!(order_tokens -> orders (order_id));
@@ -1973,6 +2028,7 @@ diesel::joinable!(plans -> tiers (tier_id));
 diesel::joinable!(pledges -> accounts (account_id));
 diesel::joinable!(pledges -> drop_goals (drop_id));
 diesel::joinable!(pledges -> order_lines (line_id));
+diesel::joinable!(portal_visits -> accounts (account_id));
 diesel::joinable!(prices -> variants (variant_id));
 diesel::joinable!(product_reminders -> accounts (account_id));
 diesel::joinable!(product_reminders -> products (product_id));
@@ -1988,6 +2044,12 @@ diesel::joinable!(refund_lines -> order_lines (line_id));
 diesel::joinable!(refund_lines -> refunds (refund_id));
 diesel::joinable!(refunds -> orders (order_id));
 diesel::joinable!(refunds -> payments (payment_id));
+diesel::joinable!(renewal_settings -> accounts (account_id));
+diesel::joinable!(renewal_settings -> memberships (membership_id));
+diesel::joinable!(renewal_settings -> plans (next_plan_id));
+diesel::joinable!(renewals -> accounts (account_id));
+diesel::joinable!(renewals -> memberships (membership_id));
+diesel::joinable!(renewals -> plans (plan_id));
 diesel::joinable!(return_lines -> order_lines (line_id));
 diesel::joinable!(return_lines -> returns (return_id));
 diesel::joinable!(returns -> orders (order_id));

@@ -42,7 +42,12 @@ owed! {
     "owed_payment_pages",
         "a payment that is being prepared has a job that opens its page",
         "pay", "open_checkout", "payment", "'pay_' || replace(w.id::text, '-', '')",
-        "SELECT id, state FROM payments WHERE state = 'preparing'";
+        "SELECT p.id, p.state FROM payments p LEFT JOIN card_charges c ON c.payment_id = p.id
+         WHERE p.state = 'preparing' AND c.payment_id IS NULL";
+    "owed_card_charges",
+        "a charge of a saved card that isn't decided has a job that asks for it",
+        "pay", "charge_card", "payment", "'pay_' || replace(w.id::text, '-', '')",
+        "SELECT p.id, p.state FROM payments p JOIN card_charges c ON c.payment_id = p.id WHERE p.state = 'preparing'";
     "owed_ends_of_holds",
         "a pending order whose page is ready, or whose attempt failed, has a job that ends its hold",
         "ord", "end_hold", "order", "'ord_' || replace(w.id::text, '-', '')",
@@ -73,6 +78,10 @@ owed! {
     "owed_expiries",
         "an active membership that ends has a job that closes it",
         "mem", "expire_membership", "membership", "'mem_' || replace(w.id::text, '-', '')",
+        "SELECT id, format('ends %s', ends_at) FROM memberships WHERE state = 'active' AND ends_at IS NOT NULL";
+    "owed_renewals",
+        "an active membership that ends has a job that looks after its end",
+        "mem", "renew", "membership", "'mem_' || replace(w.id::text, '-', '')",
         "SELECT id, format('ends %s', ends_at) FROM memberships WHERE state = 'active' AND ends_at IS NOT NULL";
     "owed_ends_of_freezes",
         "a freeze that a member asked for and that holds has a job that ends it",
@@ -116,6 +125,7 @@ mod tests {
         let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
         for (job, kind, field, id) in [
             (Job::OpenCheckout { payment }, "open_checkout", "payment", payment.to_string()),
+            (Job::ChargeCard { payment }, "charge_card", "payment", payment.to_string()),
             (Job::EndHold { order }, "end_hold", "order", order.to_string()),
             (Job::EndProcessing { payment }, "end_processing", "payment", payment.to_string()),
             (Job::SettleFree { order }, "settle_free", "order", order.to_string()),
@@ -137,6 +147,9 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 13);
+        assert_eq!(super::ALL.len(), 15);
+        let renew = Job::Renew { membership, ends_at: chrono::DateTime::UNIX_EPOCH };
+        let (kind, payload) = queue::to_columns(&renew).unwrap();
+        assert_eq!((kind.as_str(), &payload["membership"]), ("renew", &serde_json::json!(membership)));
     }
 }

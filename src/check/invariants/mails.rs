@@ -23,8 +23,8 @@ pub const ALL: &[Invariant] = &[
                      CASE WHEN m.cause IS NULL THEN 'paid, no welcome' ELSE 'a welcome of no paid line' END
               FROM (SELECT 'welcome:line_' || replace(l.id::text, '-', '') AS cause
                     FROM order_lines l JOIN orders o ON o.id = l.order_id
-                    WHERE l.kind = 'plan' AND o.paid_at IS NOT NULL) l
-              FULL JOIN (SELECT cause FROM mails WHERE kind = 'welcome' AND cause NOT LIKE 'welcome:term_%') m
+                    WHERE l.kind IN ('plan', 'renewal') AND o.paid_at IS NOT NULL) l
+              FULL JOIN (SELECT cause FROM mails WHERE kind IN ('welcome', 'renewed') AND cause NOT LIKE 'welcome:term_%') m
                   ON m.cause = l.cause
               WHERE l.cause IS NULL OR m.cause IS NULL",
     },

@@ -21,7 +21,7 @@ pub const ALL: &[Invariant] = &[
                                 ELSE 'a term of another account, plan or source' END
               FROM order_lines l JOIN orders o ON o.id = l.order_id
               LEFT JOIN membership_terms t ON t.line_id = l.id
-              WHERE (l.kind IN ('plan', 'upgrade') AND o.paid_at IS NOT NULL) <> (t.id IS NOT NULL)
+              WHERE (l.kind IN ('plan', 'renewal', 'upgrade') AND o.paid_at IS NOT NULL) <> (t.id IS NOT NULL)
                  OR t.account_id <> o.account_id OR t.plan_id IS DISTINCT FROM l.plan_id AND t.id IS NOT NULL
                  OR t.source <> 'order'",
     },

@@ -23,6 +23,7 @@ mod payments;
 mod places;
 mod referrals;
 mod refunds;
+mod renewals;
 mod returns;
 mod waiting;
 mod withdrawals;
@@ -53,6 +54,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         invoices::ALL,
         withdrawals::ALL,
         memberships::ALL,
+        renewals::ALL,
         chapters::ALL,
         mails::ALL,
         jobs::ALL,

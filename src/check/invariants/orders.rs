@@ -22,7 +22,7 @@ pub const ALL: &[Invariant] = &[
                             l.subtotal, l.discount, l.total) END
               FROM orders o LEFT JOIN (
                   SELECT order_id, sum(unit_price_minor * quantity) AS subtotal, sum(discount_minor) AS discount,
-                         sum(total_minor) AS total, bool_or(kind IN ('plan', 'upgrade')) AS has_membership,
+                         sum(total_minor) AS total, bool_or(kind IN ('plan', 'renewal', 'upgrade')) AS has_membership,
                          bool_and(total_minor = unit_price_minor * quantity - discount_minor) AS adds_up
                   FROM order_lines GROUP BY order_id) l ON l.order_id = o.id
               WHERE l.order_id IS NULL OR l.subtotal <> o.subtotal_minor OR l.discount <> o.discount_minor

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::model::{GIFT_CARD, LineRow, OrderRow, OrderState, UPGRADE};
+use super::model::{GIFT_CARD, LineRow, OrderRow, OrderState, RENEWAL, UPGRADE};
 use super::seen::Shown;
 use super::service::{ArticleLine, Cart, Customer, GiftCardLine, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
@@ -22,7 +22,7 @@ use crate::membership::invitations::rules::normal_code;
 use crate::shop::shipping::rules::Address;
 use crate::types::email::Email;
 use crate::types::id::{
-    AccountId, AddressId, BasketId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId,
+    AccountId, AddressId, BasketId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, RenewalId,
     ShippingMethodId, UpgradeQuoteId, VariantId,
 };
 use crate::types::money::Money;
@@ -32,7 +32,7 @@ pub const LINES_MAX: usize = 20;
 /// Characters of a backer's name.
 const BACKER_NAME_MAX: usize = 40;
 
-/// A line to buy: one of `plan`, `upgrade_quote`, `variant`, `bundle` and `gift_card`, and what goes with it.
+/// A line to buy: one of `plan`, `upgrade_quote`, `renewal`, `variant`, `bundle` and `gift_card`, and what goes with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRequest {
@@ -60,17 +60,25 @@ pub struct LineRequest {
     /// A quote for a change to a higher tier: `POST /v1/upgrade-quotes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade_quote: Option<UpgradeQuoteId>,
+    /// Goes on after the term: `POST /v1/renewals`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<RenewalId>,
 }
 
 impl LineRequest {
     /// It makes, lengthens or changes a membership.
     pub fn is_membership(&self) -> bool {
-        self.plan.is_some() || self.upgrade_quote.is_some()
+        self.plan.is_some() || self.upgrade_quote.is_some() || self.renewal.is_some()
     }
 
     fn parse(&self, index: usize) -> Result<Line> {
         let wrong =
             |field: &str, why: &'static str| Code::InvalidField.at(format!("lines[{index}]{field}"), why);
+        if let Some(renewal) = self.renewal {
+            let alone = Self { renewal: None, ..self.clone() } == Self::default();
+            let with_others = || wrong(".renewal", "stands alone in its line");
+            return alone.then_some(Line::Renewal(renewal)).ok_or_else(with_others);
+        }
         let article = match (self.plan, self.upgrade_quote, self.variant, self.bundle, &self.gift_card) {
             (Some(plan), None, None, None, None) => return self.plan_line(plan, &wrong),
             (None, Some(quote), None, None, None) => {
@@ -80,7 +88,10 @@ impl LineRequest {
             (None, None, Some(variant), None, None) => variant,
             (None, None, None, Some(bundle), None) => VariantId(bundle.0),
             (None, None, None, None, Some(card)) => return self.gift_line(card, index, &wrong),
-            _ => return Err(wrong("", "expected one of plan, upgrade_quote, variant, bundle, gift_card")),
+            _ => {
+                let why = "expected one of plan, upgrade_quote, renewal, variant, bundle, gift_card";
+                return Err(wrong("", why));
+            }
         };
         if self.drive.is_some() || self.invitation.is_some() {
             return Err(wrong(".drive", "goes with a plan"));
@@ -334,8 +345,8 @@ pub struct WaitQuery {
     pub wait: Option<WaitFor>,
 }
 
-/// What a line sells: `kind` is `plan`, `upgrade`, `variant`, `bundle` or `gift_card`; of a plan, a variant and a bundle the
-/// field of that name is set, of an upgrade its plan, but in a quote, which has the quote's id.
+/// What a line sells: `kind` is `plan`, `upgrade`, `renewal`, `variant`, `bundle` or `gift_card`; of a plan, a variant and a
+/// bundle the field of that name is set, of an upgrade and a renewal the plan, but in a quote, which has their id.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Sells {
     pub kind: &'static str,
@@ -346,6 +357,8 @@ pub struct Sells {
     pub drop: Option<DropId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade_quote: Option<UpgradeQuoteId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<RenewalId>,
 }
 
 impl Sells {
@@ -353,6 +366,7 @@ impl Sells {
         match line {
             Line::Plan(line) => Self::plan(Some(line.plan), line.drive),
             Line::Upgrade(quote) => Self::upgrade(None, Some(*quote)),
+            Line::Renewal(renewal) => Self::renewal(None, Some(*renewal)),
             Line::Article(line) => Self::article(line.is_bundle, line.article, line.drop),
             Line::GiftCard(_) => Self::nothing(GIFT_CARD),
         }
@@ -360,7 +374,7 @@ impl Sells {
 
     fn nothing(kind: &'static str) -> Self {
         let (plan, drive, variant, bundle) = (None, None, None, None);
-        Self { kind, plan, drive, variant, bundle, drop: None, upgrade_quote: None }
+        Self { kind, plan, drive, variant, bundle, drop: None, upgrade_quote: None, renewal: None }
     }
 
     fn plan(plan: Option<PlanId>, drive: Option<DriveId>) -> Self {
@@ -369,6 +383,10 @@ impl Sells {
 
     fn upgrade(plan: Option<PlanId>, upgrade_quote: Option<UpgradeQuoteId>) -> Self {
         Self { plan, upgrade_quote, ..Self::nothing(UPGRADE) }
+    }
+
+    fn renewal(plan: Option<PlanId>, renewal: Option<RenewalId>) -> Self {
+        Self { plan, renewal, ..Self::nothing(RENEWAL) }
     }
 
     fn article(is_bundle: bool, article: VariantId, drop: Option<DropId>) -> Self {
@@ -383,6 +401,7 @@ impl Sells {
             Some(article) => Self::article(row.kind == "bundle", article, row.drop_id),
             None if row.is_gift_card() => Self::nothing(GIFT_CARD),
             None if row.upgrade_quote_id.is_some() => Self::upgrade(row.plan_id, row.upgrade_quote_id),
+            None if row.renewal_id.is_some() => Self::renewal(row.plan_id, row.renewal_id),
             None => Self::plan(row.plan_id, row.drive_id),
         }
     }

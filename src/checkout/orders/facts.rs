@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::coupons::Offered;
 use super::model;
 use super::prices::sold_article;
-use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, Swap, UpgradeFacts};
+use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, RenewalFacts, Swap, UpgradeFacts};
 use super::service::{ArticleLine, Cart, Customer, Line, PlanLine};
 use crate::checkout::claims;
 use crate::checkout::pricing::gifts::Gift;
@@ -18,6 +18,7 @@ use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
 use crate::membership::memberships::model::{self as memberships, MembershipRow};
 use crate::membership::plans::model::{self as plans, Plan};
+use crate::membership::renewals::model::{self as renewals, Renewal};
 use crate::membership::upgrades::model::{self as upgrades, UpgradeQuote};
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::people::segments::model::segments_of;
@@ -32,7 +33,7 @@ use crate::shop::shipping::model::{self as shipping, ShippingMethod};
 use crate::shop::visitors::{segments_in, visitor_of};
 use crate::shop::waiting_list::model as waiting_list;
 use crate::types::id::{
-    AccountId, DriveId, DropId, PlanId, PoolId, ShippingMethodId, UpgradeQuoteId, VariantId,
+    AccountId, DriveId, DropId, PlanId, PoolId, RenewalId, ShippingMethodId, UpgradeQuoteId, VariantId,
 };
 
 /// Everything that carts are judged by, read set by set.
@@ -40,6 +41,7 @@ use crate::types::id::{
 pub struct Catalog {
     plans: HashMap<PlanId, Plan>,
     upgrades: HashMap<UpgradeQuoteId, UpgradeQuote>,
+    renewals: HashMap<RenewalId, Renewal>,
     drives: HashMap<DriveId, Drive>,
     invitations: Vec<Invitation>,
     articles: HashMap<VariantId, Article>,
@@ -111,6 +113,7 @@ pub fn accounts_of(carts: &[&Cart]) -> Vec<AccountId> {
 struct Named {
     plans: BTreeSet<PlanId>,
     upgrades: BTreeSet<UpgradeQuoteId>,
+    renewals: BTreeSet<RenewalId>,
     drives: BTreeSet<DriveId>,
     invitations: BTreeSet<String>,
     articles: BTreeSet<VariantId>,
@@ -144,6 +147,9 @@ impl Named {
             Line::Upgrade(quote) => {
                 self.upgrades.insert(*quote);
             }
+            Line::Renewal(renewal) => {
+                self.renewals.insert(*renewal);
+            }
             Line::Article(line) => {
                 self.articles.insert(line.article);
                 self.given_up.extend(line.instead_of);
@@ -175,6 +181,11 @@ pub async fn read_catalog(
         let quotes = upgrades::load(conn, &ids(&named.upgrades)).await?;
         named.plans.extend(quotes.iter().map(|quote| quote.plan_id));
         catalog.upgrades = quotes.into_iter().map(|quote| (quote.id, quote)).collect();
+    }
+    if !named.renewals.is_empty() {
+        let renewals = renewals::load(conn, &ids(&named.renewals)).await?;
+        named.plans.extend(renewals.iter().map(|renewal| renewal.plan_id));
+        catalog.renewals = renewals.into_iter().map(|renewal| (renewal.id, renewal)).collect();
     }
     if !named.drives.is_empty() {
         let drives = drives::load(conn, &ids(&named.drives)).await?;
@@ -363,6 +374,7 @@ pub fn line_facts<'a>(
     match line {
         Line::Plan(line) => plan_facts(index, line, buyer, catalog, locked).map(LineFacts::Plan),
         Line::Upgrade(quote) => upgrade_facts(index, *quote, buyer, catalog).map(LineFacts::Upgrade),
+        Line::Renewal(id) => renewal_facts(index, *id, buyer, catalog).map(LineFacts::Renewal),
         Line::Article(line) => article_facts(index, line, catalog, now).map(LineFacts::Article),
         Line::GiftCard(line) => Ok(LineFacts::GiftCard(line)),
     }
@@ -427,6 +439,19 @@ fn upgrade_facts<'a>(
     let (quote, plan) =
         known.ok_or_else(|| at_line(Code::UnknownUpgradeQuote, index, "upgrade_quote", "unknown"))?;
     Ok(UpgradeFacts { quote, plan })
+}
+
+/// So is a stranger's renewal.
+fn renewal_facts<'a>(
+    index: usize,
+    id: RenewalId,
+    buyer: &Buyer,
+    catalog: &'a Catalog,
+) -> Result<RenewalFacts<'a>> {
+    let known = catalog.renewals.get(&id).filter(|renewal| renewal.account_id == buyer.id);
+    let known = known.and_then(|renewal| Some((renewal, catalog.plans.get(&renewal.plan_id)?)));
+    let (renewal, plan) = known.ok_or_else(|| at_line(Code::UnknownRenewal, index, "renewal", "unknown"))?;
+    Ok(RenewalFacts { renewal, plan })
 }
 
 /// Offers of more in the pack for who buys something of the cart.

@@ -21,7 +21,7 @@ use crate::schema::{
 };
 use crate::statement;
 use crate::types::id::{
-    AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, ShippingMethodId,
+    AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, RenewalId, ShippingMethodId,
     UpgradeQuoteId, VariantId,
 };
 use crate::types::stored::stored_enum;
@@ -79,6 +79,8 @@ pub struct OrderRow {
 pub const GIFT_CARD: &str = "gift_card";
 /// The kind of lines that change a membership to another tier.
 pub const UPGRADE: &str = "upgrade";
+/// The kind of lines by which a membership goes on after its term.
+pub const RENEWAL: &str = "renewal";
 
 /// A line's row.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -114,6 +116,8 @@ pub struct LineRow {
     pub ships_from: Option<DateTime<Utc>>,
     /// Of a line that changes a membership to another tier.
     pub upgrade_quote_id: Option<UpgradeQuoteId>,
+    /// Of a line by which a membership goes on after its term.
+    pub renewal_id: Option<RenewalId>,
 }
 
 impl LineRow {
@@ -179,6 +183,7 @@ batch_insert! {
         ships_from: Option<DateTime<Utc>> => Nullable<Timestamptz>,
         tax_rate_bp: i32 => Integer,
         upgrade_quote_id: Option<UpgradeQuoteId> => Nullable<SqlUuid>,
+        renewal_id: Option<RenewalId> => Nullable<SqlUuid>,
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::coupons::{self, Asker, Candidates, Offered, Outcome};
 use super::rows::methods_of;
-use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, UpgradeFacts};
+use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts};
 use super::service::{Cart, Shop};
 use crate::checkout::pricing::coupons::{Candidate, Payable};
 use crate::checkout::pricing::rules::{Explained, Priced, PricedCart, PricedItem, price};
@@ -43,6 +43,10 @@ pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
             Locale::ZhCn => format!("升级为{}", plan.tier_zh),
             Locale::En => format!("Upgrade to {}", plan.tier_en),
         },
+        LineFacts::Renewal(RenewalFacts { plan, .. }) => match locale {
+            Locale::ZhCn => format!("{}续费", plan.tier_zh),
+            Locale::En => format!("{}, renewed", plan.tier_en),
+        },
         LineFacts::Article(ArticleFacts { article, .. }) => article_title(article, locale),
         LineFacts::GiftCard(_) => locale.pick("礼品卡", "Gift card").to_owned(),
     }
@@ -64,6 +68,13 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
                 Mode::Prorate => "upgrade_prorate",
                 Mode::Restart => "upgrade_restart",
             },
+            tax_rate_bp: 0,
+            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+        },
+        LineFacts::Renewal(RenewalFacts { renewal, plan }) => PricedItem {
+            quantity: 1,
+            unit_price_minor: renewal.price_minor,
+            why: "renewal_price",
             tax_rate_bp: 0,
             sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
         },
@@ -135,9 +146,9 @@ pub(super) fn buy<'a>(
     let coupons = offered.candidates(cart, &asker, |pool| ledger.left.get(&pool).copied());
     let mut priced = price_of(facts, &coupons.might, cart.credit_minor, shop, now)?;
     let plans = facts.lines.iter().enumerate().filter_map(|(index, line)| match line {
-        LineFacts::Plan(PlanFacts { plan, .. }) | LineFacts::Upgrade(UpgradeFacts { plan, .. }) => {
-            Some((index, plan.renews))
-        }
+        LineFacts::Plan(PlanFacts { plan, .. })
+        | LineFacts::Upgrade(UpgradeFacts { plan, .. })
+        | LineFacts::Renewal(RenewalFacts { plan, .. }) => Some((index, plan.renews)),
         LineFacts::Article(_) | LineFacts::GiftCard(_) => None,
     });
     priced.explanation.extend(unrenewed(plans, priced.totals.due_minor));

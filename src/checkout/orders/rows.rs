@@ -6,16 +6,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use kindred_stripe::Method;
 use uuid::Uuid;
 
-use super::model::{GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState, UPGRADE};
+use super::model::{
+    GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState, RENEWAL, UPGRADE,
+};
 use super::prices::SWAP_OFFER;
-use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts, PlanFacts, UpgradeFacts};
+use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts};
 use super::service::{Customer, PlaceOrder, ROUTE, Shop};
 use crate::checkout::baskets::model as baskets;
 use crate::checkout::claims::{self, NewClaim};
 use crate::checkout::credit::{self, model::NewEntry};
 use crate::checkout::gift_cards::model::NewGiftCard;
 use crate::checkout::gift_cards::service as gift_cards;
-use crate::checkout::payments::model::{NewPayment, PaymentState};
+use crate::checkout::payments::model::{NewCharge, NewPayment, PaymentState};
 use crate::checkout::pricing::coupons::Candidate;
 use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
@@ -45,6 +47,7 @@ pub struct Rows {
     uses: Vec<NewUse>,
     line_coupons: Vec<NewLineCoupon>,
     payments: Vec<NewPayment>,
+    charges: Vec<NewCharge>,
     keys: Vec<NewKey>,
     baskets: Vec<(BasketId, OrderId)>,
     jobs: Vec<(Job, DateTime<Utc>)>,
@@ -110,7 +113,7 @@ impl Rows {
         }
         self.add_coupons(&accepted, &lines)?;
         self.baskets.extend(order.basket.map(|basket| (basket.id, id)));
-        self.add_payment(id, totals.due_minor, &terms, shop, now);
+        self.add_payment(id, totals.due_minor, &terms, order.charges_card, shop, now);
         if totals.credit_minor > 0 {
             self.credit.push(credit::service::paid_by(id, facts.buyer.id, totals.credit_minor, now));
         }
@@ -166,6 +169,7 @@ impl Rows {
             drop_id: None,
             f_code_id: None,
             upgrade_quote_id: None,
+            renewal_id: None,
             title: worded.titles.get(position).cloned().ok_or_else(short)?,
             quantity: priced.quantity,
             unit_price_minor: priced.unit_price_minor,
@@ -234,6 +238,9 @@ impl Rows {
             }
             LineFacts::Upgrade(UpgradeFacts { quote, plan }) => {
                 NewLine { kind: UPGRADE, plan_id: Some(plan.id), upgrade_quote_id: Some(quote.id), ..row }
+            }
+            LineFacts::Renewal(RenewalFacts { renewal, plan }) => {
+                NewLine { kind: RENEWAL, plan_id: Some(plan.id), renewal_id: Some(renewal.id), ..row }
             }
             LineFacts::Article(line) => NewLine {
                 kind: if line.article.is_bundle() { "bundle" } else { "variant" },
@@ -318,6 +325,7 @@ impl Rows {
         order: OrderId,
         due_minor: i64,
         terms: &Terms,
+        charges_card: bool,
         shop: &Shop,
         now: DateTime<Utc>,
     ) {
@@ -336,7 +344,14 @@ impl Rows {
             expires_at: None,
             created_at: now,
         });
-        let job = if is_needed { Job::OpenCheckout { payment } } else { Job::SettleFree { order } };
+        let job = match (is_needed, charges_card) {
+            (false, _) => Job::SettleFree { order },
+            (true, false) => Job::OpenCheckout { payment },
+            (true, true) => {
+                self.charges.push(NewCharge { payment_id: payment });
+                Job::ChargeCard { payment }
+            }
+        };
         self.jobs.push((job, now));
     }
 
@@ -366,7 +381,10 @@ impl Rows {
             NewLineCoupon::insert(&mut one, self.line_coupons).await
         };
         let places = NewSeriesPlace::insert(&mut two, self.places);
-        let payments = NewPayment::insert(&mut three, self.payments);
+        let payments = async {
+            NewPayment::insert(&mut three, self.payments).await?;
+            NewCharge::insert(&mut three, self.charges).await
+        };
         let baskets = async {
             NewToken::insert(&mut four, self.tokens).await?;
             baskets::end_ordered(&mut four, self.baskets, now).await
@@ -439,7 +457,9 @@ impl Terms {
         let mut terms = Self { hold_minutes: i32::MAX, methods, saves_card: false };
         for line in &facts.lines {
             let hold_minutes = match line {
-                LineFacts::Plan(PlanFacts { plan, .. }) | LineFacts::Upgrade(UpgradeFacts { plan, .. }) => {
+                LineFacts::Plan(PlanFacts { plan, .. })
+                | LineFacts::Upgrade(UpgradeFacts { plan, .. })
+                | LineFacts::Renewal(RenewalFacts { plan, .. }) => {
                     terms.saves_card |= plan.renews == Renews::Card;
                     plan.hold_minutes
                 }
@@ -458,9 +478,9 @@ impl Terms {
 /// `method_not_offered` where there is none.
 pub fn methods_of(facts: &Facts<'_>) -> Result<Vec<Method>> {
     let of_line = |line: &LineFacts<'_>| match line {
-        LineFacts::Plan(PlanFacts { plan, .. }) | LineFacts::Upgrade(UpgradeFacts { plan, .. }) => {
-            plan.payment_methods.clone()
-        }
+        LineFacts::Plan(PlanFacts { plan, .. })
+        | LineFacts::Upgrade(UpgradeFacts { plan, .. })
+        | LineFacts::Renewal(RenewalFacts { plan, .. }) => plan.payment_methods.clone(),
         LineFacts::Article(line) => line.article.product.payment_methods.clone(),
         LineFacts::GiftCard(_) => Method::ALL.to_vec(),
     };

@@ -21,6 +21,8 @@ use crate::membership::invitations::rules::{self as invitations, Guest};
 use crate::membership::memberships::model::MembershipRow;
 use crate::membership::memberships::rules::{self as memberships, GRACE};
 use crate::membership::plans::model::Plan;
+use crate::membership::renewals::model::Renewal;
+use crate::membership::renewals::rules as renewals;
 use crate::membership::upgrades::model::UpgradeQuote;
 use crate::membership::upgrades::rules as upgrades;
 use crate::people::accounts::model::Buyer;
@@ -102,6 +104,7 @@ pub struct Facts<'a> {
 pub enum LineFacts<'a> {
     Plan(PlanFacts<'a>),
     Upgrade(UpgradeFacts<'a>),
+    Renewal(RenewalFacts<'a>),
     Article(ArticleFacts<'a>),
     GiftCard(&'a GiftCardLine),
 }
@@ -109,7 +112,7 @@ pub enum LineFacts<'a> {
 impl LineFacts<'_> {
     /// It makes, lengthens or changes a membership.
     pub fn is_membership(&self) -> bool {
-        matches!(self, Self::Plan(_) | Self::Upgrade(_))
+        matches!(self, Self::Plan(_) | Self::Upgrade(_) | Self::Renewal(_))
     }
 }
 
@@ -126,6 +129,13 @@ pub struct PlanFacts<'a> {
 pub struct UpgradeFacts<'a> {
     /// The buyer's own.
     pub quote: &'a UpgradeQuote,
+    pub plan: &'a Plan,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct RenewalFacts<'a> {
+    /// The buyer's own.
+    pub renewal: &'a Renewal,
     pub plan: &'a Plan,
 }
 
@@ -228,6 +238,9 @@ pub fn admit_line(
         LineFacts::Upgrade(upgrade) => {
             admit_upgrade(facts, upgrade, ledger, now).map(|()| LineClaims::default())
         }
+        LineFacts::Renewal(renewal) => {
+            admit_renewal(facts, renewal, ledger, now).map(|()| LineClaims::default())
+        }
         LineFacts::Article(article) => admit_article(facts, article, ledger, admitted, index, now),
         LineFacts::GiftCard(card) => {
             let field = format!("lines[{index}].gift_card");
@@ -285,6 +298,21 @@ fn admit_upgrade(
     now: DateTime<Utc>,
 ) -> Result<()> {
     upgrades::may_order(line.quote, line.plan, facts.membership, now)?;
+    if ledger.pending.contains(&facts.buyer.id) {
+        return Err(Code::MembershipOrderPending.error());
+    }
+    Ok(())
+}
+
+/// Who has the plan may go on with it, also where it is sold in drives alone, or no longer.
+fn admit_renewal(
+    facts: &Facts<'_>,
+    line: &RenewalFacts<'_>,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    renewals::may_order(line.renewal, facts.membership)?;
+    memberships::may_buy(facts.membership, line.plan.tier, now, GRACE)?;
     if ledger.pending.contains(&facts.buyer.id) {
         return Err(Code::MembershipOrderPending.error());
     }

@@ -30,7 +30,7 @@ use crate::promotion::coupons::uses;
 use crate::shop::drops::model as drops;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{
-    AccountId, DriveId, DropId, OrderId, PlanId, ShippingMethodId, UpgradeQuoteId, VariantId,
+    AccountId, DriveId, DropId, OrderId, PlanId, RenewalId, ShippingMethodId, UpgradeQuoteId, VariantId,
 };
 use crate::types::locale::Locale;
 use crate::types::money::Money;
@@ -43,6 +43,7 @@ pub const ROUTE: &str = "POST /v1/orders";
 pub enum Line {
     Plan(PlanLine),
     Upgrade(UpgradeQuoteId),
+    Renewal(RenewalId),
     Article(ArticleLine),
     GiftCard(GiftCardLine),
 }
@@ -148,6 +149,8 @@ pub struct PlaceOrder {
     pub backer_name: Option<String>,
     pub success_url: String,
     pub cancel_url: String,
+    /// The buyer isn't there: his saved card is charged.
+    pub charges_card: bool,
 }
 
 /// An order that stands, or stood before.

@@ -79,7 +79,8 @@ pub async fn deliver(
                     zone: terms.zone,
                 };
                 let activated = memberships::service::activate(conn, &activation).await?;
-                queued.push((recipient.clone(), format!("welcome:{}", line.id), welcome(&activated)));
+                let mail = if line.renewal_id.is_some() { renewed(&activated) } else { welcome(&activated) };
+                queued.push((recipient.clone(), format!("welcome:{}", line.id), mail));
             }
             (None, Some(article)) => {
                 rights::service::grant(conn, order.account_id, line.id, article, now).await?;
@@ -141,6 +142,15 @@ fn welcome(activated: &Activated) -> Mail {
         tier_zh: activated.tier_zh.clone(),
         tier_en: activated.tier_en.clone(),
         starts_at: activated.starts_at,
+        ends_at: activated.ends_at,
+    }
+}
+
+fn renewed(activated: &Activated) -> Mail {
+    Mail::Renewed {
+        number: activated.number.clone(),
+        tier_zh: activated.tier_zh.clone(),
+        tier_en: activated.tier_en.clone(),
         ends_at: activated.ends_at,
     }
 }

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use kindred_stripe::{CallError, Checkout, Method, NewCheckout, NewCustomer};
 use uuid::Uuid;
 
+use super::charges;
 use super::delivery::DeliveryTerms;
 use super::model::{self, PaymentRow, PaymentState};
 use super::service::{self, SESSION_EXTRA};
@@ -254,6 +255,10 @@ pub async fn end_processing(app: &App, id: PaymentId) -> Result<Outcome> {
 /// When Stripe's answer is unknown.
 pub async fn check_payment(app: &App, id: PaymentId) -> Result<Outcome> {
     let row = model::load(&mut *db::connect(&app.pool).await?, id).await?;
+    if let (None, Some(intent)) = (&row.stripe_session_id, &row.stripe_payment_intent_id) {
+        charges::look(app, id, intent).await?;
+        return Ok(Outcome::Done);
+    }
     let Some(session) = row.stripe_session_id.as_deref() else { return Ok(Outcome::Done) };
     match app.stripe()?.checkout(session).await {
         Ok(session) => apply_session(app, id, &session).await?,

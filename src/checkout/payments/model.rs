@@ -9,7 +9,7 @@ use kindred_stripe::Checkout;
 use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::schema::{payments, stripe_events};
+use crate::schema::{card_charges, payments, stripe_events};
 use crate::types::id::{OrderId, PaymentId};
 use crate::types::stored::stored_enum;
 
@@ -76,6 +76,55 @@ batch_insert! {
         expires_at: Option<DateTime<Utc>> => Nullable<Timestamptz>,
         created_at: DateTime<Utc> => Timestamptz,
     }
+}
+
+batch_insert! {
+    /// A payment that is taken from a saved card.
+    pub struct NewCharge as ChargeColumns into "card_charges" {
+        payment_id: PaymentId => SqlUuid,
+    }
+}
+
+/// Which card a payment is taken from, and since when Stripe may know of it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = card_charges)]
+pub struct ChargeRow {
+    /// Chosen when Stripe is asked first, and sent unchanged by a repeat.
+    pub stripe_payment_method_id: Option<String>,
+    pub called_at: Option<DateTime<Utc>>,
+}
+
+/// The charge of a saved card that a payment is, if it is one.
+///
+/// # Errors
+/// The database's.
+pub async fn charge_of(conn: &mut Conn, id: PaymentId) -> Result<Option<ChargeRow>> {
+    let row = card_charges::table.find(id).select(ChargeRow::as_select());
+    Ok(row.first(conn).await.optional()?)
+}
+
+/// Fixes which card is asked, before Stripe is called.
+///
+/// # Errors
+/// The database's.
+pub async fn fix_card(conn: &mut Conn, id: PaymentId, card: &str, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(card_charges::table.find(id))
+        .set((card_charges::stripe_payment_method_id.eq(card), card_charges::called_at.eq(now)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Stores what Stripe calls a charge that isn't decided yet.
+///
+/// # Errors
+/// The database's.
+pub async fn store_intent(conn: &mut Conn, id: PaymentId, intent: &str) -> Result<()> {
+    diesel::update(payments::table.find(id))
+        .set(payments::stripe_payment_intent_id.eq(intent))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// # Errors

@@ -17,13 +17,14 @@ use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::rows::method_names;
 use crate::checkout::orders::service as ordering;
-use crate::checkout::{pledges, refunds};
+use crate::checkout::{pledges, refunds, renewals};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships;
 use crate::membership::memberships::rules::GRACE;
 use crate::membership::plans::model as plans;
+use crate::membership::renewals::model::{self as coming, RenewalState};
 use crate::membership::upgrades::service as upgrades;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
@@ -108,7 +109,7 @@ async fn open(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &Payme
     Ok(())
 }
 
-async fn wait_for_money(conn: &mut Conn, now: DateTime<Utc>, row: &PaymentRow) -> Result<()> {
+pub(super) async fn wait_for_money(conn: &mut Conn, now: DateTime<Utc>, row: &PaymentRow) -> Result<()> {
     if !matches!(row.state, PaymentState::Preparing | PaymentState::Ready) {
         return Ok(());
     }
@@ -192,7 +193,7 @@ impl Impossible {
 
 /// Takes the money into the order and delivers it, or sends the money back. The order's row is locked; locks its pools,
 /// then its account, then counters.
-async fn settle(
+pub(super) async fn settle(
     conn: &mut Conn,
     terms: DeliveryTerms,
     now: DateTime<Utc>,
@@ -209,6 +210,7 @@ async fn settle(
             model::set_captured(conn, row.id, capture, false, now).await?;
             close_others(conn, now, order.id, row.id).await?;
             deliver(conn, terms, now, order, &lines).await?;
+            renewals::service::settled(conn, order, &lines, capture.saved_method.is_some(), now).await?;
             repeat_cards::judge(conn, order.id, capture.card_fingerprint.as_deref(), now).await?;
             pledges::service::follow(conn, order.id, &lines, now).await?;
             if claims == Claims::Held {
@@ -263,6 +265,7 @@ pub async fn settle_free(
     }
     claims::take(conn, live, now).await?;
     deliver(conn, terms, now, &order, &lines).await?;
+    renewals::service::settled(conn, &order, &lines, false, now).await?;
     pledges::service::follow(conn, id, &lines, now).await?;
     count(conn, &order, &lines, now).await
 }
@@ -374,6 +377,13 @@ async fn buys_forbidden(
     if let Some(quote) = lines.iter().find_map(|line| line.upgrade_quote_id) {
         return Ok(!upgrades::fits(conn, quote, now).await?);
     }
+    if let Some(id) = lines.iter().find_map(|line| line.renewal_id) {
+        // A second order of it, whose money came late.
+        let renewal = coming::load(conn, &[id]).await?.pop();
+        if renewal.is_none_or(|renewal| renewal.state == RenewalState::Paid) {
+            return Ok(true);
+        }
+    }
     let ids: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
     if ids.is_empty() {
         return Ok(false);
@@ -465,22 +475,53 @@ pub async fn try_again(
             }
             _ => {}
         }
-        let payment = PaymentId::new();
-        let row = NewPayment {
-            id: payment,
-            order_id: id,
-            attempt: last.attempt + 1,
-            state: PaymentState::Preparing.as_str(),
-            amount_minor: order.due_minor,
-            currency: order.currency.clone(),
-            methods,
-            saves_card: last.saves_card,
-            expires_at: last.expires_at,
-            created_at: now,
-        };
-        NewPayment::insert(&mut &*conn, vec![row]).await?;
-        jobs::enqueue(conn, &Job::OpenCheckout { payment }, now, now).await?;
+        attempt_again(conn, &order, &last, methods, now).await?;
         ordering::remember(conn, ATTEMPT_ROUTE, buyer.keys, key, id, now).await
+    })
+    .await?;
+    app.jobs.wake(Lane::Stripe);
+    Ok(())
+}
+
+async fn attempt_again(
+    conn: &mut Conn,
+    order: &OrderRow,
+    last: &PaymentRow,
+    methods: String,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let payment = PaymentId::new();
+    let row = NewPayment {
+        id: payment,
+        order_id: order.id,
+        attempt: last.attempt + 1,
+        state: PaymentState::Preparing.as_str(),
+        amount_minor: order.due_minor,
+        currency: order.currency.clone(),
+        methods,
+        saves_card: last.saves_card,
+        expires_at: last.expires_at,
+        created_at: now,
+    };
+    NewPayment::insert(&mut &*conn, vec![row]).await?;
+    jobs::enqueue(conn, &Job::OpenCheckout { payment }, now, now).await?;
+    Ok(())
+}
+
+/// A page for a pending order whose last attempt is over; one that has a page, or whose money is on its way, stays as it is.
+///
+/// # Errors
+/// The database's.
+pub async fn reopen(app: &App, id: OrderId) -> Result<()> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        let order = orders::lock(conn, id).await?;
+        let last = model::latest_of(conn, &[id]).await?.pop().ok_or(Code::OrderNotPending)?;
+        if order.state != OrderState::PendingPayment || last.state.is_live() {
+            return Ok(());
+        }
+        let methods = offered_methods(conn, id, None).await?;
+        attempt_again(conn, &order, &last, methods, now).await
     })
     .await?;
     app.jobs.wake(Lane::Stripe);

@@ -5,9 +5,9 @@ use chrono::TimeDelta;
 use kindred_stripe::{Event, ObjectRef, webhook};
 use secrecy::ExposeSecret;
 
-use super::disputes;
 use super::jobs::{apply_session, stripe_failure};
 use super::model::{self, EventState, PaymentRow, StripeRef};
+use super::{charges, disputes};
 use crate::app::App;
 use crate::checkout::refunds::service as refunds;
 use crate::db::{self, Conn};
@@ -144,6 +144,9 @@ async fn apply_object(app: &App, payment: &PaymentRow, object: &ObjectRef) -> Re
         "dispute" => {
             let dispute = app.stripe()?.dispute(&object.id).await.map_err(stripe_failure)?;
             disputes::apply(app, payment, &dispute).await
+        }
+        "payment_intent" if charges::is_one(app, payment.id).await? => {
+            charges::look(app, payment.id, &object.id).await
         }
         _ => {
             let session = match (&payment.stripe_session_id, object.kind.as_str()) {

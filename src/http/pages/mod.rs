@@ -18,17 +18,24 @@ static RESET: LazyLock<Page> =
 static WITHDRAWAL: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("withdrawal.html"), STYLE, include_str!("withdrawal.js")));
 
+/// The withdrawal's page has one button, as these have.
+static RENEW: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("withdrawal.html"), STYLE, include_str!("renew.js")));
+static STOP_RENEWAL: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("withdrawal.html"), STYLE, include_str!("stop_renewal.js")));
+
 static HOME: LazyLock<Page> = LazyLock::new(|| {
     let page = include_str!("home.html").replace("{version}", env!("CARGO_PKG_VERSION"));
     Page::new(&page, STYLE, "")
 });
 
 #[derive(OpenApi)]
-#[openapi(paths(verify_email, reset_password, stop_withdrawal))]
+#[openapi(paths(verify_email, reset_password, stop_withdrawal, renew, stop_renewal))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(verify_email).service(reset_password).service(stop_withdrawal);
+    config.service(renew).service(stop_renewal);
 }
 
 /// The first page, for people who open the shop's address: no part of the API. The demo has one of its own.
@@ -77,4 +84,30 @@ async fn reset_password() -> HttpResponse {
 #[get("/stop-withdrawal")]
 async fn stop_withdrawal() -> HttpResponse {
     WITHDRAWAL.answer()
+}
+
+/// The page behind the link by which a member pays his next term
+///
+/// It acts by `POST /v1/renewal-links` when its button is pressed, and goes on to the payment page.
+#[utoipa::path(
+    tag = "pages",
+    params(("token" = Option<String>, Query, description = "the token of the mail")),
+    responses((status = 200, content_type = "text/html", body = String))
+)]
+#[get("/renew")]
+async fn renew() -> HttpResponse {
+    RENEW.answer()
+}
+
+/// The page behind the link that keeps the saved card from being charged
+///
+/// It acts by `POST /v1/renewal-links/stop` when its button is pressed.
+#[utoipa::path(
+    tag = "pages",
+    params(("token" = Option<String>, Query, description = "the token of the mail")),
+    responses((status = 200, content_type = "text/html", body = String))
+)]
+#[get("/stop-renewal")]
+async fn stop_renewal() -> HttpResponse {
+    STOP_RENEWAL.answer()
 }

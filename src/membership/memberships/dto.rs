@@ -8,6 +8,7 @@ use super::rules::{self, GRACE, Life, gives_access, life, standing_at};
 use super::views::Member;
 use crate::error::{AppError, Result};
 use crate::membership::plans::model::Renews;
+use crate::membership::renewals::dto::ComingRenewal;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
@@ -33,7 +34,10 @@ pub struct MembershipView {
     /// Frozen by your own wish: when it goes on by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frozen_until: Option<DateTime<Utc>>,
+    /// `card`: the saved card is charged at the end.
     pub renews: Renews,
+    /// What comes at the end; null where it has none, or is over.
+    pub renewal: Option<ComingRenewal>,
     /// Earned, not bought; none yet.
     pub level: Option<String>,
     /// What the tier gives; empty while the membership gives no access.
@@ -92,7 +96,8 @@ impl MembershipView {
             tier: member.tier_code,
             tier_name: member.tier_names.pick(locale).to_owned(),
             tier_names: member.tier_names,
-            renews: member.plan.as_ref().map_or(Renews::Never, |(_, renews)| *renews),
+            renews: Renews::Never,
+            renewal: None,
             plan: member.plan.map(|(code, _)| code),
             number: member.number,
             chapter: member.chapter_code,
@@ -106,6 +111,14 @@ impl MembershipView {
                 used: Money::new(worth.used_minor, currency),
             },
         })
+    }
+}
+
+impl MembershipView {
+    /// With what comes at its end.
+    pub fn going_on(self, renewal: Option<ComingRenewal>) -> Self {
+        let is_on = renewal.as_ref().is_some_and(|renewal| renewal.on);
+        Self { renews: if is_on { Renews::Card } else { Renews::Never }, renewal, ..self }
     }
 }
 

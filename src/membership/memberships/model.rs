@@ -240,6 +240,12 @@ pub async fn find_term(conn: &mut Conn, id: TermId) -> Result<Option<TermRow>> {
 
 /// # Errors
 /// The database's.
+pub async fn find(conn: &mut Conn, id: MembershipId) -> Result<Option<MembershipRow>> {
+    Ok(memberships::table.find(id).select(MembershipRow::as_select()).first(conn).await.optional()?)
+}
+
+/// # Errors
+/// The database's.
 pub async fn insert(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
     diesel::insert_into(memberships::table).values(row).execute(conn).await?;
     Ok(())

@@ -16,6 +16,8 @@ use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
 use crate::membership::freezes::model as freezes;
 use crate::membership::plans::model::Plan;
+use crate::membership::renewals::rules::ANNOUNCE_BEFORE;
+use crate::membership::renewals::{model as renewals, service as coming};
 use crate::membership::{moves, plans};
 use crate::people::accounts::model::load_buyer;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
@@ -253,6 +255,7 @@ pub async fn upgrade(
             model::store_term(conn, &replaced).await?;
         }
     }
+    renewals::drop_planned(conn, membership.id).await?;
     membership.tier_id = plan.tier;
     membership.plan_id = Some(plan.id);
     membership.ends_at = span.ends_at;
@@ -457,8 +460,8 @@ async fn lock_running(
     Ok(open.filter(|row| rules::life(row, now, GRACE) != Life::Expired))
 }
 
-/// Queues the job that closes a membership once its grace is over. Called whenever the end may have changed; a job that
-/// comes to a membership that isn't due finds another one queued for it.
+/// Queues the jobs that look after the end of a membership: what comes before it, and closing it once its grace is over. Called
+/// whenever the end may have changed; a job that comes to a membership that isn't due finds another one queued for it.
 pub(super) async fn queue_expiry(
     conn: &mut Conn,
     membership: &MembershipRow,
@@ -466,7 +469,9 @@ pub(super) async fn queue_expiry(
 ) -> Result<()> {
     let Some(end) = membership.ends_at.filter(|_| membership.state == Stored::Active) else { return Ok(()) };
     let job = Job::ExpireMembership { membership: membership.id };
-    jobs::enqueue(conn, &job, (end + GRACE).max(now), now).await?;
+    let renew = Job::Renew { membership: membership.id, ends_at: end };
+    let queued = [(job, (end + GRACE).max(now)), (renew, (end - ANNOUNCE_BEFORE).max(now))];
+    jobs::enqueue_all(conn, &queued, now).await?;
     Ok(())
 }
 
@@ -479,9 +484,10 @@ pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
     let member = views::of_account(&mut conn, account).await?.ok_or(Code::NoMembership)?;
     let terms = valued_terms(&mut conn, member.row.id).await?;
     let freeze = freezes::open_of(&mut conn, member.row.id).await?;
+    let coming = coming::coming(&mut conn, &member.row).await?;
     let locale = load_buyer(&mut conn, account).await?.locale;
     let view = MembershipView::new(member, &terms, locale, &app.settings.currency, app.clock.now())?;
-    Ok(MembershipView { frozen_until: freeze.map(|freeze| freeze.until), ..view })
+    Ok(MembershipView { frozen_until: freeze.map(|freeze| freeze.until), ..view.going_on(coming) })
 }
 
 /// The job [`Job::ExpireMembership`].

@@ -37,6 +37,80 @@ pub enum Mail {
         tier_en: String,
         ends_at: Option<DateTime<Utc>>,
     },
+    /// A membership goes on for one more term. `ends_at` (exclusive) is none for life.
+    Renewed {
+        number: String,
+        tier_zh: String,
+        tier_en: String,
+        ends_at: Option<DateTime<Utc>>,
+    },
+    /// 5 to 7 days ahead: the saved card will be charged, and how to stop that. `card`: its last four digits.
+    RenewalNotice {
+        token: String,
+        tier_zh: String,
+        tier_en: String,
+        amount_minor: i64,
+        currency: String,
+        charge_at: DateTime<Utc>,
+        card: String,
+    },
+    /// To whom no card is charged: the term ends, or is over (`is_over`). `can_pay` where the link works by now.
+    RenewalReminder {
+        token: String,
+        tier_zh: String,
+        tier_en: String,
+        amount_minor: i64,
+        currency: String,
+        ends_at: DateTime<Utc>,
+        grace_ends_at: DateTime<Utc>,
+        is_over: bool,
+        can_pay: bool,
+    },
+    /// The saved card wasn't charged, for Stripe's or our short `reason`; it is tried again at `retry_at`, or no more.
+    RenewalFailed {
+        token: String,
+        reason: String,
+        amount_minor: i64,
+        currency: String,
+        retry_at: Option<DateTime<Utc>>,
+        grace_ends_at: DateTime<Utc>,
+    },
+    /// The plan costs something else from the next term on.
+    PriceChange {
+        tier_zh: String,
+        tier_en: String,
+        was_minor: i64,
+        amount_minor: i64,
+        currency: String,
+        from: DateTime<Utc>,
+    },
+    /// The saved card will have expired by the time at which it is to be charged. `card`: its last four digits.
+    CardExpiring {
+        token: String,
+        card: String,
+        month: i64,
+        year: i64,
+        charge_at: DateTime<Utc>,
+    },
+    /// Grace is over.
+    MembershipExpired {
+        tier_zh: String,
+        tier_en: String,
+        ended_at: DateTime<Utc>,
+    },
+    /// The member lets it end with its term.
+    MembershipCancelled {
+        ends_at: DateTime<Utc>,
+    },
+    /// The member has planned what his membership becomes at its end.
+    ChangePlanned {
+        tier_zh: String,
+        tier_en: String,
+        amount_minor: i64,
+        currency: String,
+        from: DateTime<Utc>,
+        by_card: bool,
+    },
     /// An order was paid.
     Receipt {
         order_number: String,
@@ -241,12 +315,21 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 31] = [
+    pub const KINDS: [&str; 40] = [
         "verify_email",
         "reset_password",
         "change_email",
         "welcome",
         "upgraded",
+        "renewed",
+        "renewal_notice",
+        "renewal_reminder",
+        "renewal_failed",
+        "price_change",
+        "card_expiring",
+        "membership_expired",
+        "membership_cancelled",
+        "change_planned",
         "receipt",
         "shipped",
         "refunded",
@@ -276,8 +359,17 @@ impl Mail {
     ];
 
     /// Those with a one-time token, as `{"token"}`.
-    pub const SECRET_KINDS: [&str; 5] =
-        ["verify_email", "reset_password", "change_email", "withdrawal_received", "gift_card"];
+    pub const SECRET_KINDS: [&str; 9] = [
+        "verify_email",
+        "reset_password",
+        "change_email",
+        "withdrawal_received",
+        "gift_card",
+        "renewal_notice",
+        "renewal_reminder",
+        "renewal_failed",
+        "card_expiring",
+    ];
 
     /// The columns `kind` and `data` of the outbox.
     ///
@@ -320,8 +412,27 @@ impl Mail {
                 name: String::new(),
                 declared_at: DateTime::default(),
             }),
+            Self::RenewalNotice { .. }
+            | Self::RenewalReminder { .. }
+            | Self::RenewalFailed { .. }
+            | Self::CardExpiring { .. } => {
+                let mut kept = self.clone();
+                if let Self::RenewalNotice { token: its, .. }
+                | Self::RenewalReminder { token: its, .. }
+                | Self::RenewalFailed { token: its, .. }
+                | Self::CardExpiring { token: its, .. } = &mut kept
+                {
+                    *its = token;
+                }
+                Some(kept)
+            }
             Self::Welcome { .. }
             | Self::Upgraded { .. }
+            | Self::Renewed { .. }
+            | Self::PriceChange { .. }
+            | Self::MembershipExpired { .. }
+            | Self::MembershipCancelled { .. }
+            | Self::ChangePlanned { .. }
             | Self::Receipt { .. }
             | Self::Shipped { .. }
             | Self::Refunded { .. }

@@ -56,8 +56,10 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 186] = embedded!(
-    "verify_email" "reset_password" "change_email" "welcome" "upgraded" "receipt" "refunded" "goal_reached" "order_cancelled"
+const TEMPLATES: [(&str, &str); 240] = embedded!(
+    "verify_email" "reset_password" "change_email" "welcome" "upgraded"
+    "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
+    "membership_expired" "membership_cancelled" "change_planned" "receipt" "refunded" "goal_reached" "order_cancelled"
     "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
     "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
     "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
@@ -112,6 +114,7 @@ impl Renderer {
             fields.insert("shop".to_owned(), json!(self.shop.name));
             fields.insert("home_url".to_owned(), json!(self.shop.home_url));
             fields.insert("link".to_owned(), json!(self.link(mail)));
+            fields.insert("stop_link".to_owned(), json!(self.stop_link(mail)));
             fields.insert("order_url".to_owned(), json!(self.order_url(mail)));
             fields.insert("product_url".to_owned(), json!(self.product_url(mail)));
         }
@@ -138,10 +141,26 @@ impl Renderer {
             Mail::VerifyEmail { token } | Mail::ChangeEmail { token } => ("verify-email", token),
             Mail::ResetPassword { token } => ("reset-password", token),
             Mail::WithdrawalReceived { token, .. } => ("stop-withdrawal", token),
+            Mail::RenewalNotice { token, .. }
+            | Mail::RenewalReminder { token, .. }
+            | Mail::RenewalFailed { token, .. }
+            | Mail::CardExpiring { token, .. } => ("renew", token),
             _ => return None,
         };
+        Some(self.page_url(page, token))
+    }
+
+    /// The link by which the saved card isn't charged.
+    fn stop_link(&self, mail: &Mail) -> Option<String> {
+        match mail {
+            Mail::RenewalNotice { token, .. } => Some(self.page_url("stop-renewal", token)),
+            _ => None,
+        }
+    }
+
+    fn page_url(&self, page: &str, token: &str) -> String {
         let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-        Some(format!("{}/{page}?token={token}", self.shop.home_url))
+        format!("{}/{page}?token={token}", self.shop.home_url)
     }
 
     fn order_url(&self, mail: &Mail) -> Option<String> {

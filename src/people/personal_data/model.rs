@@ -8,10 +8,10 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::checkout::baskets::model as baskets;
-use crate::checkout::{gift_cards, invoices, withdrawals};
+use crate::checkout::{gift_cards, invoices, portal, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
-use crate::membership::{moves, organisers};
+use crate::membership::{moves, organisers, renewals};
 use crate::people::{addresses, segments};
 use crate::promotion::{packets, partners, referrals};
 use crate::schema::{
@@ -91,6 +91,12 @@ SELECT jsonb_build_object(
   'coupon_mailing_accounts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY mailing_id), '[]')
     FROM coupon_mailing_accounts t WHERE account_id = $1)
 ) || jsonb_build_object(
+  'renewal_settings', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id'), '[]')
+    FROM renewal_settings t WHERE account_id = $1),
+  'renewals', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM renewals t WHERE account_id = $1),
+  'portal_visits', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'url' ORDER BY id), '[]')
+    FROM portal_visits t WHERE account_id = $1),
   'invite_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY code), '[]')
     FROM invite_codes t WHERE account_id = $1),
   'referrals', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'inviter_id' - 'friend_id' - 'person_key' - 'address_hash' - 'signals'
@@ -248,6 +254,8 @@ pub async fn anonymise(
         .execute(conn)
         .await?;
     moves::model::drop_choice(conn, account).await?;
+    renewals::model::forget(conn, account).await?;
+    portal::model::forget(conn, account).await?;
     organisers::model::forget(conn, account, now).await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
     forget_events(conn, &addresses).await?;

@@ -120,6 +120,7 @@ BEGIN
     PERFORM mail('welcome', 'welcome:' || ext('line', name || ' line'), name, jsonb_build_object('number', number));
     IF ends IS NOT NULL THEN
         PERFORM job('expire_membership', 'membership', ext('mem', name || ' membership'), 'queued', ends + interval '7 days');
+        PERFORM job('renew', 'membership', ext('mem', name || ' membership'), 'queued', ends - interval '30 days');
     END IF;
 END $$;
 
@@ -685,3 +686,10 @@ INSERT INTO chapter_organisers (id, chapter_id, account_id, state, motive, decid
     (u('waiting organiser'), '00000000-0000-7000-8000-000000000001', u('pia'), 'received', '', NULL, t(7));
 SELECT mail('organiser_approved', 'organiser:' || ext('orgn', 'bob organiser') || ':approved', 'bob', '{}'),
        mail('organiser_refused', 'organiser:' || ext('orgn', 'ada organiser') || ':refused', 'ada', '{}');
+
+-- A membership that is renewed by card, and one that is to become something smaller; the coming end of the first is announced.
+UPDATE accounts SET stripe_customer_id = 'cus_ada' WHERE id = u('ada');
+INSERT INTO renewal_settings (membership_id, account_id, is_on) VALUES (u('ada membership'), u('ada'), true);
+INSERT INTO renewals (id, membership_id, account_id, ends_at, plan_id, price_minor, currency, state, charges, created_at)
+    SELECT u('ada renewal'), id, account_id, ends_at, plan_id, 20000, 'CNY', 'open', 0, t(8)
+    FROM memberships WHERE id = u('ada membership');

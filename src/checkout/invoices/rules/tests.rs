@@ -65,6 +65,7 @@ fn line(total_minor: i64, tax_rate_bp: i32, tax_included_minor: i64) -> LineRow 
         fulfilled_at: None,
         ships_from: None,
         upgrade_quote_id: None,
+        renewal_id: None,
     }
 }
 

@@ -1,0 +1,203 @@
+//! What becomes of renewals when orders are paid or a charge fails, and ordering one by a link.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::dto::LinkedOrder;
+use super::model;
+use crate::app::App;
+use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
+use crate::checkout::orders::service::{Cart, Customer, Line, PlaceOrder};
+use crate::checkout::payments::model as attempts;
+use crate::checkout::payments::service as payments;
+use crate::db::{self, Conn};
+use crate::error::{Code, Result};
+use crate::jobs::{self, Job};
+use crate::membership::memberships::model as memberships;
+use crate::membership::memberships::rules::GRACE;
+use crate::membership::plans::model::{self as plans, Renews};
+use crate::membership::renewals::model::{self as renewals, Renewal, RenewalState, Settings};
+use crate::membership::renewals::rules;
+use crate::membership::renewals::service::{self as coming, tell, turned_off};
+use crate::messages::mails::Mail;
+use crate::people::accounts::model as accounts;
+use crate::people::one_time::{self, Purpose, TokenRow};
+use crate::types::id::{AccountId, OrderId, RenewalId};
+use crate::types::money::Money;
+
+/// A paid order has changed its buyer's membership: its renewal is paid, and where the card was saved with a plan that renews by
+/// card, it goes on by that from now on, unless its member has turned that off. The account's row is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn settled(
+    conn: &mut Conn,
+    order: &OrderRow,
+    lines: &[LineRow],
+    has_card: bool,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(line) = lines.iter().find(|line| line.plan_id.is_some()) else { return Ok(()) };
+    let mut before = None;
+    if let Some(id) = line.renewal_id {
+        let renewal = renewals::load(conn, &[id]).await?.pop().ok_or(Code::UnknownRenewal)?;
+        before = Some(renewals::settings_of(conn, renewal.membership_id, order.account_id).await?);
+        renewals::store(conn, &coming::closed(renewal, RenewalState::Paid, now)).await?;
+    }
+    let Some(row) = memberships::open_of(conn, &[order.account_id]).await?.pop() else { return Ok(()) };
+    let known = renewals::settings_of(conn, row.id, row.account_id).await?;
+    let plan = match row.plan_id {
+        Some(id) => plans::find(conn, id).await?,
+        None => None,
+    };
+    let by_card = has_card && plan.as_ref().is_some_and(|plan| plan.renews == Renews::Card);
+    // Who becomes another tier at the end has another membership; what he said of the last one he still means.
+    let was_off = before.as_ref().is_some_and(|settings| settings.switched_off_at.is_some());
+    let is_off = known.switched_off_at.is_some() || was_off;
+    let settings = Settings {
+        is_on: (by_card && !is_off)
+            || (known.is_on && plan.as_ref().is_some_and(|plan| plan.renews == Renews::Card)),
+        switched_off_at: known
+            .switched_off_at
+            .or_else(|| before.and_then(|settings| settings.switched_off_at)),
+        // What was planned has come; who buys on doesn't mean to end.
+        next_plan_id: if line.renewal_id.is_some() { None } else { known.next_plan_id },
+        cancelled_at: None,
+        cancel_reason: None,
+        ..known
+    };
+    renewals::store_settings(conn, &settings).await
+}
+
+/// The card wasn't charged: says when it is asked once more, if it is, and mails its owner a link.
+///
+/// # Errors
+/// The database's.
+pub async fn charge_failed(conn: &mut Conn, order: &OrderRow, code: &str, now: DateTime<Utc>) -> Result<()> {
+    let lines = orders::lines_of(conn, &[order.id]).await?;
+    let Some(id) = lines.iter().find_map(|line| line.renewal_id) else { return Ok(()) };
+    let buyer = accounts::lock_buyers(conn, &[order.account_id]).await?.pop();
+    let renewal = renewals::load(conn, &[id]).await?.pop();
+    let (Some(buyer), Some(renewal)) = (buyer, renewal) else { return Ok(()) };
+    if renewal.state != RenewalState::Open {
+        return Ok(());
+    }
+    let retry_at = rules::retry_at(renewal.charges, code, renewal.ends_at, now);
+    let failed = Renewal { failure: Some(code.to_owned()), next_charge_at: retry_at, ..renewal };
+    renewals::store(conn, &failed).await?;
+    if let Some(at) = retry_at {
+        let job = Job::Renew { membership: failed.membership_id, ends_at: failed.ends_at };
+        jobs::enqueue(conn, &job, at, now).await?;
+    }
+    let mail = Mail::RenewalFailed {
+        token: link(conn, &buyer, now).await?,
+        reason: code.to_owned(),
+        amount_minor: order.due_minor,
+        currency: order.currency.clone(),
+        retry_at,
+        grace_ends_at: failed.ends_at + GRACE,
+    };
+    tell(conn, &buyer, &format!("renewal_failed:{}", order.id), &mail, now).await
+}
+
+/// A token for the links of a mail: who has it may pay for the member's next term, or stop the charge.
+///
+/// # Errors
+/// The database's.
+pub async fn link(conn: &mut Conn, buyer: &accounts::Buyer, now: DateTime<Utc>) -> Result<String> {
+    let email = buyer.email.as_deref().unwrap_or_default();
+    Ok(one_time::issue(conn, buyer.id, Purpose::Renewal, email, now).await?.token)
+}
+
+/// Whose link it is.
+///
+/// # Errors
+/// `token_invalid`
+pub async fn owner_of(app: &App, token: &str) -> Result<AccountId> {
+    let mut conn = db::connect(&app.pool).await?;
+    let found: TokenRow = one_time::look(&mut conn, token, &[Purpose::Renewal], app.clock.now()).await?;
+    Ok(found.account_id)
+}
+
+/// Orders the member's next term, or finds the order that waits for its payment, with a page to pay it on.
+///
+/// # Errors
+/// `membership_not_open`, `already_for_life`, `membership_frozen`, `renewal_not_offered`, `use_upgrade_quote` while a change of
+/// tier is planned and the term runs, `membership_order_pending`, `payment_in_progress`.
+pub async fn order_by_link(app: &App, account: AccountId) -> Result<OrderId> {
+    let renewal = coming::offer(app, account).await?;
+    let earlier = model::orders_of(&mut *db::connect(&app.pool).await?, renewal.id).await?;
+    if let Some((order, _)) = earlier.iter().find(|(_, state)| *state == OrderState::PendingPayment) {
+        payments::reopen(app, *order).await?;
+        return Ok(*order);
+    }
+    let key = format!("renewal-link:{}:{}", renewal.id, earlier.len());
+    Ok(app.placer.place(order_of(app, &renewal, key, false)).await?.order)
+}
+
+/// An order as who has the link sees it.
+///
+/// # Errors
+/// The database's.
+pub async fn linked(app: &App, id: OrderId) -> Result<LinkedOrder> {
+    let mut conn = db::connect(&app.pool).await?;
+    let order = orders::load(&mut conn, id).await?;
+    let payment = attempts::latest_of(&mut conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    Ok(LinkedOrder {
+        id,
+        number: order.number,
+        due: Money::new(order.due_minor, &order.currency),
+        payment_state: payment.state,
+        url: payment.url,
+        expires_at: payment.expires_at,
+    })
+}
+
+/// The card isn't charged any more: in one step.
+///
+/// # Errors
+/// `membership_not_open`
+pub async fn stop_by_link(app: &App, account: AccountId) -> Result<()> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        accounts::lock_buyers(conn, &[account]).await?;
+        let held = memberships::lock_all_of(conn, account).await?;
+        let row = rules::endable(held.iter().find(|row| row.is_open()), now)?;
+        let settings = renewals::settings_of(conn, row.id, account).await?;
+        renewals::store_settings(conn, &turned_off(settings, now)).await?;
+        coming::look_anew(conn, row, now).await
+    })
+    .await
+}
+
+/// The order of a renewal; with `charges_card` the saved card pays it.
+pub fn order_of(app: &App, renewal: &Renewal, key: String, charges_card: bool) -> PlaceOrder {
+    let home = app.settings.storefront_url.to_string();
+    PlaceOrder {
+        cart: Cart {
+            customer: Customer::Account(renewal.account_id),
+            lines: vec![Line::Renewal(renewal.id)],
+            shipping: None,
+            coupon_codes: Vec::new(),
+            credit_minor: 0,
+        },
+        basket: None,
+        token_hash: None,
+        shown: None,
+        body_hash: hash_of(renewal.id, charges_card),
+        key,
+        invite: None,
+        terms_version: None,
+        consents: json!({}),
+        backer_name: None,
+        success_url: home.clone(),
+        cancel_url: home,
+        charges_card,
+    }
+}
+
+fn hash_of(renewal: RenewalId, charges_card: bool) -> Vec<u8> {
+    let mut hash = renewal.0.as_bytes().to_vec();
+    hash.push(u8::from(charges_card));
+    hash
+}
