@@ -56,6 +56,7 @@ mod private_postgres;
 mod referral_terms;
 mod referrals;
 mod rehearse;
+mod renewals;
 mod repeat_cards;
 mod returning;
 mod returns;
