@@ -13,7 +13,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use chrono::TimeDelta;
 use kindred::dev::stripe::{Running, Settings, Simulator};
 use kindred::ports::clock::{Clock, machine_now};
-use kindred_stripe::{Config, Method, NewCheckout, NewCustomer, NewRefund, RefundReason, Stripe};
+use kindred_stripe::{Config, Method, NewCharge, NewCheckout, NewCustomer, NewRefund, RefundReason, Stripe};
 use serde_json::{Value, json};
 
 const KEY: &str = "sk_test_simulated";
@@ -152,7 +152,7 @@ async fn drive(proofs: &Proofs) {
         locale: Some("zh-CN".to_owned()),
     };
     let saving = NewCheckout {
-        customer: Some(customer),
+        customer: Some(customer.clone()),
         customer_email: None,
         save_card: true,
         methods: vec![Method::Card, Method::WechatPay],
@@ -196,6 +196,7 @@ async fn drive(proofs: &Proofs) {
             stripe.disputes_of(&intent).await.unwrap();
         }
     }
+    charge_cards(proofs, &stripe, &customer).await;
     let expiring = stripe.create_checkout("checkout:last", &base).await.unwrap();
     stripe.expire_checkout("expire:last", &expiring.id).await.unwrap();
     stripe.create_checkout("checkout:open", &base).await.unwrap();
@@ -203,6 +204,45 @@ async fn drive(proofs: &Proofs) {
     stripe.checkouts(0, page.data.first().map(|one| one.id.as_str())).await.unwrap();
     let events = stripe.events(0, None, false).await.unwrap();
     stripe.events(0, events.data.first().map(|one| one.id.as_str()), true).await.unwrap();
+}
+
+/// The card that the customer has saved, charged with every ending; his cards, and the page on which he looks after them.
+async fn charge_cards(proofs: &Proofs, stripe: &Stripe, customer: &str) {
+    let card = stripe.cards_of(customer).await.unwrap().remove(0);
+    let endings = [
+        "ok",
+        "decline",
+        "insufficient_funds",
+        "expired_card",
+        "authentication_required",
+        "processing_error",
+    ];
+    for ending in endings {
+        proofs.sim.simulator.set_card(&card.id, ending, Some(1)).unwrap();
+        let new = NewCharge {
+            order_id: "ord_2".to_owned(),
+            payment_id: format!("pay_{ending}"),
+            order_number: "K-0002".to_owned(),
+            amount_minor: 120_000,
+            currency: "CNY".to_owned(),
+            description: "铁杆会员".to_owned(),
+            customer: customer.to_owned(),
+            payment_method: card.id.clone(),
+        };
+        let intent = stripe.charge_saved_card(&format!("renewal:{ending}"), &new).await.unwrap();
+        assert_eq!(intent.failure_code.is_none(), ending == "ok");
+        if ending == "decline" {
+            stripe.cancel_intent("cancel:1", &intent.id).await.unwrap();
+        }
+    }
+    let known = stripe.intents_of(customer, 0).await.unwrap();
+    assert!(known.len() > endings.len(), "the page's intent is among them");
+    let url =
+        stripe.create_portal("portal:1", customer, "https://shop.test/me", Some("zh-CN")).await.unwrap();
+    act(&url, "action=add&last4=0005&exp_month=3&exp_year=2031").await;
+    act(&url, &format!("action=default&card={}", card.id)).await;
+    act(&url, &format!("action=remove&card={}", stripe.cards_of(customer).await.unwrap()[0].id)).await;
+    stripe.create_portal("portal:2", customer, "https://shop.test/me", None).await.unwrap();
 }
 
 /// The objects of every kind as the simulator shows them, without repeats of the same state.
@@ -232,6 +272,21 @@ async fn objects(proofs: &Proofs) -> Vec<Value> {
                 objects.push(object.take());
             }
         }
+    }
+    let customers = get("events?limit=100&type=customer.created").await;
+    for customer in customers["data"].as_array().unwrap() {
+        let id = customer["data"]["object"]["id"].as_str().unwrap();
+        objects.push(get(&format!("customers/{id}")).await);
+        let cards = get(&format!("payment_methods?customer={id}&expand[]=data.customer")).await;
+        objects.extend(cards["data"].as_array().unwrap().iter().cloned());
+        let form = [("customer", id), ("return_url", "https://shop.test/me"), ("locale", "zh")];
+        let request = http.post(format!("{}/v1/billing_portal/sessions", proofs.sim.url)).bearer_auth(KEY);
+        objects.push(request.form(&form).send().await.unwrap().json().await.unwrap());
+    }
+    let intents = get("payment_intents?limit=100&expand[]=data.latest_charge").await;
+    for intent in intents["data"].as_array().unwrap() {
+        objects.extend(Some(intent["latest_charge"].clone()).filter(Value::is_object));
+        objects.push(get(&format!("payment_intents/{}", intent["id"].as_str().unwrap())).await);
     }
     for list in ["refunds?limit=100", "disputes?limit=100"] {
         objects.extend(get(list).await["data"].as_array().unwrap().iter().cloned());

@@ -1,5 +1,6 @@
 //! The Stripe simulator through HTTP: its own promises, apart from what Stripe's SDKs prove in `tests/stripe`.
 
+mod cards;
 mod contract;
 mod faults;
 mod fixture;

@@ -84,6 +84,49 @@ const pending = await stripe.refunds.create({ payment_intent: paid.payment_inten
 same(pending.status, 'pending');
 same((await stripe.refunds.list({ payment_intent: card.payment_intent })).data.map((one) => one.id), [refund.id]);
 
+// A saved card is charged while its owner is away.
+const { id: customer } = await stripe.customers.create({ email: 'js@shop.test' });
+const saving = await sessions.create(
+  params({
+    customer,
+    payment_method_options: { card: { setup_future_usage: 'off_session' }, wechat_pay: { client: 'web' } },
+  }),
+);
+same(await act(saving, { action: 'pay', method: 'card', card_behaviour: 'authentication_required' }), 303);
+const [mine] = (await stripe.customers.listPaymentMethods(customer, { type: 'card' })).data;
+const chargeParams = {
+  amount: 120000,
+  currency: 'cny',
+  customer,
+  payment_method: mine.id,
+  allowed_payment_method_types: ['card'],
+  off_session: true,
+  confirm: true,
+  metadata: { payment_id: 'pay_js' },
+};
+const absent = await stripe.paymentIntents.create(chargeParams).then(
+  () => assert.fail('expected a refusal'),
+  (error) => error,
+);
+same([absent.type, absent.statusCode, absent.code], ['StripeCardError', 402, 'authentication_required']);
+same([absent.payment_intent.status, absent.payment_method.id], ['requires_payment_method', mine.id]);
+same((await stripe.paymentIntents.retrieve(absent.payment_intent.id)).last_payment_error.code, absent.code);
+same((await stripe.paymentIntents.cancel(absent.payment_intent.id)).status, 'canceled');
+const portal = await stripe.billingPortal.sessions.create({ customer, return_url: 'https://shop.test/me', locale: 'zh' });
+same(await act(portal, { action: 'add', last4: '0005', exp_month: '3', exp_year: '2031' }), 303);
+const [added] = (await stripe.paymentMethods.list({ customer, type: 'card' })).data;
+same([added.card.last4, added.card.exp_year], ['0005', 2031]);
+same(await act(portal, { action: 'default', card: added.id }), 303);
+same((await stripe.customers.retrieve(customer)).invoice_settings.default_payment_method, added.id);
+const charge = () =>
+  stripe.paymentIntents.create({ ...chargeParams, payment_method: added.id }, { idempotencyKey: 'js-off-1' });
+const charged = await charge();
+same([charged.status, (await charge()).id], ['succeeded', charged.id]);
+same((await stripe.refunds.create({ payment_intent: charged.id, amount: 500 })).status, 'succeeded');
+same((await stripe.paymentMethods.detach(added.id)).customer, null);
+const detached = () => stripe.paymentIntents.create({ ...chargeParams, payment_method: added.id });
+await refused('StripeInvalidRequestError', detached, { statusCode: 400 });
+
 // Lists page by themselves.
 const made = [];
 for (let count = 0; count < 7; count += 1) made.unshift((await sessions.create(params())).id);
@@ -128,6 +171,7 @@ for (let tries = 0; tries < 200 && !arrived.some(({ body }) => body.includes(pen
 }
 const events = arrived.map(({ body, signature }) => stripe.webhooks.constructEvent(body, signature, SIM_SECRET));
 check('completed', events.some((e) => e.type === 'checkout.session.completed' && e.data.object.id === session.id));
+check('charged', events.some((e) => e.type === 'payment_intent.succeeded' && e.data.object.id === charged.id));
 check('failed', events.some((e) => e.type === 'payment_intent.payment_failed'));
 assert.throws(() => stripe.webhooks.constructEvent(`${arrived[0].body} `, arrived[0].signature, SIM_SECRET));
 const payload = JSON.stringify(events[0], null, 2);

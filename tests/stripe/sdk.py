@@ -117,6 +117,87 @@ saved = sdk.checkout.sessions.retrieve(saving.id, {"expand": ["payment_intent.pa
 check("attached", saved.payment_intent.payment_method.customer == customer.id == saved.customer.id)
 check("consented", saved.payment_intent.setup_future_usage == "off_session")
 
+# The card's owner is away: charged, refused in each way, ended, listed; the portal.
+pm = saved.payment_intent.payment_method.id
+
+
+def card(**fields):
+    check("the card is told", post(f"{URL}/_sim/cards/{pm}", json.dumps(fields), "application/json") == 204)
+
+
+def charge_params(**more):
+    return {
+        "amount": 120000,
+        "currency": "cny",
+        "customer": customer.id,
+        "payment_method": pm,
+        "allowed_payment_method_types": ["card"],
+        "off_session": True,
+        "confirm": True,
+        "expand": ["latest_charge"],
+        "metadata": {"order_id": "ord_py", "payment_id": "pay_py"},
+        **more,
+    }
+
+
+def charged(**more):
+    return sdk.payment_intents.create(charge_params(**more))
+
+
+off = sdk.payment_intents.create(charge_params(), {"idempotency_key": "py-off-1"})
+check("charged", off.status == "succeeded" and off.amount_received == 120000)
+check("its charge", off.latest_charge.paid and off.latest_charge.metadata["payment_id"] == "pay_py")
+same = sdk.payment_intents.create(charge_params(), {"idempotency_key": "py-off-1"})
+check("charged once", same.id == off.id and same.last_response.headers["Idempotent-Replayed"] == "true")
+for behaviour, code, decline_code in [
+    ("decline", "card_declined", "generic_decline"),
+    ("insufficient_funds", "card_declined", "insufficient_funds"),
+    ("expired_card", "expired_card", None),
+    ("authentication_required", "authentication_required", "authentication_required"),
+    ("processing_error", "processing_error", None),
+]:
+    card(behaviour=behaviour, times=1)
+    error = refused(stripe.CardError, charged, http_status=402, code=code)
+    left = error.error.payment_intent
+    check("decline code", getattr(error.error, "decline_code", None) == decline_code)
+    check("left behind", left["status"] == "requires_payment_method" and left["last_payment_error"]["code"] == code)
+    check("its card", left["last_payment_error"]["payment_method"]["id"] == pm and left["payment_method"] is None)
+    check("its failed charge", sdk.charges.retrieve(error.error.charge).failure_code == code)
+card(behaviour="decline", times=1)
+twice = [
+    refused(stripe.CardError, lambda: sdk.payment_intents.create(charge_params(), {"idempotency_key": "py-off-2"}))
+    for _ in range(2)
+]
+check("a refusal is replayed", twice[0].error.payment_intent["id"] == twice[1].error.payment_intent["id"])
+left = twice[0].error.payment_intent["id"]
+check("ended", sdk.payment_intents.cancel(left, {"cancellation_reason": "abandoned"}).status == "canceled")
+refused(stripe.InvalidRequestError, lambda: sdk.payment_intents.cancel(off.id), code="payment_intent_unexpected_state")
+his = sdk.payment_intents.list({"customer": customer.id, "limit": 2, "created": {"gte": off.created - 60}})
+check("his intents", his.data[0].id == left and len([one.id for one in his.auto_paging_iter()]) == 8)
+card(exp_month=1, exp_year=2020)
+refused(stripe.CardError, charged, code="expired_card")
+card(exp_month=11, exp_year=2040)
+found = sdk.customers.payment_methods.list(customer.id, {"type": "card"})
+check("his cards", [(one.id, one.card.exp_year) for one in found] == [(pm, 2040)])
+check("by parameter", sdk.payment_methods.list({"customer": customer.id}).data[0].id == pm)
+default = {"invoice_settings": {"default_payment_method": pm}}
+check("default", sdk.customers.update(customer.id, default).invoice_settings.default_payment_method == pm)
+portal = sdk.billing_portal.sessions.create({"customer": customer.id, "return_url": "https://shop.test/me"})
+check("portal", portal.object == "billing_portal.session" and portal.url.startswith(URL))
+check("added", post(portal.url, "action=add&last4=0005") == 303)
+check("newest first", [one.card.last4 for one in sdk.customers.payment_methods.list(customer.id)] == ["0005", "4242"])
+check("detached", sdk.payment_methods.detach(pm).customer is None and sdk.payment_methods.retrieve(pm).customer is None)
+refused(stripe.InvalidRequestError, charged, http_status=400)
+check("no default", sdk.customers.retrieve(customer.id).invoice_settings.default_payment_method is None)
+check("deleted", sdk.customers.delete(customer.id).deleted and sdk.customers.retrieve(customer.id).deleted)
+refused(stripe.InvalidRequestError, charged, code="resource_missing", param="customer")
+refused(
+    stripe.InvalidRequestError,
+    lambda: charged(payment_method_types=["card"]),
+    code="parameter_unknown",
+    param="payment_method_types",
+)
+
 # Refunds: part, too much, the rest, nothing left; a wallet's is pending.
 intent = paid.payment_intent.id
 part = sdk.refunds.create({"payment_intent": intent, "amount": 1000, "reason": "requested_by_customer"})

@@ -47,12 +47,17 @@ const PARAMS = [
   ['POST', /^\/v1\/refunds$/, 'RefundCreateParams'],
   ['GET', /^\/v1\/refunds$/, 'RefundListParams'],
   ['GET', /^\/v1\/refunds\/[^/]+$/, 'RefundRetrieveParams'],
+  ['POST', /^\/v1\/payment_intents$/, 'PaymentIntentCreateParams'],
+  ['GET', /^\/v1\/payment_intents$/, 'PaymentIntentListParams'],
+  ['POST', /^\/v1\/payment_intents\/[^/]+\/cancel$/, 'PaymentIntentCancelParams'],
   ['GET', /^\/v1\/payment_intents\/[^/]+$/, 'PaymentIntentRetrieveParams'],
   ['GET', /^\/v1\/charges\/[^/]+$/, 'ChargeRetrieveParams'],
   ['GET', /^\/v1\/disputes$/, 'DisputeListParams'],
   ['GET', /^\/v1\/disputes\/[^/]+$/, 'DisputeRetrieveParams'],
   ['POST', /^\/v1\/customers$/, 'CustomerCreateParams'],
   ['GET', /^\/v1\/customers\/[^/]+$/, 'CustomerRetrieveParams'],
+  ['GET', /^\/v1\/customers\/[^/]+\/payment_methods$/, 'CustomerListPaymentMethodsParams'],
+  ['POST', /^\/v1\/billing_portal\/sessions$/, 'BillingPortal.SessionCreateParams'],
   ['GET', /^\/v1\/events$/, 'EventListParams'],
   ['GET', /^\/v1\/events\/[^/]+$/, 'EventRetrieveParams'],
 ];
@@ -67,6 +72,7 @@ const OBJECTS = {
   event: 'Event',
   item: 'LineItem',
   payment_method: 'PaymentMethod',
+  'billing_portal.session': 'BillingPortal.Session',
 };
 
 // The SDK turns decimals of the wire (texts) into objects of its own.

@@ -134,12 +134,15 @@ async fn find(conn: &mut Conn, object: &ObjectRef) -> Result<Found> {
     }
 }
 
-/// Fetches the object's present state and applies it. A session that was paid and captured stays so: what comes after are
-/// refunds and disputes, which have events of their own.
+/// Fetches the object's present state and applies it. A session or intent that was paid and captured stays so: what comes
+/// after are refunds and disputes, which have events of their own.
 async fn apply_object(app: &App, payment: &PaymentRow, object: &ObjectRef) -> Result<()> {
-    let is_captured = payment.captured_minor > 0 && payment.stripe_session_id.as_ref() == Some(&object.id);
+    let is_named = [&payment.stripe_session_id, &payment.stripe_payment_intent_id]
+        .into_iter()
+        .any(|known| known.as_ref() == Some(&object.id));
+    let is_captured = payment.captured_minor > 0 && is_named;
     match object.kind.as_str() {
-        "checkout.session" if is_captured => Ok(()),
+        "checkout.session" | "payment_intent" if is_captured => Ok(()),
         "refund" | "charge" => apply_refunds(app, payment).await,
         "dispute" => {
             let dispute = app.stripe()?.dispute(&object.id).await.map_err(stripe_failure)?;

@@ -14,7 +14,7 @@ pub struct Book {
     pub refunded_minor: i64,
     pub refunds_pending_minor: i64,
     pub disputes: Vec<BookedDispute>,
-    /// One a session that was paid.
+    /// One a session that was paid, and one a charge of a saved card that succeeded.
     pub payments: Vec<BookedPayment>,
     /// Events that the endpoint wanted and never took.
     pub events_undelivered: usize,
@@ -45,7 +45,8 @@ pub struct BookedPayment {
     pub currency: String,
     pub refunded_minor: i64,
     pub method: Method,
-    pub session: String,
+    /// None for a charge of a saved card.
+    pub session: Option<String>,
 }
 
 impl Store {
@@ -59,8 +60,10 @@ impl Store {
             }
         }
         for charge in self.charges.oldest_first().filter(|charge| charge.status == Status::Succeeded) {
-            let session =
-                self.intents.get(&charge.intent).and_then(|intent| self.sessions.get(&intent.session));
+            let session = self
+                .intents
+                .get(&charge.intent)
+                .and_then(|intent| self.sessions.get(intent.session.as_ref()?));
             let noted = |key: &str| {
                 let on_session = || session.and_then(|session| session.metadata.get(key)).cloned();
                 charge.metadata.get(key).cloned().or_else(on_session)
@@ -75,7 +78,7 @@ impl Store {
                 currency: charge.currency.clone(),
                 refunded_minor: charge.refunded,
                 method: charge.method,
-                session: session.map(|session| session.id.clone()).unwrap_or_default(),
+                session: session.map(|session| session.id.clone()),
             });
         }
         let pending = self.refunds.oldest_first().filter(|refund| refund.status == Status::Pending);

@@ -49,7 +49,7 @@ const ALSO_NOT_SIMULATED: [&str; 8] = [
 ];
 
 /// The methods that Stripe knows: a filter may name each, also one that the account hasn't enabled.
-const KNOWN_METHODS: [&str; 22] = [
+pub const KNOWN_METHODS: [&str; 22] = [
     "affirm",
     "afterpay_clearpay",
     "alipay",
@@ -151,7 +151,7 @@ impl Store {
     pub fn create_session(&mut self, asked: AskedSession, at: &Moment) -> Result<String, ApiError> {
         let AskedSession { session } = asked;
         if let Some(customer) = &session.customer
-            && self.customers.get(customer).is_none()
+            && self.customer(customer).is_none()
         {
             return Err(ApiError::missing_for("customer", "customer", customer));
         }
@@ -197,7 +197,7 @@ fn read_expiry(params: &mut Params, now: DateTime<Utc>) -> Result<DateTime<Utc>,
     Ok(at)
 }
 
-fn read_url(params: &mut Params, key: &str) -> Result<Option<String>, ApiError> {
+pub fn read_url(params: &mut Params, key: &str) -> Result<Option<String>, ApiError> {
     let Some(text) = params.short(key, 5_000)? else { return Ok(None) };
     let usable = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if usable {
@@ -231,7 +231,7 @@ fn read_customer(params: &mut Params) -> Result<(Option<String>, Option<String>)
     Ok((customer, email))
 }
 
-fn read_allowed(params: &mut Params) -> Result<Option<Vec<String>>, ApiError> {
+pub fn read_allowed(params: &mut Params) -> Result<Option<Vec<String>>, ApiError> {
     let allowed = params.texts("allowed_payment_method_types")?;
     if let Some((at, name)) =
         allowed.iter().enumerate().find(|(_, name)| !KNOWN_METHODS.contains(&name.as_str()))

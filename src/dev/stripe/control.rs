@@ -19,6 +19,7 @@ pub(super) fn configure(service: &mut web::ServiceConfig) {
         .route("/_sim/disputes", web::post().to(open_dispute))
         .route("/_sim/disputes/{id}/close", web::post().to(close_dispute))
         .route("/_sim/refunds/{id}", web::post().to(settle_refund))
+        .route("/_sim/cards/{id}", web::post().to(change_cards))
         .route("/_sim/events/{id}/resend", web::post().to(resend))
         .route("/_sim/settings", web::post().to(change_settings))
         .route("/_sim/due", web::get().to(show_due))
@@ -107,6 +108,39 @@ async fn settle_refund(
     };
     match simulator.settle_refund(&id, succeeds) {
         Ok(()) => HttpResponse::Ok().json(json!({ "id": *id, "status": asked.status })),
+        Err(message) => refused(&message),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CardChange {
+    behaviour: Option<String>,
+    times: Option<u32>,
+    exp_month: Option<i64>,
+    exp_year: Option<i64>,
+}
+
+async fn change_cards(
+    simulator: web::Data<Simulator>,
+    id: web::Path<String>,
+    asked: Json<CardChange>,
+) -> impl Responder {
+    let expiry = match (asked.exp_month, asked.exp_year) {
+        (None, None) => None,
+        (Some(month), Some(year)) => Some((month, year)),
+        _ => return refused("exp_month and exp_year go together"),
+    };
+    let done = match expiry {
+        Some((month, year)) => simulator.set_card_expiry(&id, month, year),
+        None => Ok(()),
+    };
+    let done = done.and_then(|()| match &asked.behaviour {
+        Some(behaviour) => simulator.set_card(&id, behaviour, asked.times),
+        None => Ok(()),
+    });
+    match done {
+        Ok(()) => HttpResponse::NoContent().finish(),
         Err(message) => refused(&message),
     }
 }

@@ -10,6 +10,8 @@ pub struct ApiError {
     code: Option<&'static str>,
     message: String,
     param: Option<String>,
+    /// Further fields of the error, such as the payment intent that it is about.
+    more: Option<Box<Map<String, Value>>>,
     /// Whether the operation began to run, so that its result is kept under the idempotency key. Stripe keeps neither
     /// validation errors nor running conflicts.
     pub executed: bool,
@@ -25,6 +27,7 @@ impl ApiError {
             code: None,
             message: message.into(),
             param: None,
+            more: None,
             executed: false,
             should_retry: None,
         }
@@ -54,6 +57,21 @@ impl ApiError {
     /// The object that a parameter names isn't there.
     pub fn missing_for(param: &str, object: &str, id: &str) -> Self {
         Self::state(format!("No such {object}: '{id}'")).code("resource_missing").param(param)
+    }
+
+    /// A card was refused: 402, kept under the idempotency key. `failure` is the intent's `last_payment_error`.
+    pub fn card(failure: &Value, intent: Value) -> Self {
+        let text = |key: &str| failure.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut more = failure.as_object().cloned().unwrap_or_default();
+        more.insert("payment_intent".to_owned(), intent);
+        let refused = Self { executed: true, ..Self::new(402, "card_error", text("message")) };
+        refused.with(more)
+    }
+
+    /// Further fields of the error's body.
+    pub fn with(mut self, more: Map<String, Value>) -> Self {
+        self.more = Some(Box::new(more));
+        self
     }
 
     pub fn unrecognized_url(method: &str, path: &str) -> Self {
@@ -154,6 +172,9 @@ impl ApiError {
             error.insert("param".into(), json!(param));
         }
         error.insert("type".into(), json!(self.kind));
+        for (name, value) in self.more.iter().flat_map(|more| more.iter()) {
+            error.insert(name.clone(), value.clone());
+        }
         json!({ "error": error })
     }
 }

@@ -12,7 +12,9 @@ const DEPTH_MAX: usize = 4;
 fn target(object: &str, field: &str) -> Option<&'static str> {
     Some(match (object, field) {
         ("checkout.session" | "charge" | "refund" | "dispute", "payment_intent") => "payment_intent",
-        ("checkout.session" | "payment_intent" | "charge" | "refund", "customer") => "customer",
+        ("checkout.session" | "payment_intent" | "charge" | "refund" | "payment_method", "customer") => {
+            "customer"
+        }
         ("payment_intent", "latest_charge") | ("refund" | "dispute", "charge") => "charge",
         ("payment_intent" | "refund", "payment_method") => "payment_method",
         ("checkout.session", "line_items") => "line_items",

@@ -8,7 +8,7 @@ use super::rows::Line;
 
 const LINES_MAX: usize = 100;
 /// Eight digits, as Stripe limits amounts.
-const AMOUNT_MAX: i64 = 99_999_999;
+pub const AMOUNT_MAX: i64 = 99_999_999;
 
 /// Reads the lines and the one currency that they share.
 pub fn read_lines(params: &mut Params) -> Result<(Vec<Line>, String), ApiError> {
@@ -105,7 +105,7 @@ pub fn total(lines: &[Line], currency: &str) -> Result<i64, ApiError> {
 
 /// The least that Stripe charges, in minor units (`docs.stripe.com/currencies#minimum-and-maximum-charge-amounts`);
 /// for currencies that it doesn't list, roughly 50 US cents.
-fn smallest(currency: &str) -> i64 {
+pub fn smallest(currency: &str) -> i64 {
     match currency {
         "gbp" => 30,
         "jpy" => 50,

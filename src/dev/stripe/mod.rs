@@ -4,12 +4,13 @@
 //! It is made to fit Stripe, not kindred: it shares no code with `crates/stripe`, Stripe's own SDKs drive it in
 //! `tests/stripe`, and its objects are compared there with Stripe's descriptions. It refuses live keys.
 //!
-//! Reading order: `rows` (what it remembers), `store` (state, due times, events), `payments`, `refunds`, `checkout`
-//! (what happens), `operation` and `gate` (the API), `page` (the hosted page), `courier` (webhooks), `faults` and
+//! Reading order: `rows` (what it remembers), `store` (state, due times, events), `payments`, `refunds`, `checkout`,
+//! `off_session`, `cards` (what happens), `operation` and `gate` (the API), `page` and `portal` (the hosted pages), `courier` (webhooks), `faults` and
 //! `control` (what goes wrong on request), `journal` (the demo's memory).
 
 mod amount;
 mod book;
+mod cards;
 mod checkout;
 mod control;
 mod courier;
@@ -23,9 +24,11 @@ mod ids;
 mod journal;
 mod lines;
 mod list;
+mod off_session;
 mod operation;
 mod page;
 mod payments;
+mod portal;
 mod refunds;
 mod rows;
 mod server;
@@ -52,6 +55,7 @@ pub use server::Running;
 use courier::Courier;
 use gate::Pace;
 use journal::Log;
+use rows::{Behaviour, Outcome, PaymentMethod};
 use store::{Endpoint, Moment, Store};
 
 /// The version of Stripe's API that the simulator answers as.
@@ -226,7 +230,7 @@ impl Simulator {
         server::listen(settings, listener)
     }
 
-    /// Mounts the API (`/v1`), the payment pages (`/pay`) and the control (`/_sim`) at the current scope.
+    /// Mounts the API (`/v1`), the payment pages (`/pay`), the portal (`/portal`) and the control (`/_sim`) at the current scope.
     pub fn configure(&self, service: &mut web::ServiceConfig) {
         service
             .app_data(web::Data::new(self.clone()))
@@ -234,6 +238,8 @@ impl Simulator {
             .route("/v1/{tail:.*}", web::route().to(gate::api))
             .route("/pay/{session}", web::get().to(page::show))
             .route("/pay/{session}", web::post().to(page::submit))
+            .route("/portal/{id}", web::get().to(portal::show))
+            .route("/portal/{id}", web::post().to(portal::submit))
             .configure(control::configure);
     }
 
@@ -307,6 +313,39 @@ impl Simulator {
             store.settle_refund(refund, succeeds, &Moment::at(now));
             Ok(())
         })
+    }
+
+    /// What becomes of the next charges of a saved card, or of each card that a customer has saved: `ok`, `decline`,
+    /// `insufficient_funds`, `expired_card`, `authentication_required` or `processing_error`; with `times` only of so
+    /// many, and then `ok` again.
+    pub fn set_card(&self, customer_or_pm: &str, behaviour: &str, times: Option<u32>) -> Result<(), String> {
+        let outcome = Outcome::parse(behaviour).ok_or("no such behaviour")?;
+        let behaviour = Behaviour { outcome, times };
+        self.edit_cards(customer_or_pm, |card| card.behaviour = behaviour.clone())
+    }
+
+    /// When a saved card ends, or each card that a customer has saved; a card is refused after its month.
+    pub fn set_card_expiry(&self, customer_or_pm: &str, month: i64, year: i64) -> Result<(), String> {
+        if !cards::is_expiry(month, year) {
+            return Err("an expiry is a month from 1 to 12 and a year of four digits".to_owned());
+        }
+        self.edit_cards(customer_or_pm, |method| {
+            (method.card.exp_month, method.card.exp_year) = (month, year);
+        })
+    }
+
+    /// Takes every saved card off a customer, as he does on the portal.
+    pub fn detach_cards(&self, customer: &str) {
+        self.inner.step(|store, now| {
+            for card in store.cards(customer) {
+                // They were his a moment ago, under the same lock.
+                let _ = store.detach_card(&card.id, &Moment::at(now));
+            }
+        });
+    }
+
+    fn edit_cards(&self, customer_or_pm: &str, change: impl Fn(&mut PaymentMethod)) -> Result<(), String> {
+        self.inner.step(|store, _| store.edit_cards(customer_or_pm, change))
     }
 
     /// Sends an event again (or at last); false if there is none of this id.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::cards::{AskedPortal, read_default};
 use super::checkout::AskedSession;
 use super::error::ApiError;
 use super::events::AskedEvents;
@@ -11,6 +12,7 @@ use super::expand::expand;
 use super::form::Params;
 use super::ids;
 use super::list::Page;
+use super::off_session::AskedIntent;
 use super::refunds::AskedRefund;
 use super::rows::{Customer, Method};
 use super::store::{Moment, Store};
@@ -27,12 +29,22 @@ pub enum Operation {
     CreateRefund,
     ListRefunds,
     RetrieveRefund(String),
+    CreatePaymentIntent,
+    ListPaymentIntents,
     RetrievePaymentIntent(String),
+    CancelPaymentIntent(String),
     RetrieveCharge(String),
     ListDisputes,
     RetrieveDispute(String),
     CreateCustomer,
     RetrieveCustomer(String),
+    UpdateCustomer(String),
+    DeleteCustomer(String),
+    /// Of a customer whom the path names, or a parameter.
+    ListPaymentMethods(Option<String>),
+    RetrievePaymentMethod(String),
+    DetachPaymentMethod(String),
+    CreatePortalSession,
     ListEvents,
     RetrieveEvent(String),
 }
@@ -51,12 +63,22 @@ impl Operation {
             ("POST", ["refunds"]) => O::CreateRefund,
             ("GET", ["refunds"]) => O::ListRefunds,
             ("GET", ["refunds", id]) => O::RetrieveRefund((*id).to_owned()),
+            ("POST", ["payment_intents"]) => O::CreatePaymentIntent,
+            ("GET", ["payment_intents"]) => O::ListPaymentIntents,
+            ("POST", ["payment_intents", id, "cancel"]) => O::CancelPaymentIntent((*id).to_owned()),
             ("GET", ["payment_intents", id]) => O::RetrievePaymentIntent((*id).to_owned()),
             ("GET", ["charges", id]) => O::RetrieveCharge((*id).to_owned()),
             ("GET", ["disputes"]) => O::ListDisputes,
             ("GET", ["disputes", id]) => O::RetrieveDispute((*id).to_owned()),
             ("POST", ["customers"]) => O::CreateCustomer,
             ("GET", ["customers", id]) => O::RetrieveCustomer((*id).to_owned()),
+            ("POST", ["customers", id]) => O::UpdateCustomer((*id).to_owned()),
+            ("DELETE", ["customers", id]) => O::DeleteCustomer((*id).to_owned()),
+            ("GET", ["customers", id, "payment_methods"]) => O::ListPaymentMethods(Some((*id).to_owned())),
+            ("GET", ["payment_methods"]) => O::ListPaymentMethods(None),
+            ("GET", ["payment_methods", id]) => O::RetrievePaymentMethod((*id).to_owned()),
+            ("POST", ["payment_methods", id, "detach"]) => O::DetachPaymentMethod((*id).to_owned()),
+            ("POST", ["billing_portal", "sessions"]) => O::CreatePortalSession,
             ("GET", ["events"]) => O::ListEvents,
             ("GET", ["events", id]) => O::RetrieveEvent((*id).to_owned()),
             _ => return None,
@@ -74,12 +96,21 @@ impl Operation {
             Self::CreateRefund => "create_refund",
             Self::ListRefunds => "list_refunds",
             Self::RetrieveRefund(_) => "retrieve_refund",
+            Self::CreatePaymentIntent => "create_payment_intent",
+            Self::ListPaymentIntents => "list_payment_intents",
             Self::RetrievePaymentIntent(_) => "retrieve_payment_intent",
+            Self::CancelPaymentIntent(_) => "cancel_payment_intent",
             Self::RetrieveCharge(_) => "retrieve_charge",
             Self::ListDisputes => "list_disputes",
             Self::RetrieveDispute(_) => "retrieve_dispute",
             Self::CreateCustomer => "create_customer",
             Self::RetrieveCustomer(_) => "retrieve_customer",
+            Self::UpdateCustomer(_) => "update_customer",
+            Self::DeleteCustomer(_) => "delete_customer",
+            Self::ListPaymentMethods(_) => "list_payment_methods",
+            Self::RetrievePaymentMethod(_) => "retrieve_payment_method",
+            Self::DetachPaymentMethod(_) => "detach_payment_method",
+            Self::CreatePortalSession => "create_portal_session",
             Self::ListEvents => "list_events",
             Self::RetrieveEvent(_) => "retrieve_event",
         }
@@ -88,7 +119,16 @@ impl Operation {
     pub fn writes(&self) -> bool {
         matches!(
             self,
-            Self::CreateCheckout | Self::ExpireCheckout(_) | Self::CreateRefund | Self::CreateCustomer
+            Self::CreateCheckout
+                | Self::ExpireCheckout(_)
+                | Self::CreateRefund
+                | Self::CreatePaymentIntent
+                | Self::CancelPaymentIntent(_)
+                | Self::CreateCustomer
+                | Self::UpdateCustomer(_)
+                | Self::DeleteCustomer(_)
+                | Self::DetachPaymentMethod(_)
+                | Self::CreatePortalSession
         )
     }
 
@@ -102,11 +142,11 @@ impl Operation {
     ) -> Result<Value, ApiError> {
         let paths = params.texts("expand")?;
         let mut answer = match self {
-            Self::CreateCheckout | Self::ExpireCheckout(_) | Self::CreateRefund | Self::CreateCustomer => {
-                self.write(store, params, site, at)?
-            }
+            write if write.writes() => write.write(store, params, site, at)?,
             Self::ListCheckouts
             | Self::ListRefunds
+            | Self::ListPaymentIntents
+            | Self::ListPaymentMethods(_)
             | Self::ListDisputes
             | Self::ListEvents
             | Self::ListLineItems(_) => self.list(store, params, site, at)?,
@@ -142,6 +182,32 @@ impl Operation {
                 let id = store.create_refund(AskedRefund::read(params)?, at)?;
                 Self::RetrieveRefund(id).retrieve(store, site, at)
             }
+            Self::CreatePaymentIntent => {
+                let id = store.charge_saved_card(AskedIntent::read(params, site.methods)?, at)?;
+                Self::RetrievePaymentIntent(id).retrieve(store, site, at)
+            }
+            Self::CancelPaymentIntent(id) => {
+                store.cancel_intent(id, params, at)?;
+                Self::RetrievePaymentIntent(id.clone()).retrieve(store, site, at)
+            }
+            Self::UpdateCustomer(id) => {
+                store.set_default(id, &read_default(params)?, at)?;
+                Self::RetrieveCustomer(id.clone()).retrieve(store, site, at)
+            }
+            Self::DeleteCustomer(id) => {
+                params.finish()?;
+                store.delete_customer(id, at)?;
+                Self::RetrieveCustomer(id.clone()).retrieve(store, site, at)
+            }
+            Self::DetachPaymentMethod(id) => {
+                params.finish()?;
+                store.detach_card(id, at)?;
+                Self::RetrievePaymentMethod(id.clone()).retrieve(store, site, at)
+            }
+            Self::CreatePortalSession => {
+                let portal = store.create_portal(AskedPortal::read(params)?, at)?;
+                Ok(view::portal(&portal, site.base))
+            }
             _ => {
                 let id = store.create_customer(read_customer(params, at)?, at);
                 Self::RetrieveCustomer(id).retrieve(store, site, at)
@@ -164,6 +230,10 @@ impl Operation {
             }
             Self::RetrieveCustomer(id) => {
                 (store.customers.get(id).map(|row| view::customer(row)), "customer", id)
+            }
+            Self::RetrievePaymentMethod(id) => {
+                let found = store.payment_methods.get(id);
+                (found.map(|row| view::payment_method(row)), "PaymentMethod", id)
             }
             Self::RetrieveEvent(id) => {
                 (store.event(id, at.now).map(|row| view::event(row, site.base)), "event", id)
@@ -192,6 +262,17 @@ impl Operation {
                 expand(store, &mut session, "line_items")?;
                 Ok(session.get_mut("line_items").map(Value::take).unwrap_or_default())
             }
+            Self::ListPaymentIntents => {
+                let page = Page::read(&mut params)?;
+                let customer = params.text("customer")?;
+                params.refuse(&["customer_account"])?;
+                params.finish()?;
+                let (rows, has_more) = page.of(&store.intents, |row| {
+                    page.created.has(row.created) && (customer.is_none() || row.customer == customer)
+                })?;
+                Ok(listed("/v1/payment_intents", &rows, has_more, view::intent))
+            }
+            Self::ListPaymentMethods(customer) => store.list_cards(customer.as_deref(), params),
             Self::ListCheckouts => {
                 let page = Page::read(&mut params)?;
                 let intent = params.text("payment_intent")?;
@@ -239,7 +320,7 @@ pub struct Site<'a> {
     pub methods: &'a [Method],
 }
 
-fn listed<T>(url: &str, rows: &[Arc<T>], has_more: bool, render: impl Fn(&T) -> Value) -> Value {
+pub fn listed<T>(url: &str, rows: &[Arc<T>], has_more: bool, render: impl Fn(&T) -> Value) -> Value {
     let data: Vec<Value> = rows.iter().map(|row| render(row)).collect();
     json!({ "object": "list", "data": data, "has_more": has_more, "url": url })
 }
@@ -254,6 +335,8 @@ fn read_customer(mut params: Params, at: &Moment) -> Result<Customer, ApiError> 
         description: params.short("description", 5_000)?,
         locales: params.texts("preferred_locales")?,
         metadata: params.metadata()?,
+        default_method: None,
+        deleted: false,
     };
     params.refuse(&[
         "address",

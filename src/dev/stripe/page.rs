@@ -6,10 +6,12 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpResponse, Responder};
 use chrono::TimeDelta;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::amount::amount_text;
+use super::cards::NewCard;
 use super::payments::{Buyer, Ending, PageRefusal};
-use super::rows::{Method, Session, SessionStatus};
+use super::rows::{Behaviour, Method, Outcome, Session, SessionStatus};
 use super::store::Moment;
 use super::{Simulator, lock};
 
@@ -26,6 +28,11 @@ struct Form {
     /// Two cards with one fingerprint are the same card.
     fingerprint: Option<String>,
     email: Option<String>,
+    /// Of the card, if it is saved: what becomes of charges later.
+    card_behaviour: Option<String>,
+    last4: Option<String>,
+    exp_month: Option<String>,
+    exp_year: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -54,7 +61,7 @@ pub(super) async fn submit(
     id: web::Path<String>,
     body: Bytes,
 ) -> impl Responder {
-    let form: Form = match serde_html(&body) {
+    let form: Form = match read_form(&body) {
         Some(form) => form,
         None => {
             let message = "The form needs an action: pay, fail, pay_late, fail_late, pay_unseen or cancel.";
@@ -78,16 +85,19 @@ pub(super) async fn submit(
     let Some(after) = delay(form.delay.as_deref()) else {
         return notice(StatusCode::BAD_REQUEST, "The delay is a number of seconds.");
     };
-    let ending = match form.action {
+    let action = form.action;
+    let ending = match action {
         Action::Fail => Ending::Declined,
         Action::PayLate => Ending::Late { after, succeeds: true },
         Action::FailLate => Ending::Late { after, succeeds: false },
         Action::Pay | Action::PayUnseen | Action::Cancel => Ending::Paid,
     };
-    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let buyer = Buyer { method, fingerprint: given(form.fingerprint), email: given(form.email) };
+    let buyer = match read_buyer(form, method) {
+        Ok(buyer) => buyer,
+        Err(message) => return notice(StatusCode::BAD_REQUEST, message),
+    };
     let result = simulator.inner.step(|store, now| {
-        let moment = Moment { unseen: form.action == Action::PayUnseen, ..Moment::at(now) };
+        let moment = Moment { unseen: action == Action::PayUnseen, ..Moment::at(now) };
         store.attempt(&id, &buyer, ending, &moment)
     });
     match result {
@@ -104,6 +114,30 @@ pub(super) async fn submit(
         }
         Err(PageRefusal::NoSession) => notice(StatusCode::NOT_FOUND, "There is no such payment page."),
     }
+}
+
+fn read_buyer(form: Form, method: Option<Method>) -> Result<Buyer, &'static str> {
+    let outcome = match given(form.card_behaviour) {
+        None => Outcome::Ok,
+        Some(name) => Outcome::parse(&name).ok_or("There is no such behaviour of a card.")?,
+    };
+    let card = NewCard {
+        last4: given(form.last4),
+        exp_month: given(form.exp_month),
+        exp_year: given(form.exp_year),
+    };
+    Ok(Buyer {
+        method,
+        fingerprint: given(form.fingerprint),
+        email: given(form.email),
+        card: card.read()?,
+        behaviour: Behaviour { outcome, times: None },
+    })
+}
+
+/// A field that was left empty means the default.
+pub(super) fn given(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A field that was left empty means the default.
@@ -128,11 +162,11 @@ fn cancel(simulator: &Simulator, session: &Session) -> HttpResponse {
     }
 }
 
-fn serde_html(body: &[u8]) -> Option<Form> {
-    web::Query::<Form>::from_query(std::str::from_utf8(body).ok()?).ok().map(web::Query::into_inner)
+pub(super) fn read_form<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    web::Query::<T>::from_query(std::str::from_utf8(body).ok()?).ok().map(web::Query::into_inner)
 }
 
-fn see_other(url: &str) -> HttpResponse {
+pub(super) fn see_other(url: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, url)).finish()
 }
 
@@ -144,7 +178,7 @@ fn over(status: StatusCode, session: SessionStatus) -> HttpResponse {
     notice(status, text)
 }
 
-fn notice(status: StatusCode, text: &str) -> HttpResponse {
+pub(super) fn notice(status: StatusCode, text: &str) -> HttpResponse {
     page(status, &format!("<p class=\"notice\">{}</p>", escape(text)))
 }
 
@@ -181,9 +215,11 @@ const OTHER_ENDINGS: &str = r#"
 <button name="action" value="fail_late">Fail late (delayed method)</button>
 <label>after <input name="delay" value="60" size="5" inputmode="numeric"> seconds of the shop's clock</label>
 <button name="action" value="pay_unseen">Pay, but lose the webhook</button>
-<button name="action" value="cancel">Cancel and go back</button>"#;
+<button name="action" value="cancel">Cancel and go back</button>
+<label>if saved, the card later <select name="card_behaviour"><option>ok<option>decline<option>insufficient_funds
+<option>expired_card<option>authentication_required<option>processing_error</select></label>"#;
 
-fn page(status: StatusCode, body: &str) -> HttpResponse {
+pub(super) fn page(status: StatusCode, body: &str) -> HttpResponse {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Payment (simulated)</title>\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>{STYLE}</style></head>\
@@ -206,7 +242,7 @@ button{display:block;width:100%;padding:.6rem;margin:.4rem 0;font:inherit;border
 background:#fff;cursor:pointer}.main{background:#635bff;border-color:#635bff;color:#fff;font-weight:600}\
 .notice{padding:.8rem;background:#fff4e0;border-radius:8px}summary{cursor:pointer;color:#667;padding:.5rem 0}";
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -221,14 +257,14 @@ mod tests {
 
     #[test]
     fn reads_the_form_and_refuses_unknown_actions() {
-        let form = serde_html(b"action=pay_late&delay=5&method=wechat_pay").unwrap();
+        let form = read_form::<Form>(b"action=pay_late&delay=5&method=wechat_pay").unwrap();
         assert_eq!(
             (form.action, delay(form.delay.as_deref())),
             (Action::PayLate, Some(TimeDelta::seconds(5)))
         );
         assert_eq!(delay(Some("")), delay(None));
         assert_eq!(delay(Some("soon")), None);
-        assert!(serde_html(b"action=steal").is_none());
-        assert!(serde_html(b"").is_none());
+        assert!(read_form::<Form>(b"action=steal").is_none());
+        assert!(read_form::<Form>(b"").is_none());
     }
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::ids;
 use super::rows::{
-    Charge, Customer, Intent, IntentStatus, Late, Method, PaymentMethod, Session, SessionStatus, Snapshot,
-    Status,
+    Behaviour, CardFace, Charge, Customer, Intent, IntentStatus, Late, Method, PaymentMethod, Session,
+    SessionStatus, Snapshot, Status,
 };
 use super::store::{Due, Moment, Store};
 use super::view;
@@ -32,7 +32,26 @@ pub struct Buyer {
     pub method: Option<Method>,
     pub fingerprint: Option<String>,
     pub email: Option<String>,
+    pub card: CardFace,
+    /// What becomes of charges later, if the card is saved.
+    pub behaviour: Behaviour,
 }
+
+/// Why an attempt fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decline {
+    /// Stripe's code, and the bank's where it gives one.
+    pub code: &'static str,
+    pub decline_code: Option<&'static str>,
+    pub message: &'static str,
+}
+
+/// What a bank says that says nothing.
+pub const DECLINED: Decline = Decline {
+    code: "card_declined",
+    decline_code: Some("generic_decline"),
+    message: "Your card was declined.",
+};
 
 /// Why the page can't take an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,19 +79,18 @@ impl Store {
             return Err(PageRefusal::Method);
         }
         let email = buyer.email.clone().or_else(|| self.known_email(&session));
-        let method = self.payment_method(&session, method, email, buyer.fingerprint.clone(), at);
+        let method = self.payment_method(&session, method, email, buyer, at);
         let intent = self.intent_of(&session, &method, at);
         match ending {
             Ending::Declined => {
-                let charge = self.charge(&intent, &method, Status::Failed, at);
-                self.fail_intent(&intent.id, &charge, &method, at);
+                self.refuse_card(&intent, &method, DECLINED, at);
             }
             Ending::Paid => {
-                self.charge(&intent, &method, Status::Succeeded, at);
+                self.charge(&intent, &method, Status::Succeeded, None, at);
                 self.complete(&session, &method, None, at);
             }
             Ending::Late { after, succeeds } => {
-                self.charge(&intent, &method, Status::Pending, at);
+                self.charge(&intent, &method, Status::Pending, None, at);
                 self.complete(&session, &method, Some(Late { at: at.now + after, succeeds }), at);
             }
         }
@@ -89,13 +107,14 @@ impl Store {
         session: &Session,
         method: Method,
         email: Option<String>,
-        fingerprint: Option<String>,
+        buyer: &Buyer,
         at: &Moment,
     ) -> PaymentMethod {
-        let fingerprint = fingerprint.unwrap_or_else(|| match session.customer.as_ref().or(email.as_ref()) {
-            Some(person) => ids::stable(person),
-            None => ids::random("", 16),
-        });
+        let fingerprint =
+            buyer.fingerprint.clone().unwrap_or_else(|| match session.customer.as_ref().or(email.as_ref()) {
+                Some(person) => ids::stable(person),
+                None => ids::random("", 16),
+            });
         let row = PaymentMethod {
             id: ids::random("pm_1", 23),
             created: at.now,
@@ -103,6 +122,8 @@ impl Store {
             fingerprint,
             customer: None,
             email,
+            card: buyer.card.clone(),
+            behaviour: buyer.behaviour.clone(),
         };
         self.payment_methods.put(row).as_ref().clone()
     }
@@ -125,10 +146,11 @@ impl Store {
         let intent = self.intents.put(Intent {
             id: ids::intent(),
             created: at.now,
-            session: session.id.clone(),
+            session: Some(session.id.clone()),
             amount: session.amount,
             currency: session.currency.clone(),
             methods: session.methods.clone(),
+            allowed: None,
             status: IntentStatus::RequiresPaymentMethod,
             customer: session.customer.clone(),
             description: session.intent_description.clone(),
@@ -139,6 +161,7 @@ impl Store {
             latest_charge: None,
             last_error: None,
             canceled_at: None,
+            cancellation_reason: None,
         });
         self.sessions.edit(&session.id, |session| session.intent = Some(intent.id.clone()));
         let made = intent.as_ref().clone();
@@ -146,7 +169,15 @@ impl Store {
         made
     }
 
-    fn charge(&mut self, intent: &Intent, method: &PaymentMethod, status: Status, at: &Moment) -> String {
+    /// One try to take an intent's money; the charge's id.
+    pub fn charge(
+        &mut self,
+        intent: &Intent,
+        method: &PaymentMethod,
+        status: Status,
+        decline: Option<Decline>,
+        at: &Moment,
+    ) -> String {
         let charge = self.charges.put(Charge {
             id: ids::charge(method.method == Method::Card),
             created: at.now,
@@ -162,7 +193,10 @@ impl Store {
             receipt_email: intent.receipt_email.clone(),
             email: method.email.clone(),
             metadata: intent.metadata.clone(),
-            failure_message: (status == Status::Failed).then(|| DECLINED.to_owned()),
+            failure_message: decline.map(|decline| decline.message.to_owned()),
+            failure_code: decline.map(|decline| decline.code.to_owned()),
+            decline_code: decline.and_then(|decline| decline.decline_code).map(str::to_owned),
+            card: method.card.clone(),
             refunded: 0,
             refunds: Vec::new(),
             dispute: None,
@@ -189,8 +223,21 @@ impl Store {
         id
     }
 
-    fn fail_intent(&mut self, intent: &str, charge: &str, method: &PaymentMethod, at: &Moment) {
-        let error = payment_error(charge, method);
+    /// A charge that fails at once, and what becomes of its intent.
+    pub fn refuse_card(&mut self, intent: &Intent, method: &PaymentMethod, decline: Decline, at: &Moment) {
+        let charge = self.charge(intent, method, Status::Failed, Some(decline), at);
+        self.fail_intent(&intent.id, &charge, method, decline, at);
+    }
+
+    fn fail_intent(
+        &mut self,
+        intent: &str,
+        charge: &str,
+        method: &PaymentMethod,
+        decline: Decline,
+        at: &Moment,
+    ) {
+        let error = payment_error(charge, method, decline);
         let intent = self.intents.edit(intent, |intent| {
             intent.status = IntentStatus::RequiresPaymentMethod;
             intent.payment_method = None;
@@ -235,6 +282,8 @@ impl Store {
                     description: None,
                     locales: Vec::new(),
                     metadata: BTreeMap::new(),
+                    default_method: None,
+                    deleted: false,
                 },
                 at,
             ),
@@ -242,7 +291,7 @@ impl Store {
         };
         let saves_card = session.card_setup.is_some() || session.intent_setup.is_some();
         if saves_card && method.method == Method::Card {
-            self.payment_methods.edit(&method.id, |method| method.customer = Some(customer.clone()));
+            self.attach_card(&method.id, &customer, at);
         }
         Some(customer)
     }
@@ -265,7 +314,10 @@ impl Store {
         let charge = intent.latest_charge.clone().unwrap_or_default();
         let changed = self.charges.edit(&charge, |charge| {
             charge.status = status;
-            charge.failure_message = (!late.succeeds).then(|| DECLINED.to_owned());
+            let decline = (!late.succeeds).then_some(DECLINED);
+            charge.failure_message = decline.map(|decline| decline.message.to_owned());
+            charge.failure_code = decline.map(|decline| decline.code.to_owned());
+            charge.decline_code = decline.and_then(|decline| decline.decline_code).map(str::to_owned);
         });
         if let Some(charge) = changed {
             self.emit(&format!("charge.{}", status.name()), Snapshot::Charge(charge), None, at);
@@ -277,7 +329,7 @@ impl Store {
         } else if let Some(method) =
             intent.payment_method.as_ref().and_then(|id| self.payment_methods.get(id)).cloned()
         {
-            self.fail_intent(&intent.id, &charge, &method, at);
+            self.fail_intent(&intent.id, &charge, &method, DECLINED, at);
         }
         let changed = self.sessions.edit(&session.id, |session| {
             session.paid = late.succeeds;
@@ -330,17 +382,15 @@ impl Store {
 }
 
 impl Intent {
-    fn succeed(&mut self) {
+    pub fn succeed(&mut self) {
         self.status = IntentStatus::Succeeded;
         self.last_error = None;
     }
 }
 
-const DECLINED: &str = "Your card was declined.";
-
-fn payment_error(charge: &str, method: &PaymentMethod) -> Value {
+fn payment_error(charge: &str, method: &PaymentMethod, decline: Decline) -> Value {
     let (kind, code, message) = match method.method {
-        Method::Card => ("card_error", "card_declined", DECLINED),
+        Method::Card => ("card_error", decline.code, decline.message),
         _ => (
             "invalid_request_error",
             "payment_method_provider_decline",
@@ -356,9 +406,9 @@ fn payment_error(charge: &str, method: &PaymentMethod) -> Value {
         "type": kind,
     });
     if method.method == Method::Card
-        && let Some(error) = error.as_object_mut()
+        && let (Some(code), Some(error)) = (decline.decline_code, error.as_object_mut())
     {
-        error.insert("decline_code".to_owned(), json!("generic_decline"));
+        error.insert("decline_code".to_owned(), json!(code));
     }
     error
 }

@@ -29,7 +29,7 @@ macro_rules! rows {
 
 rows! {
     Session = "session", Intent = "intent", Charge = "charge", Refund = "refund", Dispute = "dispute",
-    Customer = "customer", PaymentMethod = "payment_method", Event = "event", Key = "key",
+    Customer = "customer", PaymentMethod = "payment_method", Portal = "portal", Event = "event", Key = "key",
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,10 +183,15 @@ impl IntentStatus {
 pub struct Intent {
     pub id: String,
     pub created: DateTime<Utc>,
-    pub session: String,
+    /// None for a charge of a saved card.
+    #[serde(default)]
+    pub session: Option<String>,
     pub amount: i64,
     pub currency: String,
     pub methods: Vec<Method>,
+    /// The filter that a charge of a saved card asked for.
+    #[serde(default)]
+    pub allowed: Option<Vec<String>>,
     pub status: IntentStatus,
     pub customer: Option<String>,
     pub description: Option<String>,
@@ -198,6 +203,8 @@ pub struct Intent {
     /// The last failure, rendered; none after a success.
     pub last_error: Option<Value>,
     pub canceled_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub cancellation_reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,10 +242,69 @@ pub struct Charge {
     pub email: Option<String>,
     pub metadata: BTreeMap<String, String>,
     pub failure_message: Option<String>,
+    /// Stripe's code of the failure, and the bank's where it gives one.
+    #[serde(default)]
+    pub failure_code: Option<String>,
+    #[serde(default)]
+    pub decline_code: Option<String>,
+    /// The card as it was.
+    #[serde(default)]
+    pub card: CardFace,
     /// What went back or is on its way; a failed refund no longer counts.
     pub refunded: i64,
     pub refunds: Vec<String>,
     pub dispute: Option<String>,
+}
+
+/// What is shown of a card; meaningless for wallets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardFace {
+    pub brand: String,
+    pub last4: String,
+    pub exp_month: i64,
+    pub exp_year: i64,
+}
+
+impl Default for CardFace {
+    fn default() -> Self {
+        Self { brand: "visa".to_owned(), last4: "4242".to_owned(), exp_month: 12, exp_year: 2034 }
+    }
+}
+
+/// What becomes of a charge of a saved card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    #[default]
+    Ok,
+    Decline,
+    InsufficientFunds,
+    ExpiredCard,
+    AuthenticationRequired,
+    ProcessingError,
+}
+
+impl Outcome {
+    const ALL: [(&str, Self); 6] = [
+        ("ok", Self::Ok),
+        ("decline", Self::Decline),
+        ("insufficient_funds", Self::InsufficientFunds),
+        ("expired_card", Self::ExpiredCard),
+        ("authentication_required", Self::AuthenticationRequired),
+        ("processing_error", Self::ProcessingError),
+    ];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, outcome)| outcome)
+    }
+}
+
+/// How a saved card behaves while its owner is away.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Behaviour {
+    pub outcome: Outcome,
+    /// For how many charges more, after which it is `ok`; none: until told otherwise.
+    pub times: Option<u32>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -247,8 +313,23 @@ pub struct PaymentMethod {
     pub created: DateTime<Utc>,
     pub method: Method,
     pub fingerprint: String,
+    /// Whose it is: only what is saved has an owner, and what was taken off him is never used again.
     pub customer: Option<String>,
     pub email: Option<String>,
+    #[serde(default)]
+    pub card: CardFace,
+    #[serde(default)]
+    pub behaviour: Behaviour,
+}
+
+/// A visit to the page on which a customer looks after his cards.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Portal {
+    pub id: String,
+    pub created: DateTime<Utc>,
+    pub customer: String,
+    pub return_url: Option<String>,
+    pub locale: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -293,6 +374,11 @@ pub struct Customer {
     pub description: Option<String>,
     pub locales: Vec<String>,
     pub metadata: BTreeMap<String, String>,
+    /// `invoice_settings.default_payment_method`.
+    #[serde(default)]
+    pub default_method: Option<String>,
+    #[serde(default)]
+    pub deleted: bool,
 }
 
 /// An object as it was at one moment; cheap, because rows are copied on write.
@@ -305,6 +391,7 @@ pub enum Snapshot {
     Refund(Arc<Refund>),
     Dispute(Arc<Dispute>),
     Customer(Arc<Customer>),
+    PaymentMethod(Arc<PaymentMethod>),
 }
 
 /// The API call that caused an event.

@@ -12,8 +12,8 @@ use super::faults::Faults;
 use super::ids;
 use super::journal::{Entry, Log};
 use super::rows::{
-    Cause, Charge, Customer, Delivery, Dispute, Event, Intent, Key, PaymentMethod, Refund, Row, Session,
-    SessionStatus, Snapshot, Status,
+    Cause, Charge, Customer, Delivery, Dispute, Event, Intent, Key, PaymentMethod, Portal, Refund, Row,
+    Session, SessionStatus, Snapshot, Status,
 };
 use super::table::Table;
 
@@ -23,7 +23,7 @@ const KEY_LIFE: TimeDelta = TimeDelta::hours(24);
 const HOLD_MAX: TimeDelta = TimeDelta::seconds(5);
 
 /// The events that the endpoint subscribes to unless told otherwise.
-const WANTED_EVENTS: [&str; 11] = [
+const WANTED_EVENTS: [&str; 13] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -34,7 +34,9 @@ const WANTED_EVENTS: [&str; 11] = [
     "charge.refunded",
     "charge.dispute.created",
     "charge.dispute.closed",
+    "payment_intent.succeeded",
     "payment_intent.payment_failed",
+    "payment_intent.requires_action",
 ];
 
 /// What happens by itself when its time comes.
@@ -109,6 +111,7 @@ pub struct Store {
     pub disputes: Table<Dispute>,
     pub customers: Table<Customer>,
     pub payment_methods: Table<PaymentMethod>,
+    pub portals: Table<Portal>,
     pub events: Table<Event>,
     pub keys: Table<Key>,
     /// Idempotency keys whose call is running, with the endpoint.
@@ -135,6 +138,7 @@ impl Store {
             disputes: Table::default(),
             customers: Table::default(),
             payment_methods: Table::default(),
+            portals: Table::default(),
             events: Table::default(),
             keys: Table::default(),
             running: BTreeSet::new(),
@@ -248,6 +252,7 @@ impl Store {
                 || restore(&mut self.disputes, &kind, &row)
                 || restore(&mut self.customers, &kind, &row)
                 || restore(&mut self.payment_methods, &kind, &row)
+                || restore(&mut self.portals, &kind, &row)
                 || restore(&mut self.events, &kind, &row)
                 || restore(&mut self.keys, &kind, &row);
             if !known {
@@ -289,6 +294,7 @@ impl Store {
         self.disputes.attach(log);
         self.customers.attach(log);
         self.payment_methods.attach(log);
+        self.portals.attach(log);
         self.events.attach(log);
         self.keys.attach(log);
         log.complete();

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::API_VERSION;
 use super::rows::{
-    Charge, Customer, Delivery, Dispute, Event, Intent, IntentStatus, Line, Method, PaymentMethod, Refund,
-    Session, SessionStatus, Snapshot, Status,
+    CardFace, Charge, Customer, Delivery, Dispute, Event, Intent, IntentStatus, Line, Method, PaymentMethod,
+    Portal, Refund, Session, SessionStatus, Snapshot, Status,
 };
 
 /// An object of `fields` and, as null, the fields named in `nulls`.
@@ -188,7 +188,6 @@ pub fn intent(row: &Intent) -> Value {
     let received = if row.status == IntentStatus::Succeeded { row.amount } else { 0 };
     object(
         &[
-            "allowed_payment_method_types",
             "application",
             "application_fee_amount",
             "automatic_payment_methods",
@@ -211,12 +210,14 @@ pub fn intent(row: &Intent) -> Value {
         json!({
             "id": row.id,
             "object": "payment_intent",
+            "allowed_payment_method_types": row.allowed,
             "amount": row.amount,
             "amount_capturable": 0,
             "amount_details": { "tip": {} },
             "amount_received": received,
             "canceled_at": row.canceled_at.map(seconds),
-            "cancellation_reason": row.canceled_at.map(|_| "expired"),
+            "cancellation_reason": row.canceled_at
+                .map(|_| row.cancellation_reason.as_deref().unwrap_or("expired")),
             "capture_method": "automatic_async",
             "client_secret": format!("{}_secret_simulated", row.id),
             "confirmation_method": "automatic",
@@ -272,7 +273,7 @@ pub fn charge(row: &Charge) -> Value {
             "customer": row.customer,
             "description": row.description,
             "disputed": row.dispute.is_some(),
-            "failure_code": row.failure_message.as_ref().map(|_| "card_declined"),
+            "failure_code": row.failure_message.as_ref().map(|_| failure_code(row)),
             "failure_message": row.failure_message,
             "fraud_details": {},
             "livemode": false,
@@ -290,6 +291,11 @@ pub fn charge(row: &Charge) -> Value {
     )
 }
 
+/// Rows of older journals have only the message.
+fn failure_code(row: &Charge) -> &str {
+    row.failure_code.as_deref().unwrap_or("card_declined")
+}
+
 fn billing(email: Option<&str>) -> Value {
     json!({ "address": address(), "email": email, "name": null, "phone": null, "tax_id": null })
 }
@@ -302,9 +308,13 @@ fn outcome(row: &Charge) -> Value {
             ("declined_by_network", "issuer_declined", "The bank did not return any further details.")
         }
     };
+    let reason = row.decline_code.as_deref().unwrap_or_else(|| match failure_code(row) {
+        "card_declined" => "generic_decline",
+        code => code,
+    });
     json!({
         "advice_code": null, "network_advice_code": null, "network_decline_code": null, "network_status": network,
-        "reason": row.failure_message.as_ref().map(|_| "generic_decline"), "risk_level": "normal",
+        "reason": row.failure_message.as_ref().map(|_| reason), "risk_level": "normal",
         "seller_message": message, "type": kind,
     })
 }
@@ -312,12 +322,13 @@ fn outcome(row: &Charge) -> Value {
 fn charge_method(row: &Charge) -> Value {
     let details = match row.method {
         Method::Card => json!({
-            "amount_authorized": row.amount, "authorization_code": null, "brand": "visa",
+            "amount_authorized": row.amount, "authorization_code": null, "brand": row.card.brand,
             "checks": { "address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass" },
-            "country": "US", "electronic_commerce_indicator": null, "exp_month": 12, "exp_year": 2034,
+            "country": "US", "electronic_commerce_indicator": null, "exp_month": row.card.exp_month,
+            "exp_year": row.card.exp_year,
             "extended_authorization": { "status": "disabled" }, "fingerprint": row.fingerprint, "funding": "credit",
-            "incremental_authorization": { "status": "unavailable" }, "installments": null, "last4": "4242",
-            "mandate": null, "multicapture": { "status": "unavailable" }, "network": "visa",
+            "incremental_authorization": { "status": "unavailable" }, "installments": null, "last4": row.card.last4,
+            "mandate": null, "multicapture": { "status": "unavailable" }, "network": row.card.brand,
             "network_token": { "used": false }, "network_transaction_id": null,
             "overcapture": { "maximum_amount_capturable": row.amount, "status": "unavailable" },
             "regulated_status": "unregulated", "three_d_secure": null, "transaction_link_id": null, "wallet": null,
@@ -335,13 +346,14 @@ fn transaction(charge: &str) -> String {
 }
 
 pub fn payment_method(row: &PaymentMethod) -> Value {
+    let CardFace { brand, last4, exp_month, exp_year } = &row.card;
     let details = match row.method {
         Method::Card => json!({
-            "brand": "visa",
+            "brand": brand,
             "checks": { "address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass" },
-            "country": "US", "display_brand": "visa", "exp_month": 12, "exp_year": 2034,
-            "fingerprint": row.fingerprint, "funding": "credit", "generated_from": null, "last4": "4242",
-            "networks": { "available": ["visa"], "preferred": null }, "regulated_status": "unregulated",
+            "country": "US", "display_brand": brand, "exp_month": exp_month, "exp_year": exp_year,
+            "fingerprint": row.fingerprint, "funding": "credit", "generated_from": null, "last4": last4,
+            "networks": { "available": [brand], "preferred": null }, "regulated_status": "unregulated",
             "three_d_secure_usage": { "supported": true }, "wallet": null,
         }),
         Method::WechatPay | Method::Alipay => json!({}),
@@ -435,7 +447,24 @@ const EVIDENCE: [&str; 27] = [
     "uncategorized_text",
 ];
 
+/// The address of a portal session's page.
+pub fn portal_url(base: &str, portal: &str) -> String {
+    format!("{base}/portal/{portal}")
+}
+
+pub fn portal(row: &Portal, base: &str) -> Value {
+    json!({
+        "id": row.id, "object": "billing_portal.session", "configuration": "bpc_1simulated",
+        "created": seconds(row.created), "customer": row.customer, "customer_account": null, "flow": null,
+        "livemode": false, "locale": row.locale, "on_behalf_of": null, "return_url": row.return_url,
+        "url": portal_url(base, &row.id),
+    })
+}
+
 pub fn customer(row: &Customer) -> Value {
+    if row.deleted {
+        return json!({ "id": row.id, "object": "customer", "deleted": true });
+    }
     object(
         &["address", "currency", "customer_account", "default_source", "discount", "shipping", "test_clock"],
         json!({
@@ -443,7 +472,8 @@ pub fn customer(row: &Customer) -> Value {
             "description": row.description, "email": row.email,
             "invoice_prefix": super::ids::stable(&row.id).to_uppercase().chars().take(8).collect::<String>(),
             "invoice_settings": {
-                "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null
+                "custom_fields": null, "default_payment_method": row.default_method, "footer": null,
+                "rendering_options": null,
             },
             "livemode": false, "metadata": row.metadata, "name": row.name, "next_invoice_sequence": 1,
             "phone": row.phone, "preferred_locales": row.locales, "tax_exempt": "none",
@@ -459,6 +489,7 @@ pub fn snapshot(row: &Snapshot, base: &str) -> Value {
         Snapshot::Refund(row) => refund(row),
         Snapshot::Dispute(row) => dispute(row),
         Snapshot::Customer(row) => customer(row),
+        Snapshot::PaymentMethod(row) => payment_method(row),
     }
 }
 

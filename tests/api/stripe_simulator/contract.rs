@@ -41,7 +41,7 @@ pub fn new_checkout(now: DateTime<Utc>) -> NewCheckout {
     }
 }
 
-async fn pay(fixture: &Fixture, url: &str, form: &str) {
+pub async fn pay(fixture: &Fixture, url: &str, form: &str) {
     let request = fixture.http.post(url).header("content-type", "application/x-www-form-urlencoded");
     let answer = request.body(form.to_owned()).send().await.unwrap();
     assert_eq!(answer.status(), 303);

@@ -78,6 +78,8 @@ impl Fixture {
         settings.webhook_secrets = vec![SECRET.to_owned()];
         change(&mut settings);
         let sim = Simulator::listen(settings, TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        // What is done on a page tells of its intent too; that is left out where the page is what is looked at.
+        sim.simulator.set_webhook_events(PAGE_EVENTS.map(str::to_owned).to_vec());
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         Self { sim, clock, http, arrivals }
     }
@@ -151,7 +153,16 @@ impl Fixture {
     }
 }
 
-fn encode(form: &[(&str, &str)]) -> String {
+const PAGE_EVENTS: [&str; 6] = [
+    "checkout.session.*",
+    "refund.*",
+    "charge.refunded",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+    "payment_intent.payment_failed",
+];
+
+pub fn encode(form: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use kindred::dev::stripe::{Error, Settings, Simulator};
 use kindred::ports::clock::Clock;
 use kindred_stripe::NewCustomer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fixture::{Fixture, SESSION, text};
 
@@ -57,6 +57,66 @@ async fn a_restarted_simulator_knows_everything_again() {
     assert_eq!(fixture.again(&late).await["payment_status"], "paid");
     let (_, refund) = fixture.get(&format!("/v1/refunds/{}", text(&refund["id"]))).await;
     assert_eq!(refund["status"], "succeeded");
+}
+
+#[actix_web::test]
+async fn a_restarted_simulator_knows_saved_cards_and_older_journals() {
+    let folder = Folder::new();
+    let start = || Fixture::start_with(|settings| settings.journal = Some(folder.journal()));
+    let (customer, portal, first_book);
+    {
+        let fixture = start();
+        let stripe = super::contract::adapter(&fixture.sim.url);
+        let person = NewCustomer { account_id: "acc_1".to_owned(), email: None, name: None };
+        customer = stripe.create_customer("customer:1", &person).await.unwrap();
+        super::cards::save_card(&fixture, &stripe, &customer, "last4=0005").await;
+        fixture.sim.simulator.set_card(&customer, "decline", Some(1)).unwrap();
+        portal = stripe.create_portal("portal:1", &customer, "https://shop.test/me", None).await.unwrap();
+        first_book = fixture.sim.simulator.book();
+    }
+    {
+        let fixture = start();
+        let stripe = super::contract::adapter(&fixture.sim.url);
+        let cards = stripe.cards_of(&customer).await.unwrap();
+        assert_eq!((cards.len(), cards[0].last4.as_str()), (1, "0005"));
+        let charge = super::cards::new_charge("pay_2", &customer, &cards[0].id);
+        let refused = stripe.charge_saved_card("renewal:1", &charge).await.unwrap();
+        assert_eq!(refused.failure_code.as_deref(), Some("generic_decline"), "its behaviour was kept");
+        assert!(stripe.charge_saved_card("renewal:2", &charge).await.unwrap().failure_code.is_none());
+        let page = portal.rsplit_once("/portal/").unwrap().1;
+        let page = fixture.http.get(format!("{}/portal/{page}", fixture.sim.url)).send().await.unwrap();
+        assert_eq!(page.status(), 200, "and the portal's page");
+    }
+    // As it was written before cards could be charged: rows without what came since.
+    let newer = [
+        "card",
+        "behaviour",
+        "failure_code",
+        "decline_code",
+        "allowed",
+        "cancellation_reason",
+        "default_method",
+        "deleted",
+    ];
+    let older: Vec<String> = std::fs::read_to_string(folder.journal())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|entry| !matches!(entry["kind"].as_str().unwrap(), "event" | "key" | "portal"))
+        .filter(|entry| entry["row"]["session"].is_string() || entry["kind"] != "intent")
+        .map(|mut entry| {
+            let is_session = entry["kind"] == "session";
+            let row = entry["row"].as_object_mut().unwrap();
+            row.retain(|name, _| is_session || !newer.contains(&name.as_str()));
+            entry.to_string()
+        })
+        .collect();
+    std::fs::write(folder.journal(), older.join("\n")).unwrap();
+    let fixture = start();
+    let book = fixture.sim.simulator.book();
+    assert_eq!(book.payments[0], first_book.payments[0]);
+    let stripe = super::contract::adapter(&fixture.sim.url);
+    assert_eq!(stripe.cards_of(&customer).await.unwrap()[0].last4, "4242");
 }
 
 #[actix_web::test]
