@@ -13,6 +13,7 @@ use super::form::Params;
 use super::ids;
 use super::list::Page;
 use super::off_session::AskedIntent;
+use super::portal;
 use super::refunds::AskedRefund;
 use super::rows::{Customer, Method};
 use super::store::{Moment, Store};
@@ -205,8 +206,8 @@ impl Operation {
                 Self::RetrievePaymentMethod(id.clone()).retrieve(store, site, at)
             }
             Self::CreatePortalSession => {
-                let portal = store.create_portal(AskedPortal::read(params)?, at)?;
-                Ok(view::portal(&portal, site.base))
+                let made = store.create_portal(AskedPortal::read(params)?, at)?;
+                Ok(portal::object(&made, site.base))
             }
             _ => {
                 let id = store.create_customer(read_customer(params, at)?, at);

@@ -4,12 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpResponse, Responder};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
+use super::Simulator;
 use super::cards::NewCard;
 use super::page::{escape, given, notice, page, read_form, see_other};
 use super::rows::{Behaviour, Outcome, Portal};
 use super::store::{Moment, Store};
-use super::{Simulator, view};
 
 const OVER: &str = "This page has expired. Go back to the shop and open it again.";
 
@@ -36,6 +37,21 @@ enum Action {
     Default,
 }
 
+/// Where its page is.
+fn address(base: &str, portal: &str) -> String {
+    format!("{base}/portal/{portal}")
+}
+
+/// A visit as Stripe's object.
+pub fn object(row: &Portal, base: &str) -> Value {
+    json!({
+        "id": row.id, "object": "billing_portal.session", "configuration": "bpc_1simulated",
+        "created": row.created.timestamp(), "customer": row.customer, "customer_account": null, "flow": null,
+        "livemode": false, "locale": row.locale, "on_behalf_of": null, "return_url": row.return_url,
+        "url": address(base, &row.id),
+    })
+}
+
 pub(super) async fn show(simulator: web::Data<Simulator>, id: web::Path<String>) -> impl Responder {
     simulator.inner.step(|store, now| match store.portal(&id, now) {
         Some(portal) => render(store, &portal),
@@ -57,7 +73,7 @@ pub(super) async fn submit(
             .map_err(|message| (StatusCode::BAD_REQUEST, message))
     });
     match done {
-        Ok(()) => see_other(&view::portal_url(&simulator.inner.public_base(), &id)),
+        Ok(()) => see_other(&address(&simulator.inner.public_base(), &id)),
         Err((status, message)) => notice(status, message),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::API_VERSION;
 use super::rows::{
     CardFace, Charge, Customer, Delivery, Dispute, Event, Intent, IntentStatus, Line, Method, PaymentMethod,
-    Portal, Refund, Session, SessionStatus, Snapshot, Status,
+    Refund, Session, SessionStatus, Snapshot, Status,
 };
 
 /// An object of `fields` and, as null, the fields named in `nulls`.
@@ -446,20 +446,6 @@ const EVIDENCE: [&str; 27] = [
     "uncategorized_file",
     "uncategorized_text",
 ];
-
-/// The address of a portal session's page.
-pub fn portal_url(base: &str, portal: &str) -> String {
-    format!("{base}/portal/{portal}")
-}
-
-pub fn portal(row: &Portal, base: &str) -> Value {
-    json!({
-        "id": row.id, "object": "billing_portal.session", "configuration": "bpc_1simulated",
-        "created": seconds(row.created), "customer": row.customer, "customer_account": null, "flow": null,
-        "livemode": false, "locale": row.locale, "on_behalf_of": null, "return_url": row.return_url,
-        "url": portal_url(base, &row.id),
-    })
-}
 
 pub fn customer(row: &Customer) -> Value {
     if row.deleted {

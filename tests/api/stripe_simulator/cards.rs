@@ -406,7 +406,7 @@ async fn the_portal_shows_adds_removes_and_chooses_cards() {
         let cards = saved.stripe.cards_of(&saved.customer).await.unwrap();
         cards.into_iter().filter(|card| card.is_default).map(|card| card.id).collect::<Vec<_>>()
     };
-    assert_eq!(defaults().await, [added.clone()]);
+    assert_eq!(defaults().await, std::slice::from_ref(&added));
     assert!(page().await.1.contains("default"));
     let mut charge = saved.charge("pay_2");
     charge.payment_method = added.clone();
