@@ -194,7 +194,10 @@ impl Store {
         let before = self.customers.get(customer).and_then(|row| row.default_method.clone());
         let changed = self.customers.edit(customer, |row| row.default_method = method.map(str::to_owned));
         if let Some(row) = changed {
-            let previous = json!({ "invoice_settings": { "default_payment_method": before } });
+            let settings = json!({
+                "custom_fields": null, "default_payment_method": before, "footer": null, "rendering_options": null,
+            });
+            let previous = json!({ "invoice_settings": settings });
             self.emit("customer.updated", Snapshot::Customer(row), Some(previous), at);
         }
     }
