@@ -78,7 +78,8 @@ FROM memberships m JOIN plans p ON p.id = m.plan_id
 WHERE m.state IN ('active', 'frozen') AND m.ends_at IS NOT NULL AND p.renews = 'card' AND EXISTS (
     SELECT FROM membership_terms t JOIN order_lines l ON l.id = t.line_id
     JOIN payments y ON y.order_id = l.order_id
-    WHERE t.membership_id = m.id AND t.plan_id = m.plan_id AND y.stripe_payment_method_id IS NOT NULL);
+    WHERE t.membership_id = m.id AND t.plan_id = m.plan_id AND y.method_used = 'card'
+      AND y.stripe_payment_method_id IS NOT NULL);
 
 INSERT INTO jobs (id, lane, kind, payload, run_at, created_at)
 SELECT gen_random_uuid(), 'stripe', 'renew', jsonb_build_object(

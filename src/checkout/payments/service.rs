@@ -87,8 +87,13 @@ fn capture_of(row: &PaymentRow, session: &Checkout) -> Capture {
         charge: session.latest_charge.clone(),
         card_fingerprint: session.card_fingerprint.clone(),
         method: session.method_used.clone(),
-        saved_method: session.payment_method.clone().filter(|_| row.saves_card),
+        // A wallet's can't be used again.
+        saved_method: session.payment_method.clone().filter(|_| row.saves_card && is_card(session)),
     }
+}
+
+fn is_card(session: &Checkout) -> bool {
+    session.method_used.as_deref() == Some(Method::Card.as_str())
 }
 
 /// The page can be opened: the hold's clock starts, and its end is a job.
