@@ -42,6 +42,7 @@ mod imports;
 mod invitations;
 mod invoices;
 mod jobs;
+mod lives;
 mod mails;
 mod memberships;
 mod offers;
