@@ -159,7 +159,7 @@ pub fn retry_at(
 ///
 /// # Errors
 /// `membership_not_open`, `already_for_life`.
-pub fn endable<'a>(open: Option<&'a MembershipRow>, now: DateTime<Utc>) -> Result<&'a MembershipRow, Code> {
+pub fn endable(open: Option<&MembershipRow>, now: DateTime<Utc>) -> Result<&MembershipRow, Code> {
     let row = open.ok_or(Code::MembershipNotOpen)?;
     match life(row, now, GRACE) {
         Life::Expired | Life::Revoked => Err(Code::MembershipNotOpen),
