@@ -45,6 +45,8 @@ pub struct Settings {
     pub waiting_offer: TimeDelta,
     /// For so long in a year may a member let the membership rest.
     pub freeze_most: TimeDelta,
+    /// For so long after a measure was taken may its member appeal.
+    pub appeal_within: TimeDelta,
     /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
     pub demo: bool,
 }
@@ -212,7 +214,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 38] = [
+pub const KNOWN_NAMES: [&str; 39] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -250,6 +252,7 @@ pub const KNOWN_NAMES: [&str; 38] = [
     "KINDRED_SHIP_BY_HOURS",
     "KINDRED_RETURN_DAYS",
     "KINDRED_FREEZE_DAYS",
+    "KINDRED_APPEAL_DAYS",
     "KINDRED_LOG",
 ];
 
@@ -380,6 +383,7 @@ impl Settings {
             passwords: PasswordSettings::default(),
             waiting_offer: waiting_offer(&read)?,
             freeze_most: TimeDelta::days(read.within("KINDRED_FREEZE_DAYS", 365)?.unwrap_or(60)),
+            appeal_within: TimeDelta::days(read.within("KINDRED_APPEAL_DAYS", 365)?.unwrap_or(30)),
             demo: false,
         })
     }
@@ -563,6 +567,7 @@ mod tests {
             ("KINDRED_SHIP_BY_HOURS", "0"),
             ("KINDRED_RETURN_DAYS", "366"),
             ("KINDRED_FREEZE_DAYS", "366"),
+            ("KINDRED_APPEAL_DAYS", "0"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }

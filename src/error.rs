@@ -73,6 +73,7 @@ codes! {
     SegmentRequired 403 "segment_required" "This is for chosen people.";
     TierRequired 403 "tier_required" "This is for members of a higher tier.";
     OrganisersOnly 403 "organisers_only" "This is for the organisers of the chapter.";
+    Expelled 403 "expelled" "You were expelled from the community: appeal, or ask the shop.";
     FCodeNotYours 403 "f_code_not_yours" "This code belongs to somebody else.";
     OrderNotYours 403 "order_not_yours" "This order was placed with another address than that of your account.";
     NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
@@ -141,6 +142,13 @@ codes! {
     RoleMissing 409 "role_missing" "Numbers of this series are for accounts with its role: tag the account first.";
     AreaCycle 409 "area_cycle" "An area can't lie in itself, or in an area that lies in it.";
     AreaTooDeep 409 "area_too_deep" "Areas lie in one another six deep at most.";
+    CommunityRulesChanged 409 "community_rules_changed" "These rules of the community are not the ones in force: read them again.";
+    NoCommunityRules 409 "no_community_rules" "Publish rules of the community first: a measure cites one.";
+    AlreadySuspended 409 "already_suspended" "This member is suspended already.";
+    AlreadyAppealed 409 "already_appealed" "One appeals once.";
+    NoAppeal 409 "no_appeal" "There is no open appeal against this measure.";
+    AppealTooLate 409 "appeal_too_late" "The time to appeal against this measure is over.";
+    MeasureEnded 409 "measure_ended" "This measure is over or was lifted.";
     ApplicationDecided 409 "application_decided" "This application has been decided already.";
     RightToBuyExpired 409 "right_to_buy_expired" "The time to use your approved application is over.";
     BasketEnded 409 "basket_ended" "This basket was ordered, or merged into another one. Make a new one.";
@@ -188,6 +196,7 @@ codes! {
     WeakPassword 422 "weak_password" "Choose a longer or less common password.";
     UnknownChapter 422 "unknown_chapter" "There is no such chapter.";
     UnknownArea 422 "unknown_area" "There is no such area.";
+    CommunityRulesRequired 422 "community_rules_required" "Accept the rules of the community with the order: `consents.community_rules`.";
     UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
     UnknownUpgradeQuote 422 "unknown_upgrade_quote" "You have no such quote for an upgrade.";
     UnknownRenewal 422 "unknown_renewal" "You have no such renewal.";
@@ -301,12 +310,14 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 35] = [
+const CONSTRAINT_CODES: [(&str, Code); 37] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("plans_code", Code::CodeTaken),
     ("chapters_code", Code::CodeTaken),
     ("chapters_prefix", Code::CodeTaken),
+    ("community_rules_pkey", Code::CodeTaken),
+    ("community_measures_suspended", Code::AlreadySuspended),
     ("number_prefixes_pkey", Code::CodeTaken),
     ("number_series_code", Code::CodeTaken),
     ("series_numbers_once", Code::NumberGiven),

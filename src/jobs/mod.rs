@@ -27,8 +27,8 @@ use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, ImportId, MailId, MailingId, MembershipId,
-    OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
+    AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, ImportId, MailId, MailingId, MeasureId,
+    MembershipId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -69,6 +69,10 @@ pub enum Job {
     OpenPortal { visit: PortalVisitId },
     /// Resumes a membership that its member has let rest until now.
     EndFreeze { freeze: FreezeId },
+    /// The days of a suspension have passed.
+    EndSuspension { measure: MeasureId },
+    /// Refunds what an expulsion gives back.
+    RefundExpelled { measure: MeasureId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, forgotten baskets,
     /// expired tokens, stale attempts.
     Purge {},
@@ -160,6 +164,7 @@ impl Job {
             | Self::Reconcile {} => Lane::Stripe,
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
             Self::ExpireMembership { .. } | Self::EndFreeze { .. } | Self::Purge {} => Lane::Local,
+            Self::EndSuspension { .. } | Self::RefundExpelled { .. } => Lane::Local,
             Self::EndFCodes {} | Self::OfferFreed {} => Lane::Local,
             Self::DecideGoal { .. } | Self::ConcludeGoal { .. } | Self::MovePromises { .. } => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } | Self::IssueInvoices {} => {
@@ -180,7 +185,7 @@ impl Job {
     pub fn max_attempts(&self) -> i32 {
         match self {
             Self::SendMail { .. } => 12,
-            Self::ExpireMembership { .. } | Self::EndFreeze { .. } => 12,
+            Self::ExpireMembership { .. } | Self::EndFreeze { .. } | Self::EndSuspension { .. } => 12,
             // With pauses up to an hour: about a day, Stripe's keys' life.
             Self::OpenCheckout { .. } | Self::SendRefund { .. } => 34,
             // What holds a place or a person's money is tried for a week.
@@ -198,6 +203,7 @@ impl Job {
             | Self::RefundRepeatCard { .. }
             | Self::Renew { .. }
             | Self::ChargeCard { .. }
+            | Self::RefundExpelled { .. }
             | Self::SettleFree { .. } => 180,
             Self::OpenPortal { .. } => 3,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
@@ -270,6 +276,8 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::ChargeCard { payment } => payments::charges::run(app, payment).await,
         Job::OpenPortal { visit } => portal::service::open(app, visit).await,
         Job::EndFreeze { freeze } => membership::freezes::service::end(app, freeze).await,
+        Job::EndSuspension { measure } => membership::measures::service::end_suspension(app, measure).await,
+        Job::RefundExpelled { measure } => refunds::expelled::pay_back(app, measure).await,
         Job::Purge {} => schedule::purge(app).await,
         Job::RotateSigningKeys {} => people::tokens::keys::rotate(app).await,
         Job::SendPasswordReset { account, request } => {

@@ -120,6 +120,8 @@ id_types! {
     MembershipId = "mem";
     /// A time in which a member lets the membership rest.
     FreezeId = "frz";
+    /// A warning, a suspension or an expulsion.
+    MeasureId = "meas";
     /// A quote for a change to another tier.
     UpgradeQuoteId = "upq";
     /// Going on after one end of a membership.

@@ -3,6 +3,7 @@
 
 mod breakages;
 mod chapters;
+mod community;
 mod credit;
 mod giving;
 mod partners;
@@ -27,7 +28,7 @@ fn shop_time() -> DateTime<Utc> {
     "2026-11-22T00:00:00Z".parse().unwrap()
 }
 
-/// A database with the shop of `check/shop.sql` and four rows of the audit log.
+/// A database with the shop of `check/shop.sql` and rows of the audit log.
 async fn shop() -> (TestDatabase, Conn) {
     let database = TestDatabase::create().await;
     let mut conn = db::establish(database.url()).await.unwrap();
@@ -37,6 +38,9 @@ async fn shop() -> (TestDatabase, Conn) {
         ("membership.resume", ext(&mut conn, "mem", "pia membership").await),
         ("drive.create", "drv_1".to_owned()),
         ("organiser.approve", ext(&mut conn, "orgn", "bob organiser").await),
+        ("measure.take", ext(&mut conn, "meas", "warned").await),
+        ("measure.take", ext(&mut conn, "meas", "suspended").await),
+        ("measure.take", ext(&mut conn, "meas", "expelled").await),
         ("refund.create", "ord_1".to_owned()),
     ] {
         record(&mut conn, action, subject_id).await;
@@ -79,6 +83,7 @@ async fn each_breakage_fails_its_checks_and_no_other() {
     let all = BREAKAGES
         .iter()
         .chain(chapters::BREAKAGES)
+        .chain(community::BREAKAGES)
         .chain(credit::BREAKAGES)
         .chain(giving::BREAKAGES)
         .chain(partners::BREAKAGES)

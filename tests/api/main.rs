@@ -21,6 +21,7 @@ mod channels;
 mod chapters;
 mod check;
 mod checkout;
+mod community;
 mod coupons;
 mod credit;
 mod crowdfunding;

@@ -320,6 +320,50 @@ diesel::table! {
 }
 
 diesel::table! {
+    community_acceptances (account_id, version) {
+        account_id -> Uuid,
+        version -> Text,
+        order_id -> Nullable<Uuid>,
+        accepted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    community_measures (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        membership_id -> Uuid,
+        kind -> Text,
+        version -> Text,
+        rule -> Text,
+        reason -> Text,
+        money -> Nullable<Text>,
+        back_minor -> Nullable<BigInt>,
+        ends_at -> Nullable<Timestamptz>,
+        state -> Text,
+        taken_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        appeal_until -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        appeal -> Nullable<Text>,
+        appealed_at -> Nullable<Timestamptz>,
+        appeal_state -> Nullable<Text>,
+        decision -> Nullable<Text>,
+        decided_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    community_rules (version) {
+        version -> Text,
+        text_zh -> Text,
+        text_en -> Text,
+        expulsion_money -> Text,
+        published_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     coupon_campaigns (id) {
         id -> Uuid,
         code -> Text,
@@ -923,6 +967,14 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Timestamptz,
         sent_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    measure_refunds (measure_id, line_id) {
+        measure_id -> Uuid,
+        line_id -> Uuid,
+        amount_minor -> BigInt,
     }
 }
 
@@ -1898,6 +1950,12 @@ diesel::joinable!(claims -> orders (order_id));
 diesel::joinable!(claims -> pools (pool_id));
 diesel::joinable!(commissions -> partner_orders (order_id));
 diesel::joinable!(commissions -> partners (partner_id));
+diesel::joinable!(community_acceptances -> accounts (account_id));
+diesel::joinable!(community_acceptances -> community_rules (version));
+diesel::joinable!(community_acceptances -> orders (order_id));
+diesel::joinable!(community_measures -> accounts (account_id));
+diesel::joinable!(community_measures -> community_rules (version));
+diesel::joinable!(community_measures -> memberships (membership_id));
 diesel::joinable!(coupon_days -> coupon_campaigns (campaign_id));
 diesel::joinable!(coupon_days -> pools (pool_id));
 diesel::joinable!(coupon_flags -> coupon_uses (use_id));
@@ -1974,6 +2032,8 @@ diesel::joinable!(line_offers -> offers (offer_id));
 diesel::joinable!(line_offers -> order_lines (line_id));
 diesel::joinable!(list_prices -> variants (variant_id));
 diesel::joinable!(mails -> accounts (account_id));
+diesel::joinable!(measure_refunds -> community_measures (measure_id));
+diesel::joinable!(measure_refunds -> order_lines (line_id));
 diesel::joinable!(member_numbers -> accounts (account_id));
 diesel::joinable!(member_numbers -> chapters (chapter_id));
 diesel::joinable!(membership_freezes -> accounts (account_id));

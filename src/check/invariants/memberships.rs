@@ -89,7 +89,7 @@ pub const ALL: &[Invariant] = &[
         says: "a bought term is worth what was paid for its line, over the seconds to its end",
         prefix: "term",
         // The value is spread over the seconds that were bought. A term is longer than they are only where frozen time
-        // was given back: an operator or the member resumed the membership, or a dispute ended.
+        // was given back: an operator or the member resumed the membership, or a dispute or a suspension ended.
         sql: "SELECT t.id, format('value %s over %s s; its line %s, refunded %s, seconds %s', t.value_minor,
                                   t.value_seconds, l.total_minor, l.refunded_minor,
                                   floor(extract(epoch FROM t.ends_at - t.value_from)))
@@ -98,7 +98,9 @@ pub const ALL: &[Invariant] = &[
                          WHERE action = 'membership.resume') g
                   ON g.membership_id = 'mem_' || replace(t.membership_id::text, '-', '')
               LEFT JOIN (SELECT DISTINCT o.account_id FROM disputes d JOIN orders o ON o.id = d.order_id
-                         WHERE d.state IN ('won', 'warning_closed')) d ON d.account_id = t.account_id
+                         WHERE d.state IN ('won', 'warning_closed')
+                         UNION SELECT account_id FROM community_measures
+                         WHERE kind = 'suspension' AND state <> 'in_force') d ON d.account_id = t.account_id
               LEFT JOIN (SELECT DISTINCT membership_id FROM membership_freezes WHERE ended_at IS NOT NULL) f
                   ON f.membership_id = t.membership_id
               WHERE (t.value_seconds IS NULL) <> (t.ends_at IS NULL)
@@ -131,11 +133,13 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "freezes_have_causes",
-        says: "a membership is frozen by an operator, by its member, or for an open dispute of its account",
+        says: "a membership is frozen by an operator, by its member, for an open dispute of its account, or while it is suspended",
         prefix: "mem",
         sql: "SELECT f.id, f.cause FROM (SELECT id, account_id, unnest(frozen_causes) AS cause FROM memberships) f
               LEFT JOIN (SELECT 'dispute:dsp_' || replace(d.id::text, '-', '') AS cause, o.account_id
-                         FROM disputes d JOIN orders o ON o.id = d.order_id WHERE d.state = 'open') d
+                         FROM disputes d JOIN orders o ON o.id = d.order_id WHERE d.state = 'open'
+                         UNION ALL SELECT 'measure:meas_' || replace(id::text, '-', ''), account_id FROM community_measures
+                         WHERE kind = 'suspension' AND state = 'in_force') d
                   ON d.cause = f.cause AND d.account_id = f.account_id
               WHERE f.cause NOT IN ('operator', 'member') AND d.cause IS NULL",
     },

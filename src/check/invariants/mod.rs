@@ -9,6 +9,7 @@ mod boards;
 mod channels;
 mod chapters;
 mod claims;
+mod community;
 mod coupons;
 mod credit;
 mod crowdfunding;
@@ -56,6 +57,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         memberships::ALL,
         renewals::ALL,
         chapters::ALL,
+        community::ALL,
         mails::ALL,
         jobs::ALL,
     ]

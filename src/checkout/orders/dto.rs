@@ -198,6 +198,10 @@ pub struct Consents {
     pub terms: Option<TermsConsent>,
     /// The service may start before the time to withdraw is over.
     pub start_now: Option<bool>,
+    /// The version of the rules of the community that was accepted: needed with a plan where the shop has rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 40)]
+    pub community_rules: Option<String>,
     /// The card may be charged for renewals (plans that renew by card).
     pub renewal: Option<bool>,
     /// The name under which I agree to be shown among the backers of a crowdfunded drop; absent: I don't. It can be taken

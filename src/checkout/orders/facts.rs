@@ -16,6 +16,7 @@ use crate::error::{AppError, Code, Result};
 use crate::membership::applications::model::{self as applications, Application};
 use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
+use crate::membership::measures::model as measures;
 use crate::membership::memberships::model::{self as memberships, MembershipRow};
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::membership::renewals::model::{self as renewals, Renewal};
@@ -79,6 +80,11 @@ impl Catalog {
         let of_plans = self.plans.values().map(|plan| Sold::Plan { plan: plan.id, tier: &plan.tier_code });
         let articles = self.articles.values().map(|article| sold_article(article, false, false));
         of_drives.chain(of_plans).chain(articles).collect()
+    }
+
+    /// Does any of the carts make or change a membership?
+    pub fn has_plans(&self) -> bool {
+        !self.plans.is_empty() || !self.drives.is_empty()
     }
 
     /// Codes of the segments that something here is for.
@@ -277,6 +283,9 @@ pub async fn read_locked(
         past: catalog.coupons.past(conn, &buyers).await?,
         ..Ledger::default()
     };
+    if catalog.has_plans() {
+        ledger.expelled = measures::expelled_of(conn, &ids).await?;
+    }
     if !catalog.articles.is_empty() {
         let pools: Vec<_> = pools.iter().map(|pool| pool.id).collect();
         ledger.reserved = waiting_list::reserved(conn, &pools, now).await?;

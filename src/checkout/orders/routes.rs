@@ -143,6 +143,7 @@ pub async fn place(
         invite,
         backer_name: body.backer_name()?,
         terms_version: accepted_terms(&app, body.consents.as_ref()).await?,
+        community_rules: body.consents.as_ref().and_then(|consents| consents.community_rules.clone()),
         // The name lies with the pledge, from where it can be taken back.
         consents: json!(Consents { backer_name: None, ..body.consents.clone().unwrap_or_default() }),
         success_url: return_url(&app, "success_url", body.success_url.as_deref())?,

@@ -23,6 +23,7 @@ use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
+use crate::membership::community::model::{self as community, Acceptance};
 use crate::membership::plans::model::Renews;
 use crate::people::accounts::model::NewGuest;
 use crate::promotion::campaigns::model::Campaign;
@@ -53,6 +54,7 @@ pub struct Rows {
     jobs: Vec<(Job, DateTime<Utc>)>,
     credit: Vec<NewEntry>,
     gift_cards: Vec<NewGiftCard>,
+    acceptances: Vec<Acceptance>,
 }
 
 impl Rows {
@@ -116,6 +118,10 @@ impl Rows {
         self.add_payment(id, totals.due_minor, &terms, order.charges_card, shop, now);
         if totals.credit_minor > 0 {
             self.credit.push(credit::service::paid_by(id, facts.buyer.id, totals.credit_minor, now));
+        }
+        if let Some(version) = order.community_rules.clone() {
+            let account_id = facts.buyer.id;
+            self.acceptances.push(Acceptance { account_id, version, order_id: Some(id), accepted_at: now });
         }
         self.keys.push(NewKey {
             account_id: facts.buyer.id,
@@ -396,6 +402,7 @@ impl Rows {
         let offers = async { NewLineOffer::insert(&mut six, self.offers).await.map_err(AppError::from) };
         let jobs = jobs::queue::enqueue_pipelined(&mut four, &self.jobs, now);
         tokio::try_join!(claims, purchases, pledges, offers, jobs)?;
+        community::accept(conn, self.acceptances).await?;
         credit::model::write(conn, self.credit).await
     }
 }

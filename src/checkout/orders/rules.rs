@@ -44,6 +44,10 @@ pub struct Ledger {
     pub left: HashMap<PoolId, i64>,
     /// Accounts with an unpaid membership order.
     pub pending: HashSet<AccountId>,
+    /// Accounts that were expelled from the community.
+    pub expelled: HashSet<AccountId>,
+    /// The version of the rules of the community that is in force.
+    pub community_rules: Option<String>,
     /// (series, account) and (series, person) that have a place.
     pub account_places: HashSet<(String, AccountId)>,
     pub person_places: HashSet<(String, String)>,
@@ -264,6 +268,9 @@ fn admit_plan(facts: &Facts<'_>, line: &PlanFacts<'_>, ledger: &Ledger, now: Dat
     // A membership is an account's.
     if !facts.visitor.is_signed_in {
         return Err(Code::Unauthenticated.error());
+    }
+    if ledger.expelled.contains(&buyer.id) {
+        return Err(Code::Expelled.error());
     }
     match line.drive {
         Some(drive) => {

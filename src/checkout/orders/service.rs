@@ -12,7 +12,7 @@ use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalo
 use super::model::{self, NewKey, OrderState};
 use super::prices::{Bought, buy, title_of};
 use super::rows::{Rows, Worded};
-use super::rules::{self, Ledger};
+use super::rules::{self, Ledger, LineFacts};
 use super::seen::{FromBasket, Shown, as_shown, still_as_read};
 use crate::audit::{self, Actor};
 use crate::checkout::baskets::model::{self as baskets, Standing};
@@ -25,6 +25,7 @@ use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{Code, Result};
+use crate::membership::community;
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::promotion::coupons::uses;
 use crate::shop::drops::model as drops;
@@ -145,6 +146,8 @@ pub struct PlaceOrder {
     pub invite: Option<Typed>,
     pub terms_version: Option<String>,
     pub consents: Value,
+    /// The version of the rules of the community that the buyer accepts with it.
+    pub community_rules: Option<String>,
     /// To be shown among the backers of what is crowdfunded.
     pub backer_name: Option<String>,
     pub success_url: String,
@@ -204,6 +207,10 @@ pub async fn place(
     let mut baskets = baskets::lock(conn, &named).await?;
     let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
     ledger.credit = credit;
+    let typed = batch.iter().any(|order| order.community_rules.is_some());
+    if typed || catalog.has_plans() {
+        ledger.community_rules = community::model::current_version(conn).await?;
+    }
     let mut known = keys_of(conn, batch, &accounts).await?;
     let mut rows = Rows::default();
     let mut answers = Vec::with_capacity(batch.len());
@@ -266,6 +273,11 @@ fn accept(
 ) -> Result<Placed> {
     let facts = facts_of(&order.cart, catalog, locked, now)?;
     let admitted = rules::admit(&facts, ledger, now)?;
+    // Who renews goes on under the rules that he accepted.
+    let joins = |line: &LineFacts<'_>| matches!(line, LineFacts::Plan(_) | LineFacts::Upgrade(_));
+    let has_plan = facts.lines.iter().any(joins);
+    let (in_force, accepted) = (ledger.community_rules.as_deref(), order.community_rules.as_deref());
+    community::rules::order_may_stand(in_force, accepted, has_plan)?;
     if order.backer_name.is_some() && !rules::is_pledge(&facts) {
         return Err(Code::InvalidField.at("consents.backer_name", "goes with a crowdfunded drop"));
     }

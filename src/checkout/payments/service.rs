@@ -21,11 +21,11 @@ use crate::checkout::{pledges, refunds, renewals};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
-use crate::membership::memberships;
 use crate::membership::memberships::rules::GRACE;
 use crate::membership::plans::model as plans;
 use crate::membership::renewals::model::{self as coming, RenewalState};
 use crate::membership::upgrades::service as upgrades;
+use crate::membership::{measures, memberships};
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
@@ -392,6 +392,9 @@ async fn buys_forbidden(
     let ids: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
     if ids.is_empty() {
         return Ok(false);
+    }
+    if !measures::model::expelled_of(conn, &[account]).await?.is_empty() {
+        return Ok(true);
     }
     let open = memberships::model::open_of(conn, &[account]).await?;
     let plans = plans::load(conn, &ids).await?;

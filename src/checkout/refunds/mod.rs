@@ -2,6 +2,7 @@
 
 pub mod adopted;
 pub mod dto;
+pub mod expelled;
 pub mod jobs;
 pub mod model;
 pub mod routes;

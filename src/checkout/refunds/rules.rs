@@ -126,6 +126,13 @@ fn exactly(lines: &[Refundable], shipping_minor: i64, parts: &Parts) -> Result<P
     if parts.amount_minor() == 0 { Err(Code::NothingToRefund.error()) } else { Ok(parts) }
 }
 
+/// Of these parts of lines what is left of each.
+pub fn at_most(lines: &[Refundable], wanted: &[(LineId, i64)]) -> Vec<(LineId, i64)> {
+    let left = |id: LineId| lines.iter().find(|line| line.line == id).map_or(0, Refundable::left_minor);
+    let parts = wanted.iter().map(|(id, minor)| (*id, left(*id).min(*minor)));
+    parts.filter(|(_, minor)| *minor > 0).collect()
+}
+
 fn by_lines(lines: &[Refundable], wanted: &[(LineId, Option<i64>)]) -> Result<Vec<(LineId, i64)>> {
     let mut parts: Vec<(LineId, i64)> = Vec::with_capacity(wanted.len());
     for (index, (id, amount)) in wanted.iter().enumerate() {
@@ -180,6 +187,14 @@ mod tests {
         let twice = vec![(lines[0].line, Some(1)), (lines[0].line, Some(1))];
         assert_eq!(code(Asked::Lines(twice)), Code::InvalidField);
         assert_eq!(code(Asked::Lines(Vec::new())), Code::InvalidField);
+    }
+
+    #[test]
+    fn no_more_than_is_left_of_a_line_is_wanted() {
+        let lines = lines(&[(20_000, 5_000), (100, 100)]);
+        let (one, two) = (lines[0].line, lines[1].line);
+        assert_eq!(at_most(&lines, &[(one, 14_999), (two, 1)]), [(one, 14_999)]);
+        assert_eq!(at_most(&lines, &[(one, 15_001), (LineId::new(), 5)]), [(one, 15_000)]);
     }
 
     #[test]

@@ -189,6 +189,7 @@ pub fn order_of(app: &App, renewal: &Renewal, key: String, charges_card: bool) -
         invite: None,
         terms_version: None,
         consents: json!({}),
+        community_rules: None,
         backer_name: None,
         success_url: home.clone(),
         cancel_url: home,

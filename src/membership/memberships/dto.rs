@@ -163,7 +163,7 @@ pub struct MemberView {
     pub starts_at: DateTime<Utc>,
     pub ends_at: Option<DateTime<Utc>>,
     pub frozen_at: Option<DateTime<Utc>>,
-    /// `operator`, `dispute:dsp_…`
+    /// `operator`, `dispute:dsp_…`, `measure:meas_…`
     pub frozen_causes: Vec<String>,
     pub closed_at: Option<DateTime<Utc>>,
     pub version: i32,

@@ -117,6 +117,15 @@ pub async fn lock_all_of(conn: &mut Conn, account: AccountId) -> Result<Vec<Memb
         .await?)
 }
 
+/// Whose membership it is.
+///
+/// # Errors
+/// The database's.
+pub async fn account_of(conn: &mut Conn, id: MembershipId) -> Result<Option<AccountId>> {
+    let row = memberships::table.find(id).select(memberships::account_id);
+    Ok(row.first(conn).await.optional()?)
+}
+
 /// The terms of a membership that were not ended before their time, in order.
 ///
 /// # Errors

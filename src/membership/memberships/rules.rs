@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::model::{MembershipRow, PaidBack, Stored, TermRow};
 use crate::error::Code;
-use crate::types::id::{DisputeId, TermId, TierId};
+use crate::types::id::{DisputeId, MeasureId, TermId, TierId};
 use crate::types::money::{OutOfRange, scale_minor};
 use crate::types::period::Term;
 use crate::types::stored::stored_enum;
@@ -36,6 +36,8 @@ pub enum FreezeCause {
     /// The member asked for it.
     Member,
     Dispute(DisputeId),
+    /// A suspension by the rules of the community.
+    Measure(MeasureId),
 }
 
 impl std::fmt::Display for FreezeCause {
@@ -44,6 +46,7 @@ impl std::fmt::Display for FreezeCause {
             Self::Operator => f.write_str("operator"),
             Self::Member => f.write_str("member"),
             Self::Dispute(dispute) => write!(f, "dispute:{dispute}"),
+            Self::Measure(measure) => write!(f, "measure:{measure}"),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::membership::freezes::model as freezes;
 use crate::membership::plans::model::Plan;
 use crate::membership::renewals::rules::ANNOUNCE_BEFORE;
 use crate::membership::renewals::{model as renewals, service as coming};
-use crate::membership::{moves, plans};
+use crate::membership::{measures, moves, plans};
 use crate::people::accounts::model::load_buyer;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::period::Term;
@@ -129,6 +129,9 @@ async fn start(
     chapter: Option<ChapterId>,
     addition: &Addition,
 ) -> Result<Added> {
+    if !measures::model::expelled_of(conn, &[addition.account]).await?.is_empty() {
+        return Err(Code::Expelled.error());
+    }
     if let Some(mut row) = over {
         row.state = Stored::Expired;
         row.closed_at = Some(addition.now);

@@ -196,6 +196,25 @@ pub enum Mail {
         chapter: String,
         reason: String,
     },
+    /// A measure against a member: `warning`, `suspension` until `ends_at`, or `expulsion`, where `money` (`none`, `rest`, `all`)
+    /// is the rule by which `back_minor` of what was paid goes back.
+    MeasureTaken {
+        measure: String,
+        rule: String,
+        reason: String,
+        ends_at: Option<DateTime<Utc>>,
+        money: Option<String>,
+        back_minor: i64,
+        currency: String,
+        appeal_until: DateTime<Utc>,
+    },
+    /// An appeal was decided, or a measure lifted without one.
+    MeasureDecided {
+        measure: String,
+        lifted: bool,
+        rule: String,
+        reason: String,
+    },
     /// A held place is about to be given back; `url` is the payment page.
     HoldEnding {
         order_number: String,
@@ -315,7 +334,7 @@ pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 40] = [
+    pub const KINDS: [&str; 42] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -344,6 +363,8 @@ impl Mail {
         "organiser_approved",
         "organiser_refused",
         "organiser_ended",
+        "measure_taken",
+        "measure_decided",
         "hold_ending",
         "f_code",
         "waiting_list_offer",
@@ -447,6 +468,8 @@ impl Mail {
             | Self::OrganiserApproved { .. }
             | Self::OrganiserRefused { .. }
             | Self::OrganiserEnded { .. }
+            | Self::MeasureTaken { .. }
+            | Self::MeasureDecided { .. }
             | Self::HoldEnding { .. }
             | Self::FCode { .. }
             | Self::WaitingListOffer { .. }

@@ -56,12 +56,13 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 240] = embedded!(
+const TEMPLATES: [(&str, &str); 252] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
     "membership_expired" "membership_cancelled" "change_planned" "receipt" "refunded" "goal_reached" "order_cancelled"
     "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
     "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
+    "measure_taken" "measure_decided"
     "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
     "dispute_opened" "referral_reward" "gift_card" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );

@@ -11,7 +11,7 @@ use crate::checkout::baskets::model as baskets;
 use crate::checkout::{gift_cards, invoices, portal, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
-use crate::membership::{moves, organisers, renewals};
+use crate::membership::{measures, moves, organisers, renewals};
 use crate::people::{addresses, segments};
 use crate::promotion::{packets, partners, referrals};
 use crate::schema::{
@@ -48,6 +48,10 @@ SELECT jsonb_build_object(
     FROM chapter_moves t WHERE account_id = $1),
   'chapter_organisers', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'decided_by' ORDER BY id), '[]')
     FROM chapter_organisers t WHERE account_id = $1),
+  'community_acceptances', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY accepted_at), '[]')
+    FROM community_acceptances t WHERE account_id = $1),
+  'community_measures', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'taken_by' ORDER BY id), '[]')
+    FROM community_measures t WHERE account_id = $1),
   'memberships', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM memberships t WHERE account_id = $1),
   'membership_terms', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
@@ -257,6 +261,7 @@ pub async fn anonymise(
     renewals::model::forget(conn, account).await?;
     portal::model::forget(conn, account).await?;
     organisers::model::forget(conn, account, now).await?;
+    measures::model::forget(conn, account).await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
     forget_events(conn, &addresses).await?;
     // A place that was reserved for the address stays reserved, for nobody.

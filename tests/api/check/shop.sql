@@ -693,3 +693,28 @@ INSERT INTO renewal_settings (membership_id, account_id, is_on) VALUES (u('ada m
 INSERT INTO renewals (id, membership_id, account_id, ends_at, plan_id, price_minor, currency, state, charges, created_at)
     SELECT u('ada renewal'), id, account_id, ends_at, plan_id, 20000, 'CNY', 'open', 0, t(8)
     FROM memberships WHERE id = u('ada membership');
+
+-- Rules of the community, accepted with an order; a warning, a suspension that runs, and an expulsion whose money is to go back.
+INSERT INTO community_rules VALUES ('2026-11', '规则', 'Rules', 'rest', t(0));
+UPDATE orders SET consents = consents || '{"community_rules": "2026-11"}' WHERE id = u('ada order');
+INSERT INTO community_acceptances SELECT u('ada'), '2026-11', id, created_at FROM orders WHERE id = u('ada order');
+INSERT INTO community_measures
+    (id, account_id, membership_id, kind, version, rule, reason, money, back_minor, ends_at, state, created_at, appeal_until) VALUES
+    (u('warned'), u('bob'), u('bob membership'), 'warning', '2026-11', '1', '', NULL, NULL, NULL, 'in_force', t(8), t(99)),
+    (u('suspended'), u('pia'), u('pia membership'), 'suspension', '2026-11', '1', '', NULL, NULL,
+     t(8) + interval '3 days', 'in_force', t(8), t(99));
+-- One whom they had expelled, and took back.
+INSERT INTO memberships (id, account_id, tier_id, chapter_id, state, starts_at, ends_at, closed_at)
+    SELECT u('bob earlier'), account_id, tier_id, chapter_id, 'revoked', t(1), t(59), t(3)
+    FROM memberships WHERE id = u('bob membership');
+INSERT INTO community_measures
+    (id, account_id, membership_id, kind, version, rule, reason, money, back_minor, state, created_at, ended_at, appeal_until)
+    VALUES (u('expelled'), u('bob'), u('bob earlier'), 'expulsion', '2026-11', '1', '', 'rest', 70, 'lifted', t(3), t(4), t(99));
+INSERT INTO measure_refunds VALUES (u('expelled'), u('bob line'), 70);
+UPDATE memberships SET state = 'frozen', frozen_at = t(8), frozen_causes = ARRAY['measure:' || ext('meas', 'suspended')]
+    WHERE id = u('pia membership');
+SELECT mail('measure_taken', 'measure:' || ext('meas', 'warned') || ':taken', 'bob', '{}'),
+       mail('measure_taken', 'measure:' || ext('meas', 'suspended') || ':taken', 'pia', '{}'),
+       mail('measure_taken', 'measure:' || ext('meas', 'expelled') || ':taken', 'ada', '{}'),
+       job('end_suspension', 'measure', ext('meas', 'suspended'), 'queued', t(8) + interval '3 days'),
+       job('refund_expelled', 'measure', ext('meas', 'expelled'));

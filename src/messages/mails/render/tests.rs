@@ -154,6 +154,22 @@ fn samples() -> Vec<Mail> {
             chapter: "郑州罗友会".to_owned(), reason: "已有三位 & 够了".to_owned()
         },
         Mail::OrganiserEnded { chapter: "郑州罗友会".to_owned(), reason: "任期 & 到了".to_owned() },
+        Mail::MeasureTaken {
+            measure: "expulsion".to_owned(),
+            rule: "第三条 <不做广告>".to_owned(),
+            reason: "多次 & 屡教不改".to_owned(),
+            ends_at: None,
+            money: Some("rest".to_owned()),
+            back_minor: 12_345,
+            currency: "CNY".to_owned(),
+            appeal_until: "2026-12-24T00:00:00Z".parse().unwrap(),
+        },
+        Mail::MeasureDecided {
+            measure: "suspension".to_owned(),
+            lifted: true,
+            rule: "第三条 <不做广告>".to_owned(),
+            reason: "误会 & 已澄清".to_owned(),
+        },
         Mail::HoldEnding {
             order_number: number(),
             url: "https://pay.example/c/1?a=1&b=2".to_owned(),

@@ -1,0 +1,1 @@
+DROP TABLE measure_refunds, community_measures, community_acceptances, community_rules;
