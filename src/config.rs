@@ -47,6 +47,7 @@ pub struct Settings {
     pub freeze_most: TimeDelta,
     /// For so long after a measure was taken may its member appeal.
     pub appeal_within: TimeDelta,
+    pub notices: NoticeSettings,
     /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
     pub demo: bool,
 }
@@ -95,6 +96,17 @@ impl Default for GoodsSettings {
     fn default() -> Self {
         Self { ship_within: TimeDelta::hours(72), return_window: TimeDelta::days(14) }
     }
+}
+
+/// Announcements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeSettings {
+    /// Who they are from; none: who all mails are from.
+    pub from: Option<String>,
+    /// So many a member may get in a month of the shop.
+    pub cap: i32,
+    /// Mails of one notice that are queued in a minute.
+    pub per_minute: i64,
 }
 
 /// The cost of argon2id. Not to be set from outside: only tests and rehearsals, on a throw-away database, lower it.
@@ -214,7 +226,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 39] = [
+pub const KNOWN_NAMES: [&str; 42] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -253,6 +265,9 @@ pub const KNOWN_NAMES: [&str; 39] = [
     "KINDRED_RETURN_DAYS",
     "KINDRED_FREEZE_DAYS",
     "KINDRED_APPEAL_DAYS",
+    "KINDRED_NOTICE_FROM",
+    "KINDRED_NOTICE_CAP",
+    "KINDRED_NOTICE_RATE",
     "KINDRED_LOG",
 ];
 
@@ -384,6 +399,7 @@ impl Settings {
             waiting_offer: waiting_offer(&read)?,
             freeze_most: TimeDelta::days(read.within("KINDRED_FREEZE_DAYS", 365)?.unwrap_or(60)),
             appeal_within: TimeDelta::days(read.within("KINDRED_APPEAL_DAYS", 365)?.unwrap_or(30)),
+            notices: notices(&read)?,
             demo: false,
         })
     }
@@ -477,12 +493,26 @@ fn goods(read: &Reader) -> Result<GoodsSettings, ConfigError> {
 }
 
 fn mail_from(read: &Reader) -> Result<String, ConfigError> {
-    const NAME: &str = "KINDRED_MAIL_FROM";
-    let Some(text) = read.text(NAME) else { return Ok("kindred <no-reply@localhost.localdomain>".into()) };
+    let given = mailbox(read, "KINDRED_MAIL_FROM")?;
+    Ok(given.unwrap_or_else(|| "kindred <no-reply@localhost.localdomain>".to_owned()))
+}
+
+fn mailbox(read: &Reader, name: &str) -> Result<Option<String>, ConfigError> {
+    let Some(text) = read.text(name) else { return Ok(None) };
     match text.parse::<lettre::message::Mailbox>() {
-        Ok(_) => Ok(text),
-        Err(_) => Err(wrong(NAME, "expected an address such as `The shop <no-reply@shop.example>`")),
+        Ok(_) => Ok(Some(text)),
+        Err(_) => Err(wrong(name, "expected an address such as `The shop <no-reply@shop.example>`")),
     }
+}
+
+fn notices(read: &Reader) -> Result<NoticeSettings, ConfigError> {
+    const CAP: &str = "KINDRED_NOTICE_CAP";
+    let cap = read.within(CAP, 1_000)?.unwrap_or(4);
+    Ok(NoticeSettings {
+        from: mailbox(read, "KINDRED_NOTICE_FROM")?,
+        cap: i32::try_from(cap).map_err(|_| wrong(CAP, "expected 1 to 1000"))?,
+        per_minute: read.within("KINDRED_NOTICE_RATE", 60_000)?.unwrap_or(600),
+    })
 }
 
 fn limits(read: &Reader) -> Result<Limits, ConfigError> {
@@ -568,6 +598,9 @@ mod tests {
             ("KINDRED_RETURN_DAYS", "366"),
             ("KINDRED_FREEZE_DAYS", "366"),
             ("KINDRED_APPEAL_DAYS", "0"),
+            ("KINDRED_NOTICE_FROM", "the shop"),
+            ("KINDRED_NOTICE_CAP", "0"),
+            ("KINDRED_NOTICE_RATE", "60001"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }

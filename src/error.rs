@@ -143,6 +143,9 @@ codes! {
     AreaCycle 409 "area_cycle" "An area can't lie in itself, or in an area that lies in it.";
     AreaTooDeep 409 "area_too_deep" "Areas lie in one another six deep at most.";
     CommunityRulesChanged 409 "community_rules_changed" "These rules of the community are not the ones in force: read them again.";
+    NoticeNotDraft 409 "notice_not_draft" "This notice is no draft any more: cancel it and draft another one.";
+    NoticeNotTested 409 "notice_not_tested" "Send these words to a test address first, and wait until they have gone.";
+    NoticeEnded 409 "notice_ended" "This notice was sent or cancelled already.";
     NoCommunityRules 409 "no_community_rules" "Publish rules of the community first: a measure cites one.";
     AlreadySuspended 409 "already_suspended" "This member is suspended already.";
     AlreadyAppealed 409 "already_appealed" "One appeals once.";

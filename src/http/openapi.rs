@@ -19,7 +19,7 @@ use crate::checkout;
 use crate::error::Code;
 use crate::jobs;
 use crate::membership;
-use crate::messages::mails;
+use crate::messages::{lists, mails, notices};
 use crate::people;
 use crate::promotion;
 use crate::shop;
@@ -116,6 +116,8 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::withdrawals::routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,
+    lists::routes::Api::openapi,
+    notices::routes::Api::openapi,
     jobs::routes::Api::openapi,
 ];
 

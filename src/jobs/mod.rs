@@ -21,14 +21,14 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::imports;
 use crate::membership;
-use crate::messages::mails;
+use crate::messages::{mails, notices};
 use crate::people;
 use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
     AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, ImportId, MailId, MailingId, MeasureId,
-    MembershipId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
+    MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -108,6 +108,8 @@ pub enum Job {
     EndPacket { packet: PacketId },
     /// Gives coupons to everybody in a segment.
     MailCoupons { mailing: MailingId },
+    /// Fixes whom a notice is for, and queues its mails at the shop's pace.
+    SendNotice { notice: NoticeId },
     /// Something happened to an order that somebody was invited to.
     FollowInvite { order: OrderId },
     /// Looks after the invitation of an order until it is decided.
@@ -123,16 +125,19 @@ pub enum Job {
 pub enum Lane {
     Stripe,
     Mail,
+    /// Mails of notices: however many, an order's mail doesn't wait for them.
+    Notice,
     Local,
 }
 
 impl Lane {
-    pub const ALL: [Self; 3] = [Self::Stripe, Self::Mail, Self::Local];
+    pub const ALL: [Self; 4] = [Self::Stripe, Self::Mail, Self::Notice, Self::Local];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
             Self::Mail => "mail",
+            Self::Notice => "notice",
             Self::Local => "local",
         }
     }
@@ -142,6 +147,7 @@ impl Lane {
         match self {
             Self::Stripe => 48,
             Self::Mail => 4,
+            Self::Notice => 2,
             Self::Local => 4,
         }
     }
@@ -171,7 +177,7 @@ impl Job {
                 Lane::Local
             }
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => Lane::Local,
-            Self::IssueCoupons { .. } | Self::MailCoupons { .. } => Lane::Local,
+            Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::SendNotice { .. } => Lane::Local,
             Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
             Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
@@ -204,6 +210,7 @@ impl Job {
             | Self::Renew { .. }
             | Self::ChargeCard { .. }
             | Self::RefundExpelled { .. }
+            | Self::SendNotice { .. }
             | Self::SettleFree { .. } => 180,
             Self::OpenPortal { .. } => 3,
             Self::CheckPayment { .. } | Self::WarnHold { .. } | Self::Reconcile {} => 3,
@@ -254,6 +261,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         }
         Job::GiveBirthdays {} => promotion::occasions::service::give_birthdays(app).await,
         Job::EndPacket { packet } => promotion::packets::service::run_end(app, packet).await,
+        Job::SendNotice { notice } => notices::sending::run(app, notice).await,
         Job::MailCoupons { mailing } => promotion::mailings::service::run(app, mailing).await,
         Job::FollowInvite { order } => invited::service::follow(app, order).await,
         Job::WatchInvite { order } => invited::service::watch(app, order).await,

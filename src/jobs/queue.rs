@@ -85,6 +85,19 @@ pub async fn enqueue_all(
     enqueue_pipelined(&mut &*conn, batch, now).await
 }
 
+/// [`enqueue_all`] into another lane than their own.
+///
+/// # Errors
+/// The database's.
+pub async fn enqueue_in(
+    conn: &mut Conn,
+    lane: Lane,
+    batch: &[(Job, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> Result<Vec<JobId>> {
+    enqueue_rows(&mut &*conn, Some(lane), batch, now).await
+}
+
 /// [`enqueue_all`] beside other statements on one connection.
 ///
 /// # Errors
@@ -94,12 +107,21 @@ pub async fn enqueue_pipelined(
     batch: &[(Job, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Result<Vec<JobId>> {
+    enqueue_rows(conn, None, batch, now).await
+}
+
+async fn enqueue_rows(
+    conn: &mut &Conn,
+    lane: Option<Lane>,
+    batch: &[(Job, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> Result<Vec<JobId>> {
     let mut rows = Vec::with_capacity(batch.len());
     for (job, run_at) in batch {
         let (kind, payload) = to_columns(job)?;
         rows.push(NewJob {
             id: JobId::new(),
-            lane: job.lane().as_str(),
+            lane: lane.unwrap_or(job.lane()).as_str(),
             kind,
             payload,
             run_at: *run_at,

@@ -39,6 +39,7 @@ enum End {
 pub struct Wakers {
     stripe: Notify,
     mail: Notify,
+    notice: Notify,
     local: Notify,
 }
 
@@ -51,6 +52,7 @@ impl Wakers {
         match lane {
             Lane::Stripe => &self.stripe,
             Lane::Mail => &self.mail,
+            Lane::Notice => &self.notice,
             Lane::Local => &self.local,
         }
     }

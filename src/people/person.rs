@@ -15,13 +15,36 @@ use crate::types::email::Email;
 pub struct Secret(Vec<u8>);
 
 impl Secret {
+    /// Of a shop whose secret is known.
+    pub fn of(secret: Vec<u8>) -> Self {
+        Self(secret)
+    }
+
+    fn hmac(&self, text: &str) -> Result<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).map_err(AppError::internal)?;
+        mac.update(text.as_bytes());
+        Ok(mac)
+    }
+
+    /// What proves that this shop has said something. `text` begins with what it is for.
+    ///
+    /// # Errors
+    /// Never in practice: HMAC takes a key of any length.
+    pub fn mac(&self, text: &str) -> Result<Vec<u8>> {
+        Ok(self.hmac(text)?.finalize().into_bytes().to_vec())
+    }
+
+    /// Is it [`Secret::mac`] of the text? Compared in constant time.
+    pub fn is_mac(&self, text: &str, mac: &[u8]) -> bool {
+        self.hmac(text).is_ok_and(|own| own.verify_slice(mac).is_ok())
+    }
+
     /// The key of who has this address: the same one for `a.b+c@gmail.com` and `ab@gmail.com`.
     ///
     /// # Errors
     /// Never in practice: HMAC takes a key of any length.
     pub fn key(&self, email: &Email) -> Result<String> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).map_err(AppError::internal)?;
-        mac.update(email.person().as_bytes());
+        let mac = self.hmac(&email.person())?;
         Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }

@@ -120,6 +120,10 @@ id_types! {
     MembershipId = "mem";
     /// A time in which a member lets the membership rest.
     FreezeId = "frz";
+    /// An announcement.
+    NoticeId = "ntc";
+    /// An address that nothing of a list is sent to.
+    SuppressionId = "sup";
     /// A warning, a suspension or an expulsion.
     MeasureId = "meas";
     /// A quote for a change to another tier.

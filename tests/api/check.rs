@@ -6,6 +6,7 @@ mod chapters;
 mod community;
 mod credit;
 mod giving;
+mod notices;
 mod partners;
 mod renewals;
 
@@ -84,6 +85,7 @@ async fn each_breakage_fails_its_checks_and_no_other() {
         .iter()
         .chain(chapters::BREAKAGES)
         .chain(community::BREAKAGES)
+        .chain(notices::BREAKAGES)
         .chain(credit::BREAKAGES)
         .chain(giving::BREAKAGES)
         .chain(partners::BREAKAGES)

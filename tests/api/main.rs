@@ -46,6 +46,7 @@ mod jobs;
 mod lives;
 mod mails;
 mod memberships;
+mod notices;
 mod offers;
 mod operators;
 mod order_desk;

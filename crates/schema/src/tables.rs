@@ -955,6 +955,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    mail_opt_outs (account_id, list) {
+        account_id -> Uuid,
+        list -> Text,
+        opted_out_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    mail_suppressions (id) {
+        id -> Uuid,
+        email_key -> Text,
+        reason -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     mails (id) {
         id -> Uuid,
         cause -> Text,
@@ -1045,6 +1062,53 @@ diesel::table! {
         name_zh -> Text,
         name_en -> Text,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    notice_months (account_id, month) {
+        account_id -> Uuid,
+        month -> Text,
+        taken -> Integer,
+        cap -> Integer,
+    }
+}
+
+diesel::table! {
+    notice_recipients (notice_id, account_id) {
+        notice_id -> Uuid,
+        account_id -> Uuid,
+        state -> Text,
+        reason -> Nullable<Text>,
+        month -> Nullable<Text>,
+        decided_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    notices (id) {
+        id -> Uuid,
+        subject_zh -> Text,
+        subject_en -> Text,
+        body_zh -> Text,
+        body_en -> Text,
+        tier_id -> Nullable<Uuid>,
+        chapter_id -> Nullable<Uuid>,
+        segment_id -> Nullable<Uuid>,
+        state -> Text,
+        test_zh -> Nullable<Uuid>,
+        test_en -> Nullable<Uuid>,
+        tested_version -> Nullable<Integer>,
+        send_at -> Nullable<Timestamptz>,
+        before -> Uuid,
+        collected_at -> Nullable<Timestamptz>,
+        recipients -> BigInt,
+        queued -> BigInt,
+        skipped -> BigInt,
+        cancelled -> BigInt,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        version -> Integer,
     }
 }
 

@@ -87,6 +87,10 @@ owed! {
         "a freeze that a member asked for and that holds has a job that ends it",
         "frz", "end_freeze", "freeze", "'frz_' || replace(w.id::text, '-', '')",
         "SELECT id, format('until %s', until) FROM membership_freezes WHERE ended_at IS NULL";
+    "owed_notices",
+        "a notice that is scheduled or being sent has a job that sends it",
+        "ntc", "send_notice", "notice", "'ntc_' || replace(w.id::text, '-', '')",
+        "SELECT id, state FROM notices WHERE state IN ('scheduled', 'sending')";
     "owed_gift_cards",
         "a gift card that is paid for and wasn't delivered or taken back has a job that delivers it",
         "gift", "deliver_gift_card", "card", "'gift_' || replace(w.id::text, '-', '')",
@@ -114,13 +118,14 @@ owed! {
 mod tests {
     use crate::jobs::{Job, queue};
     use crate::types::id::{
-        DropId, FreezeId, GiftCardId, MailId, MembershipId, OrderId, PaymentId, RefundId,
+        DropId, FreezeId, GiftCardId, MailId, MembershipId, NoticeId, OrderId, PaymentId, RefundId,
     };
 
     /// The statements look for kinds and payloads by these names.
     #[test]
     fn the_jobs_that_are_owed_are_called_so() {
         let (payment, order, drop) = (PaymentId::new(), OrderId::new(), DropId::new());
+        let notice = NoticeId::new();
         let (card, freeze) = (GiftCardId::new(), FreezeId::new());
         let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
         for (job, kind, field, id) in [
@@ -133,6 +138,7 @@ mod tests {
             (Job::ApplyEvent { event: "evt_1".to_owned() }, "apply_event", "event", "evt_1".to_owned()),
             (Job::SendMail { mail }, "send_mail", "mail", mail.to_string()),
             (Job::EndFreeze { freeze }, "end_freeze", "freeze", freeze.to_string()),
+            (Job::SendNotice { notice }, "send_notice", "notice", notice.to_string()),
             (Job::DeliverGiftCard { card }, "deliver_gift_card", "card", card.to_string()),
             (Job::RefundRepeatCard { order }, "refund_repeat_card", "order", order.to_string()),
             (Job::DecideGoal { drop }, "decide_goal", "drop", drop.to_string()),
@@ -147,7 +153,7 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 15);
+        assert_eq!(super::ALL.len(), 16);
         let renew = Job::Renew { membership, ends_at: chrono::DateTime::UNIX_EPOCH };
         let (kind, payload) = queue::to_columns(&renew).unwrap();
         assert_eq!((kind.as_str(), &payload["membership"]), ("renew", &serde_json::json!(membership)));

@@ -18,6 +18,7 @@ mod invoices;
 mod jobs;
 mod mails;
 mod memberships;
+mod notices;
 mod orders;
 mod partners;
 mod payments;
@@ -59,6 +60,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         chapters::ALL,
         community::ALL,
         mails::ALL,
+        notices::ALL,
         jobs::ALL,
     ]
     .into_iter()

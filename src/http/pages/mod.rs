@@ -23,6 +23,8 @@ static RENEW: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("withdrawal.html"), STYLE, include_str!("renew.js")));
 static STOP_RENEWAL: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("withdrawal.html"), STYLE, include_str!("stop_renewal.js")));
+static UNSUBSCRIBE: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("unsubscribe.html"), STYLE, include_str!("unsubscribe.js")));
 
 static HOME: LazyLock<Page> = LazyLock::new(|| {
     let page = include_str!("home.html").replace("{version}", env!("CARGO_PKG_VERSION"));
@@ -30,11 +32,11 @@ static HOME: LazyLock<Page> = LazyLock::new(|| {
 });
 
 #[derive(OpenApi)]
-#[openapi(paths(verify_email, reset_password, stop_withdrawal, renew, stop_renewal))]
+#[openapi(paths(verify_email, reset_password, stop_withdrawal, leave_list, renew, stop_renewal))]
 pub struct Api;
 
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(verify_email).service(reset_password).service(stop_withdrawal);
+    config.service(verify_email).service(reset_password).service(stop_withdrawal).service(leave_list);
     config.service(renew).service(stop_renewal);
 }
 
@@ -110,4 +112,17 @@ async fn renew() -> HttpResponse {
 #[get("/stop-renewal")]
 async fn stop_renewal() -> HttpResponse {
     STOP_RENEWAL.answer()
+}
+
+/// The page behind the link out of a list of mails
+///
+/// It acts by `POST /v1/unsubscribe` when its button is pressed.
+#[utoipa::path(
+    tag = "pages",
+    params(("t" = Option<String>, Query, description = "of the mail")),
+    responses((status = 200, content_type = "text/html", body = String))
+)]
+#[get("/v1/unsubscribe")]
+async fn leave_list() -> HttpResponse {
+    UNSUBSCRIBE.answer()
 }

@@ -174,3 +174,11 @@ pub async fn is_sold(conn: &mut Conn, id: TierId) -> Result<bool> {
     let live = plans::table.filter(plans::tier_id.eq(id)).filter(plans::archived_at.is_null());
     Ok(diesel::select(diesel::dsl::exists(live)).get_result(conn).await?)
 }
+
+/// The tier of this code, an archived one too: it may have members.
+///
+/// # Errors
+/// The database's.
+pub async fn id_by_code(conn: &mut Conn, code: &str) -> Result<Option<TierId>> {
+    Ok(tiers::table.filter(tiers::code.eq(code)).select(tiers::id).first(conn).await.optional()?)
+}

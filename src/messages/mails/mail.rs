@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{AppError, Result};
+use crate::messages::notices::model::Notice;
+use crate::types::id::NoticeId;
+use crate::types::locale::Locale;
 
 /// A mail's kind and data, as they lie in the outbox. A kind's name is stored: rename none, and give a new field a
 /// default, while rows of it may be queued. Amounts are minor units of their `currency`, times are UTC.
@@ -215,6 +218,14 @@ pub enum Mail {
         rule: String,
         reason: String,
     },
+    /// An announcement. In the outbox it has no words: they lie with the notice.
+    Notice {
+        notice: NoticeId,
+        #[serde(default)]
+        subject: String,
+        #[serde(default)]
+        body: String,
+    },
     /// A held place is about to be given back; `url` is the payment page.
     HoldEnding {
         order_number: String,
@@ -333,8 +344,19 @@ pub struct LowItem {
 pub const SCRUBBED: &str = "scrubbed";
 
 impl Mail {
+    /// A notice's, as it lies in the outbox.
+    pub fn notice(notice: NoticeId) -> Self {
+        Self::Notice { notice, subject: String::new(), body: String::new() }
+    }
+
+    /// A notice's, with its words.
+    pub fn notice_of(notice: &Notice, locale: Locale) -> Self {
+        let (subject, body) = notice.words(locale);
+        Self::Notice { notice: notice.id, subject: subject.to_owned(), body: body.to_owned() }
+    }
+
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 42] = [
+    pub const KINDS: [&str; 43] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -365,6 +387,7 @@ impl Mail {
         "organiser_ended",
         "measure_taken",
         "measure_decided",
+        "notice",
         "hold_ending",
         "f_code",
         "waiting_list_offer",
@@ -470,6 +493,7 @@ impl Mail {
             | Self::OrganiserEnded { .. }
             | Self::MeasureTaken { .. }
             | Self::MeasureDecided { .. }
+            | Self::Notice { .. }
             | Self::HoldEnding { .. }
             | Self::FCode { .. }
             | Self::WaitingListOffer { .. }

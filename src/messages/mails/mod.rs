@@ -12,5 +12,5 @@ pub mod send;
 pub mod service;
 
 pub use mail::{LowItem, Mail, ReceiptLine};
-pub use model::{Recipient, queue, queue_all};
+pub use model::{Recipient, queue, queue_all, queue_in};
 pub use send::Postbox;

@@ -9,7 +9,7 @@ use super::Mail;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
-use crate::jobs::{self, Job};
+use crate::jobs::{self, Job, Lane};
 use crate::schema::mails;
 use crate::types::id::{AccountId, MailId};
 use crate::types::locale::Locale;
@@ -54,7 +54,7 @@ pub async fn queue(
     cause: &str,
     mail: &Mail,
 ) -> Result<()> {
-    queue_rows(conn, now, vec![new_row(now, to, cause, mail)?]).await
+    queue_rows(conn, now, None, vec![new_row(now, to, cause, mail)?]).await
 }
 
 /// Queues many mails, each with its cause, with one statement for the rows and one for their jobs.
@@ -66,11 +66,35 @@ pub async fn queue_all(
     now: DateTime<Utc>,
     batch: &[(Recipient, String, Mail)],
 ) -> Result<()> {
-    let mut rows = Vec::with_capacity(batch.len());
-    for (to, cause, mail) in batch {
-        rows.push(new_row(now, to, cause, mail)?);
-    }
-    queue_rows(conn, now, rows).await
+    queue_rows(conn, now, None, new_rows(now, batch)?).await
+}
+
+/// [`queue_all`], to be sent in another lane than that of mails.
+///
+/// # Errors
+/// The database's.
+pub async fn queue_in(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    lane: Lane,
+    batch: &[(Recipient, String, Mail)],
+) -> Result<()> {
+    queue_rows(conn, now, Some(lane), new_rows(now, batch)?).await
+}
+
+fn new_rows(now: DateTime<Utc>, batch: &[(Recipient, String, Mail)]) -> Result<Vec<NewMail<'_>>> {
+    batch.iter().map(|(to, cause, mail)| new_row(now, to, cause, mail)).collect()
+}
+
+/// The mails of these causes, in their order.
+///
+/// # Errors
+/// The database's.
+pub async fn by_causes(conn: &mut Conn, causes: &[String]) -> Result<Vec<MailId>> {
+    let rows: Vec<(String, MailId)> =
+        mails::table.filter(mails::cause.eq_any(causes)).select((mails::cause, mails::id)).load(conn).await?;
+    let of = |cause: &String| rows.iter().find(|(known, _)| known == cause).map(|(_, id)| *id);
+    Ok(causes.iter().filter_map(of).collect())
 }
 
 fn new_row<'a>(now: DateTime<Utc>, to: &'a Recipient, cause: &'a str, mail: &Mail) -> Result<NewMail<'a>> {
@@ -87,7 +111,12 @@ fn new_row<'a>(now: DateTime<Utc>, to: &'a Recipient, cause: &'a str, mail: &Mai
     })
 }
 
-async fn queue_rows(conn: &mut Conn, now: DateTime<Utc>, rows: Vec<NewMail<'_>>) -> Result<()> {
+async fn queue_rows(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    lane: Option<Lane>,
+    rows: Vec<NewMail<'_>>,
+) -> Result<()> {
     // A statement takes 65,535 parameters.
     for chunk in rows.chunks(5_000) {
         let inserted: Vec<MailId> = diesel::insert_into(mails::table)
@@ -98,7 +127,7 @@ async fn queue_rows(conn: &mut Conn, now: DateTime<Utc>, rows: Vec<NewMail<'_>>)
             .get_results(conn)
             .await?;
         let batch: Vec<_> = inserted.into_iter().map(|mail| (Job::SendMail { mail }, now)).collect();
-        jobs::enqueue_all(conn, &batch, now).await?;
+        jobs::queue::enqueue_in(conn, lane.unwrap_or(Lane::Mail), &batch, now).await?;
     }
     Ok(())
 }

@@ -56,13 +56,13 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 252] = embedded!(
+const TEMPLATES: [(&str, &str); 258] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
     "membership_expired" "membership_cancelled" "change_planned" "receipt" "refunded" "goal_reached" "order_cancelled"
     "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
     "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
-    "measure_taken" "measure_decided"
+    "measure_taken" "measure_decided" "notice"
     "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
     "dispute_opened" "referral_reward" "gift_card" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );
@@ -108,12 +108,26 @@ impl Renderer {
     /// # Errors
     /// When a template and the mail's data don't fit.
     pub fn render(&self, mail: &Mail, locale: Locale) -> Result<Rendered> {
+        self.render_with(mail, locale, None)
+    }
+
+    /// [`Renderer::render`] with the way out of the mail's list.
+    ///
+    /// # Errors
+    /// When a template and the mail's data don't fit.
+    pub fn render_with(
+        &self,
+        mail: &Mail,
+        locale: Locale,
+        unsubscribe_url: Option<&str>,
+    ) -> Result<Rendered> {
         let (kind, data) = mail.to_columns()?;
         let mut context = data;
         if let Some(fields) = context.as_object_mut() {
             fields.insert("locale".to_owned(), json!(locale.as_str()));
             fields.insert("shop".to_owned(), json!(self.shop.name));
             fields.insert("home_url".to_owned(), json!(self.shop.home_url));
+            fields.insert("unsubscribe_url".to_owned(), json!(unsubscribe_url));
             fields.insert("link".to_owned(), json!(self.link(mail)));
             fields.insert("stop_link".to_owned(), json!(self.stop_link(mail)));
             fields.insert("order_url".to_owned(), json!(self.order_url(mail)));

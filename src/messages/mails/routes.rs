@@ -11,6 +11,7 @@ use crate::db::page::List;
 use crate::error::{Code, Result};
 use crate::http::auth::{ReadShop, ServeMembers, Staff};
 use crate::http::problem::Problem;
+use crate::messages::notices::model::worded;
 use crate::people::operators::rules::Right;
 use crate::types::id::MailId;
 
@@ -74,6 +75,7 @@ async fn list(
 async fn get_one(app: web::Data<App>, staff: Staff<ReadShop>, id: web::Path<MailId>) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
     let row = model::find(&mut conn, *id).await?.ok_or(Code::NotFound)?;
+    let row = worded(&mut conn, row).await?;
     Ok(HttpResponse::Ok().json(MailDetail::new(row, shows_addresses(&staff), &app.postbox)?))
 }
 

@@ -6,9 +6,13 @@ use super::render::{Rendered, Renderer};
 use super::{Mail, model};
 use crate::app::App;
 use crate::config::Settings;
-use crate::db;
+use crate::db::{self, Conn};
 use crate::error::{AppError, Result};
 use crate::jobs::Outcome;
+use crate::messages::lists::model as lists;
+use crate::messages::lists::rules::list_of;
+use crate::messages::lists::service::way_out;
+use crate::messages::notices::model::worded;
 use crate::ports::mail::{Inbox, Mailer, Outgoing, SendError};
 use crate::types::id::MailId;
 use crate::types::locale::Locale;
@@ -18,6 +22,7 @@ pub struct Postbox {
     mailer: Mailer,
     renderer: Renderer,
     from: Mailbox,
+    notices_from: Mailbox,
     /// What stands behind the @ of a Message-ID: the public URL's host.
     host: String,
 }
@@ -35,10 +40,16 @@ impl Postbox {
             .mail_from
             .parse()
             .map_err(|_| AppError::internal("KINDRED_MAIL_FROM: expected `Name <address>`"))?;
+        let notices_from = match &settings.notices.from {
+            Some(text) => text
+                .parse()
+                .map_err(|_| AppError::internal("KINDRED_NOTICE_FROM: expected `Name <address>`"))?,
+            None => from.clone(),
+        };
         let host = settings.public_url.host_str().unwrap_or("localhost").to_owned();
         let shop_name = from.name.clone().unwrap_or_else(|| host.clone());
         let renderer = Renderer::new(settings, &shop_name)?;
-        Ok(Self { mailer, renderer, from, host })
+        Ok(Self { mailer, renderer, from, notices_from, host })
     }
 
     /// The mails of tests and of the demo.
@@ -50,6 +61,14 @@ impl Postbox {
     /// When template and data don't fit.
     pub fn render(&self, mail: &Mail, locale: Locale) -> Result<Rendered> {
         self.renderer.render(mail, locale)
+    }
+
+    /// [`Postbox::render`] with the way out of the mail's list.
+    ///
+    /// # Errors
+    /// When template and data don't fit.
+    pub fn render_with(&self, mail: &Mail, locale: Locale, way_out: Option<&str>) -> Result<Rendered> {
+        self.renderer.render_with(mail, locale, way_out)
     }
 }
 
@@ -63,12 +82,14 @@ pub async fn run(app: &App, id: MailId) -> Result<Outcome> {
     let Some(row) = model::find(&mut conn, id).await?.filter(|row| row.state == "queued") else {
         return Ok(Outcome::Done);
     };
-    drop(conn);
+    let row = worded(&mut conn, row).await?;
     let now = app.clock.now();
     let mail = Mail::from_columns(&row.kind, row.data.clone())?;
-    let sent = match unsendable(&mail, &row.to_address, now) {
+    let (refused, way_out) = of_list(app, &mut conn, &row, &mail).await?;
+    drop(conn);
+    let sent = match unsendable(&mail, &row.to_address, now).or(refused) {
         Some(why) => Err(SendError::Permanent(why.to_owned())),
-        None => hand_over(&app.postbox, &row, &mail, now).await?,
+        None => hand_over(&app.postbox, &row, &mail, way_out, now).await?,
     };
     let mut conn = db::connect(&app.pool).await?;
     match sent {
@@ -89,6 +110,22 @@ pub async fn run(app: &App, id: MailId) -> Result<Outcome> {
     }
 }
 
+/// Of a mail of a list: why it must not go, by what its reader or its address's server has said since; and the way out.
+async fn of_list(
+    app: &App,
+    conn: &mut Conn,
+    row: &model::MailRow,
+    mail: &Mail,
+) -> Result<(Option<&'static str>, Option<String>)> {
+    let Some(list) = list_of(mail) else { return Ok((None, None)) };
+    let refused = lists::refusal(conn, row.account_id, &row.to_address, list).await?;
+    let way_out = match row.account_id {
+        Some(account) => Some(way_out(conn, app, account, list).await?),
+        None => None,
+    };
+    Ok((refused, way_out))
+}
+
 /// Why a mail must not go any more, however well the server is.
 fn unsendable(mail: &Mail, address: &str, now: chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
     match mail {
@@ -105,22 +142,27 @@ async fn hand_over(
     postbox: &Postbox,
     row: &model::MailRow,
     mail: &Mail,
+    unsubscribe_url: Option<String>,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Result<(), SendError>> {
     let Ok(to) = row.to_address.parse() else {
         return Ok(Err(SendError::Permanent("the address can't be written to".to_owned())));
     };
     let locale = Locale::from_stored(&row.locale);
-    let Rendered { subject, text, html } = postbox.render(mail, locale)?;
+    let Rendered { subject, text, html } = postbox.render_with(mail, locale, unsubscribe_url.as_deref())?;
     let outgoing = Outgoing {
         message_id: format!("{}@{}", row.id, postbox.host),
-        from: postbox.from.clone(),
+        from: match mail {
+            Mail::Notice { .. } => postbox.notices_from.clone(),
+            _ => postbox.from.clone(),
+        },
         to,
         subject,
         text,
         html,
         language: locale.as_str(),
         date: now,
+        unsubscribe_url,
     };
     Ok(postbox.mailer.send(&outgoing).await)
 }

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::model::AccountRow;
+use crate::messages::lists::dto::{MailPreferences, MailPreferencesPatch};
+use crate::messages::lists::rules::MailList;
 use crate::people::operators::rules::{Role, roles_from_stored};
 use crate::people::passwords::Password;
 use crate::types::email::Email;
@@ -47,6 +49,9 @@ pub struct ProfilePatch {
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub marketing: Patch<bool>,
+    /// Lists of mails to leave or to come back to.
+    #[serde(default)]
+    pub preferences: MailPreferencesPatch,
     /// Month and day, as `06-17`. It can be given once: coupons hang on it.
     #[serde(default)]
     pub birthday: Option<String>,
@@ -74,6 +79,7 @@ pub struct Account {
     pub name: Option<String>,
     pub locale: Locale,
     pub marketing: bool,
+    pub preferences: MailPreferences,
     /// Month and day.
     #[schema(example = "06-17")]
     pub birthday: Option<String>,
@@ -84,7 +90,7 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn new(row: AccountRow, pending_email: Option<String>) -> Self {
+    pub fn new(row: AccountRow, pending_email: Option<String>, left: &[MailList]) -> Self {
         Self {
             id: row.id,
             email: row.email.unwrap_or_default(),
@@ -93,6 +99,7 @@ impl Account {
             name: row.name,
             locale: Locale::from_stored(&row.locale),
             marketing: row.marketing,
+            preferences: MailPreferences::without(left),
             birthday: row.birthday,
             invite_code: row.invite_code,
             roles: roles_from_stored(&row.roles),

@@ -10,6 +10,8 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::http::auth::Caller;
 use crate::jobs::Lane;
+use crate::messages::lists;
+use crate::messages::lists::dto::MailPreferencesPatch;
 use crate::people::one_time::{self, Purpose};
 use crate::people::operators::rules::{Role, roles_to_stored};
 use crate::people::passwords::{self, Password};
@@ -61,7 +63,7 @@ pub async fn sign_up(app: &App, body: &SignUp, accept_language: Option<&str>) ->
     })
     .await?;
     app.jobs.wake(Lane::Mail);
-    Ok(Account::new(row, None))
+    Ok(Account::new(row, None, &[]))
 }
 
 /// Before the cost of a hash; the unique index decides all the same.
@@ -83,12 +85,14 @@ pub async fn show(app: &App, account: AccountId) -> Result<Account> {
 
 async fn with_pending(conn: &mut Conn, row: AccountRow, now: DateTime<Utc>) -> Result<Account> {
     let pending = one_time::pending_email(conn, row.id, now).await?;
-    Ok(Account::new(row, pending))
+    let left = lists::model::left_by(conn, row.id).await?;
+    Ok(Account::new(row, pending, &left))
 }
 
 /// A checked [`ProfilePatch`]: what is asked for, ready to be written.
 struct Wanted {
     profile: ProfileChange,
+    lists: MailPreferencesPatch,
     email: Option<Email>,
     password: Option<Password>,
 }
@@ -110,6 +114,7 @@ fn check_patch(patch: &ProfilePatch) -> Result<Wanted> {
     };
     let wanted = Wanted {
         profile,
+        lists: patch.preferences,
         email: not_null(&patch.email, "email")?,
         password: not_null(&patch.new_password, "new_password")?,
     };
@@ -148,7 +153,7 @@ pub async fn update(app: &App, caller: Caller, patch: &ProfilePatch) -> Result<A
     }
     let now = app.clock.now();
     let (account, ended) =
-        db::transaction(&app.pool, async |conn| write_update(conn, caller, &wanted, now).await).await?;
+        db::transaction(&app.pool, async |conn| write_update(app, conn, caller, &wanted, now).await).await?;
     app.tokens.note_ended(&ended, now);
     app.jobs.wake(Lane::Mail);
     Ok(account)
@@ -162,12 +167,14 @@ async fn hash_new(app: &App, account: AccountId, password: &Password) -> Result<
 }
 
 async fn write_update(
+    app: &App,
     conn: &mut Conn,
     caller: Caller,
     wanted: &Wanted,
     now: DateTime<Utc>,
 ) -> Result<(Account, Vec<crate::types::id::SessionId>)> {
     let row = model::lock(conn, caller.account).await?;
+    lists::service::prefer(conn, app, row.id, wanted.lists).await?;
     let mut change = wanted.profile.clone();
     if change.birthday.is_some() && row.birthday.is_some() && change.birthday != row.birthday {
         return Err(Code::BirthdaySet.error());

@@ -12,6 +12,7 @@ use crate::checkout::{gift_cards, invoices, portal, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::membership::{measures, moves, organisers, renewals};
+use crate::messages::lists;
 use crate::people::{addresses, segments};
 use crate::promotion::{packets, partners, referrals};
 use crate::schema::{
@@ -48,6 +49,12 @@ SELECT jsonb_build_object(
     FROM chapter_moves t WHERE account_id = $1),
   'chapter_organisers', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'decided_by' ORDER BY id), '[]')
     FROM chapter_organisers t WHERE account_id = $1),
+  'mail_opt_outs', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY list), '[]')
+    FROM mail_opt_outs t WHERE account_id = $1),
+  'notice_recipients', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY notice_id), '[]')
+    FROM notice_recipients t WHERE account_id = $1),
+  'notice_months', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY month), '[]')
+    FROM notice_months t WHERE account_id = $1),
   'community_acceptances', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY accepted_at), '[]')
     FROM community_acceptances t WHERE account_id = $1),
   'community_measures', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'taken_by' ORDER BY id), '[]')
@@ -262,6 +269,7 @@ pub async fn anonymise(
     portal::model::forget(conn, account).await?;
     organisers::model::forget(conn, account, now).await?;
     measures::model::forget(conn, account).await?;
+    lists::model::forget(conn, account, &addresses).await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
     forget_events(conn, &addresses).await?;
     // A place that was reserved for the address stays reserved, for nobody.

@@ -23,6 +23,11 @@ pub struct Delivered {
     pub html: String,
     pub sent_at: DateTime<Utc>,
     pub message_id: String,
+    #[serde(default)]
+    pub from: String,
+    /// Of a mail of a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribe_url: Option<String>,
 }
 
 impl From<&Outgoing> for Delivered {
@@ -34,6 +39,8 @@ impl From<&Outgoing> for Delivered {
             html: mail.html.clone(),
             sent_at: mail.date,
             message_id: mail.message_id.clone(),
+            from: mail.from.to_string(),
+            unsubscribe_url: mail.unsubscribe_url.clone(),
         }
     }
 }
@@ -130,6 +137,8 @@ mod tests {
             html: String::new(),
             sent_at: DateTime::UNIX_EPOCH,
             message_id: format!("{number}@b.test"),
+            from: String::new(),
+            unsubscribe_url: None,
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Outgoing {
     pub language: &'static str,
     /// The shop's time, for `Date`.
     pub date: DateTime<Utc>,
+    /// Where one click takes its reader off its list; none for mails of no list.
+    pub unsubscribe_url: Option<String>,
 }
 
 /// Why a mail didn't go. The text is for operators and logs: addresses in the server's words are blanked out.
@@ -133,7 +135,11 @@ async fn write_file(folder: &Path, mail: &Outgoing, bytes: &[u8]) -> std::io::Re
 impl Outgoing {
     /// As MIME: text first, HTML as the better alternative.
     fn message(&self) -> Result<Message, SendError> {
-        Message::builder()
+        let mut builder = Message::builder();
+        if let Some(url) = &self.unsubscribe_url {
+            builder = builder.header(ListUnsubscribe(url.clone())).header(ListUnsubscribePost);
+        }
+        builder
             .message_id(Some(format!("<{}>", self.message_id)))
             .date(SystemTime::from(self.date))
             .from(self.from.clone())
@@ -169,6 +175,43 @@ impl Header for AutoSubmitted {
 
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// Where mail programs post to when their reader presses *unsubscribe* (RFC 8058 §3.1).
+#[derive(Clone)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Err("only written".into())
+    }
+
+    /// A URL is ASCII and stays on one line: what encodes or folds it would break it.
+    fn display(&self) -> HeaderValue {
+        let value = format!("<{}>", self.0);
+        HeaderValue::dangerous_new_pre_encoded(Self::name(), value.clone(), value)
+    }
+}
+
+#[derive(Clone)]
+struct ListUnsubscribePost;
+
+impl Header for ListUnsubscribePost {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe-Post")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".to_owned())
     }
 }
 
@@ -211,7 +254,18 @@ mod tests {
             html: "<p>您好</p>".to_owned(),
             language: "zh-CN",
             date: "2013-08-09T06:00:00Z".parse().unwrap(),
+            unsubscribe_url: None,
         }
+    }
+
+    #[test]
+    fn a_mail_of_a_list_says_how_to_leave_it_and_no_other_does() {
+        let url = format!("https://shop.example/v1/unsubscribe?t={}", "a-Z_9.".repeat(30));
+        let text = |mail: Outgoing| String::from_utf8(mail.message().unwrap().formatted()).unwrap();
+        let of_list = text(Outgoing { unsubscribe_url: Some(url.clone()), ..mail() });
+        assert!(of_list.contains(&format!("\r\nList-Unsubscribe: <{url}>\r\n")), "{of_list}");
+        assert!(of_list.contains("\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), "{of_list}");
+        assert!(!text(mail()).contains("List-Unsubscribe"));
     }
 
     #[test]

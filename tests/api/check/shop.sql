@@ -718,3 +718,15 @@ SELECT mail('measure_taken', 'measure:' || ext('meas', 'warned') || ':taken', 'b
        mail('measure_taken', 'measure:' || ext('meas', 'expelled') || ':taken', 'ada', '{}'),
        job('end_suspension', 'measure', ext('meas', 'suspended'), 'queued', t(8) + interval '3 days'),
        job('refund_expelled', 'measure', ext('meas', 'expelled'));
+
+-- A notice half-way: one mail is queued, one member had left the list, one waits.
+INSERT INTO notices (id, subject_zh, subject_en, body_zh, body_en, tier_id, state, send_at, before, collected_at, recipients,
+                     queued, skipped, created_at, version)
+    VALUES (u('notice'), '聚会', 'Meeting', '周六', 'Saturday', u('regular tier'), 'sending', t(4), u('notice'), t(5), 3, 1, 1, t(3), 2);
+INSERT INTO notice_recipients VALUES (u('notice'), u('ada'), 'queued', NULL, '2026-11', t(6)),
+    (u('notice'), u('bob'), 'skipped', 'opted_out', NULL, t(6)), (u('notice'), u('pia'), 'waiting', NULL, NULL, NULL);
+INSERT INTO mail_opt_outs VALUES (u('bob'), 'notices', t(5));
+INSERT INTO notice_months VALUES (u('ada'), '2026-11', 1, 4);
+SELECT mail('notice', 'notice:' || ext('ntc', 'notice') || ':' || ext('acc', 'ada'), 'ada',
+            jsonb_build_object('notice', ext('ntc', 'notice'))),
+       job('send_notice', 'notice', ext('ntc', 'notice'));

@@ -102,6 +102,11 @@ impl SmtpServer {
         self.shared.received.lock().unwrap().clone()
     }
 
+    /// What it does with the next mails.
+    pub fn follow(&self, script: &[Step]) {
+        *self.shared.script.lock().unwrap() = script.iter().cloned().collect();
+    }
+
     /// Lets the answers that are held back go.
     pub fn answer_late(&self) {
         self.shared.late.notify_waiters();

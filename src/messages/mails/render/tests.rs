@@ -1,5 +1,6 @@
 use super::super::{LowItem, ReceiptLine};
 use super::*;
+use crate::types::id::NoticeId;
 
 fn renderer(storefront: Option<&str>) -> Renderer {
     let settings = Settings::from_lookup(&|name| match name {
@@ -169,6 +170,11 @@ fn samples() -> Vec<Mail> {
             lifted: true,
             rule: "第三条 <不做广告>".to_owned(),
             reason: "误会 & 已澄清".to_owned(),
+        },
+        Mail::Notice {
+            notice: NoticeId::new(),
+            subject: "周六聚会 & 茶话会".to_owned(),
+            body: "各位 <罗友>：\n\n周六下午两点，老地方见。\n带上书。".to_owned(),
         },
         Mail::HoldEnding {
             order_number: number(),
