@@ -48,6 +48,8 @@ pub struct Settings {
     /// For so long after a measure was taken may its member appeal.
     pub appeal_within: TimeDelta,
     pub notices: NoticeSettings,
+    /// From its delivery until a gift membership is to be redeemed.
+    pub gift_valid: TimeDelta,
     /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
     pub demo: bool,
 }
@@ -226,7 +228,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 42] = [
+pub const KNOWN_NAMES: [&str; 43] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -268,6 +270,7 @@ pub const KNOWN_NAMES: [&str; 42] = [
     "KINDRED_NOTICE_FROM",
     "KINDRED_NOTICE_CAP",
     "KINDRED_NOTICE_RATE",
+    "KINDRED_GIFT_DAYS",
     "KINDRED_LOG",
 ];
 
@@ -400,6 +403,7 @@ impl Settings {
             freeze_most: TimeDelta::days(read.within("KINDRED_FREEZE_DAYS", 365)?.unwrap_or(60)),
             appeal_within: TimeDelta::days(read.within("KINDRED_APPEAL_DAYS", 365)?.unwrap_or(30)),
             notices: notices(&read)?,
+            gift_valid: TimeDelta::days(read.within("KINDRED_GIFT_DAYS", 3_650)?.unwrap_or(365)),
             demo: false,
         })
     }
@@ -601,6 +605,7 @@ mod tests {
             ("KINDRED_NOTICE_FROM", "the shop"),
             ("KINDRED_NOTICE_CAP", "0"),
             ("KINDRED_NOTICE_RATE", "60001"),
+            ("KINDRED_GIFT_DAYS", "3651"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }

@@ -160,6 +160,13 @@ codes! {
     GiftCardVoid 409 "gift_card_void" "This gift card is void.";
     GiftCardHeld 409 "gift_card_held" "The payment of this gift card is disputed.";
     GiftCardExpired 409 "gift_card_expired" "This gift card has expired.";
+    GiftRedeemed 409 "gift_redeemed" "This gift has been redeemed.";
+    GiftVoid 409 "gift_void" "This gift is void.";
+    GiftHeld 409 "gift_held" "The payment of this gift is disputed.";
+    GiftExpired 409 "gift_expired" "This gift has expired.";
+    PlanNotGiven 409 "plan_not_given" "This plan isn't on open sale, so it can't be given away.";
+    OtherTierRuns 409 "other_tier_runs" "You are a member of another tier: redeem it when that is over.";
+    MembershipRevoked 409 "membership_revoked" "Your membership was revoked: ask the shop.";
     CreditLeft 409 "credit_left" "The account has store credit left; say `forfeit` to give it up.";
     CreditInsufficient 409 "credit_insufficient" "There is less store credit than that.";
     OrderNotPending 409 "order_not_pending" "The order no longer waits for payment.";
@@ -218,6 +225,8 @@ codes! {
     UrlNotAllowed 422 "url_not_allowed" "The URL is not on an allowed origin.";
     CouponRefused 422 "coupon_refused" "A coupon can't be used for this: `errors` says which and why.";
     UnknownCoupon 422 "unknown_coupon" "There is no such coupon code.";
+    UnknownGift 422 "unknown_gift" "There is no such gift.";
+    GiftToOneself 422 "gift_to_oneself" "A gift is for somebody else: buy the membership itself.";
     UnknownGiftCard 422 "unknown_gift_card" "There is no such gift card.";
     AmountTooSmall 422 "amount_too_small" "So little can't be charged.";
     MethodNotOffered 422 "method_not_offered" "This plan can't be paid that way.";

@@ -1,5 +1,6 @@
 //! Checkout: the one path of money. Claims, pricing, baskets, orders, payments, cancellations, refunds, parcels, returns,
-//! invoices, renewals, withdrawals, store credit, gift cards, orders of guests that an account adopts, and orders that came by an invitation.
+//! invoices, renewals, withdrawals, store credit, gift cards, gift memberships, orders of guests that an account adopts, and orders
+//! that came by an invitation.
 //!
 //! It is the one wing that knows the others (it prices and fulfils their lines); they know of it only how to place an
 //! order. The way of an order is told in docs/ARCHITECTURE.md.
@@ -10,6 +11,8 @@ pub mod cancellations;
 pub mod claims;
 pub mod credit;
 pub mod gift_cards;
+pub mod gift_codes;
+pub mod gifts;
 pub mod invited;
 pub mod invoices;
 pub mod orders;
@@ -33,6 +36,8 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(invited::routes::configure)
         .configure(gift_cards::routes::configure)
         .configure(gift_cards::admin_routes::configure)
+        .configure(gifts::routes::configure)
+        .configure(gifts::admin_routes::configure)
         .configure(invoices::routes::configure)
         .configure(orders::routes::configure)
         .configure(payments::routes::configure)

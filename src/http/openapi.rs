@@ -104,6 +104,8 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::credit::routes::Api::openapi,
     checkout::gift_cards::routes::Api::openapi,
     checkout::gift_cards::admin_routes::Api::openapi,
+    checkout::gifts::routes::Api::openapi,
+    checkout::gifts::admin_routes::Api::openapi,
     checkout::refunds::routes::Api::openapi,
     checkout::reports::routes::Api::openapi,
     checkout::returns::routes::Api::openapi,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::checkout::{gift_cards, invited, invoices, payments, pledges, portal, refunds, renewals};
+use crate::checkout::{gift_cards, gifts, invited, invoices, payments, pledges, portal, refunds, renewals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::imports;
@@ -27,7 +27,7 @@ use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, ImportId, MailId, MailingId, MeasureId,
+    AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, GiftId, ImportId, MailId, MailingId, MeasureId,
     MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
 };
 
@@ -118,6 +118,10 @@ pub enum Job {
     RefundRepeatCard { order: OrderId },
     /// Makes a gift card's code and mails it.
     DeliverGiftCard { card: GiftCardId },
+    /// Makes a gift membership's code and mails it.
+    DeliverGift { gift: GiftId },
+    /// Tells the buyer of a gift membership that nobody has redeemed it.
+    RemindGift { gift: GiftId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -181,6 +185,7 @@ impl Job {
             Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
             Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
+            Self::DeliverGift { .. } | Self::RemindGift { .. } => Lane::Local,
         }
     }
 
@@ -206,6 +211,7 @@ impl Job {
             | Self::FollowInvite { .. }
             | Self::WatchInvite { .. }
             | Self::DeliverGiftCard { .. }
+            | Self::DeliverGift { .. }
             | Self::RefundRepeatCard { .. }
             | Self::Renew { .. }
             | Self::ChargeCard { .. }
@@ -219,6 +225,7 @@ impl Job {
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::GiveOnOccasion { .. } => 12,
             Self::GiveBirthdays {} => 5,
+            Self::RemindGift { .. } => 12,
             // Another one comes with the next order, and every few minutes.
             Self::IssueInvoices {} => 12,
         }
@@ -267,6 +274,8 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::WatchInvite { order } => invited::service::watch(app, order).await,
         Job::RefundRepeatCard { order } => promotion::repeat_cards::service::refund(app, order).await,
         Job::DeliverGiftCard { card } => gift_cards::jobs::deliver(app, card).await,
+        Job::DeliverGift { gift } => gifts::jobs::deliver(app, gift).await,
+        Job::RemindGift { gift } => gifts::jobs::remind(app, gift).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

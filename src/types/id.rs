@@ -202,6 +202,8 @@ id_types! {
     /// One movement of store credit.
     CreditEntryId = "cre";
     GiftCardId = "gift";
+    /// A term of a plan for somebody else.
+    GiftId = "gmem";
     /// Who brought whom.
     ReferralId = "rfr";
     /// Who brings buyers for a part of what they buy.

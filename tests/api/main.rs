@@ -35,6 +35,7 @@ mod fulfilment;
 mod games;
 mod generated;
 mod gift_cards;
+mod gifts;
 mod giveouts;
 mod goods;
 mod guest_returns;

@@ -53,6 +53,7 @@ joined!(drop_items, waiting_lines);
 joined!(drop_purchases, order_lines);
 joined!(f_codes, pools);
 joined!(gift_cards, order_lines);
+joined!(gifts, order_lines);
 joined!(import_errors, imports);
 joined!(instances, jobs);
 joined!(invoices, orders);

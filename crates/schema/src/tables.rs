@@ -771,6 +771,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    gifts (id) {
+        id -> Uuid,
+        line_id -> Uuid,
+        account_id -> Uuid,
+        plan_id -> Uuid,
+        term -> Text,
+        is_addressed -> Bool,
+        to_email -> Text,
+        to_name -> Nullable<Text>,
+        from_name -> Nullable<Text>,
+        message -> Nullable<Text>,
+        locale -> Text,
+        deliver_at -> Timestamptz,
+        created_at -> Timestamptz,
+        activated_at -> Nullable<Timestamptz>,
+        delivered_at -> Nullable<Timestamptz>,
+        code_hash -> Nullable<Bytea>,
+        code_end -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
+        redeemed_at -> Nullable<Timestamptz>,
+        redeemed_by -> Nullable<Uuid>,
+        term_id -> Nullable<Uuid>,
+        held_at -> Nullable<Timestamptz>,
+        voided_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     give_out_claims (id) {
         id -> Uuid,
         give_out_id -> Uuid,
@@ -2073,6 +2101,9 @@ diesel::joinable!(game_prizes -> games (game_id));
 diesel::joinable!(game_prizes -> pools (pool_id));
 diesel::joinable!(games -> claim_codes (code));
 diesel::joinable!(gift_cards -> order_lines (line_id));
+diesel::joinable!(gifts -> membership_terms (term_id));
+diesel::joinable!(gifts -> order_lines (line_id));
+diesel::joinable!(gifts -> plans (plan_id));
 diesel::joinable!(give_out_claims -> accounts (account_id));
 diesel::joinable!(give_out_claims -> coupons (coupon_id));
 diesel::joinable!(give_out_claims -> give_outs (give_out_id));

@@ -96,6 +96,11 @@ owed! {
         "gift", "deliver_gift_card", "card", "'gift_' || replace(w.id::text, '-', '')",
         "SELECT id, format('for %s', deliver_at) FROM gift_cards
          WHERE activated_at IS NOT NULL AND delivered_at IS NULL AND voided_at IS NULL AND held_at IS NULL";
+    "owed_gifts",
+        "a gift that is paid for and wasn't delivered or taken back, and has somebody to go to, has a job that delivers it",
+        "gmem", "deliver_gift", "gift", "'gmem_' || replace(w.id::text, '-', '')",
+        "SELECT id, format('for %s', deliver_at) FROM gifts
+         WHERE activated_at IS NOT NULL AND delivered_at IS NULL AND voided_at IS NULL AND held_at IS NULL AND to_email <> ''";
     "owed_repeat_refunds",
         "an order that a card's repeated use of a coupon sends back has a job that does",
         "ord", "refund_repeat_card", "order", "'ord_' || replace(w.id::text, '-', '')",
@@ -118,7 +123,7 @@ owed! {
 mod tests {
     use crate::jobs::{Job, queue};
     use crate::types::id::{
-        DropId, FreezeId, GiftCardId, MailId, MembershipId, NoticeId, OrderId, PaymentId, RefundId,
+        DropId, FreezeId, GiftCardId, GiftId, MailId, MembershipId, NoticeId, OrderId, PaymentId, RefundId,
     };
 
     /// The statements look for kinds and payloads by these names.
@@ -126,7 +131,7 @@ mod tests {
     fn the_jobs_that_are_owed_are_called_so() {
         let (payment, order, drop) = (PaymentId::new(), OrderId::new(), DropId::new());
         let notice = NoticeId::new();
-        let (card, freeze) = (GiftCardId::new(), FreezeId::new());
+        let (card, gift, freeze) = (GiftCardId::new(), GiftId::new(), FreezeId::new());
         let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
         for (job, kind, field, id) in [
             (Job::OpenCheckout { payment }, "open_checkout", "payment", payment.to_string()),
@@ -140,6 +145,7 @@ mod tests {
             (Job::EndFreeze { freeze }, "end_freeze", "freeze", freeze.to_string()),
             (Job::SendNotice { notice }, "send_notice", "notice", notice.to_string()),
             (Job::DeliverGiftCard { card }, "deliver_gift_card", "card", card.to_string()),
+            (Job::DeliverGift { gift }, "deliver_gift", "gift", gift.to_string()),
             (Job::RefundRepeatCard { order }, "refund_repeat_card", "order", order.to_string()),
             (Job::DecideGoal { drop }, "decide_goal", "drop", drop.to_string()),
             (Job::ConcludeGoal { drop }, "conclude_goal", "drop", drop.to_string()),
@@ -153,7 +159,7 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 16);
+        assert_eq!(super::ALL.len(), 17);
         let renew = Job::Renew { membership, ends_at: chrono::DateTime::UNIX_EPOCH };
         let (kind, payload) = queue::to_columns(&renew).unwrap();
         assert_eq!((kind.as_str(), &payload["membership"]), ("renew", &serde_json::json!(membership)));

@@ -97,8 +97,10 @@ pub const ALL: &[Invariant] = &[
               LEFT JOIN (SELECT DISTINCT subject_id AS membership_id FROM audit_log
                          WHERE action = 'membership.resume') g
                   ON g.membership_id = 'mem_' || replace(t.membership_id::text, '-', '')
-              LEFT JOIN (SELECT DISTINCT o.account_id FROM disputes d JOIN orders o ON o.id = d.order_id
+              LEFT JOIN (SELECT o.account_id FROM disputes d JOIN orders o ON o.id = d.order_id
                          WHERE d.state IN ('won', 'warning_closed')
+                         UNION SELECT g.redeemed_by FROM disputes d JOIN order_lines l ON l.order_id = d.order_id
+                         JOIN gifts g ON g.line_id = l.id WHERE d.state <> 'open'
                          UNION SELECT account_id FROM community_measures
                          WHERE kind = 'suspension' AND state <> 'in_force') d ON d.account_id = t.account_id
               LEFT JOIN (SELECT DISTINCT membership_id FROM membership_freezes WHERE ended_at IS NOT NULL) f
@@ -133,11 +135,15 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "freezes_have_causes",
-        says: "a membership is frozen by an operator, by its member, for an open dispute of its account, or while it is suspended",
+        says: "a membership is frozen by an operator, by its member, for an open dispute of its account or of what was given to it, \
+               or while it is suspended",
         prefix: "mem",
         sql: "SELECT f.id, f.cause FROM (SELECT id, account_id, unnest(frozen_causes) AS cause FROM memberships) f
-              LEFT JOIN (SELECT 'dispute:dsp_' || replace(d.id::text, '-', '') AS cause, o.account_id
-                         FROM disputes d JOIN orders o ON o.id = d.order_id WHERE d.state = 'open'
+              LEFT JOIN (SELECT 'dispute:dsp_' || replace(d.id::text, '-', '') AS cause, d.account_id
+                         FROM (SELECT d.id, d.state, o.account_id FROM disputes d JOIN orders o ON o.id = d.order_id
+                               UNION SELECT d.id, d.state, g.redeemed_by FROM disputes d
+                               JOIN order_lines l ON l.order_id = d.order_id JOIN gifts g ON g.line_id = l.id) d
+                         WHERE d.state = 'open'
                          UNION ALL SELECT 'measure:meas_' || replace(id::text, '-', ''), account_id FROM community_measures
                          WHERE kind = 'suspension' AND state = 'in_force') d
                   ON d.cause = f.cause AND d.account_id = f.account_id

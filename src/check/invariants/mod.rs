@@ -13,6 +13,7 @@ mod community;
 mod coupons;
 mod credit;
 mod crowdfunding;
+mod gifts;
 mod goods;
 mod invoices;
 mod jobs;
@@ -45,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         referrals::ALL,
         partners::ALL,
         credit::ALL,
+        gifts::ALL,
         goods::ALL,
         channels::ALL,
         crowdfunding::ALL,

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
-use crate::checkout::gift_cards;
+use crate::checkout::{gift_cards, gifts};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::people::person;
@@ -83,6 +83,7 @@ pub async fn move_orders(conn: &mut Conn, bought: &[Bought], to: AccountId) -> R
         .execute(conn)
         .await?;
     gift_cards::model::move_to(conn, &ids, to).await?;
+    gifts::model::move_to(conn, &ids, to).await?;
     diesel::update(mails::table.filter(mails::account_id.eq_any(&guests)))
         .set(mails::account_id.eq(to))
         .execute(conn)

@@ -92,8 +92,7 @@ pub fn merge(own: &[Kept], guests: &[Kept], most: impl Fn(&LineRequest) -> i64) 
     for guest in guests {
         let has_plan = merged.lines.iter().any(|kept| kept.line.is_membership());
         let has_room = merged.lines.len() < LINES_MAX;
-        // Two gift cards are two, however alike.
-        let is_article = guest.line.gift_card.is_none();
+        let is_article = !guest.line.is_gift();
         match merged.lines.iter_mut().find(|kept| is_article && is_same(&kept.line, &guest.line)) {
             Some(kept) => add(&mut kept.line, &guest.line, &most),
             None if has_room && !(has_plan && guest.line.is_membership()) => merged.lines.push(guest.clone()),

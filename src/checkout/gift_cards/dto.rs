@@ -4,37 +4,16 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::model::GiftCard;
-use super::rules::{self, Receiver, State};
+use super::rules;
 use crate::checkout::credit::dto::CreditView;
+use crate::checkout::gift_codes::dto::GiftReceiver;
+use crate::checkout::gift_codes::rules::State;
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::types::email::Email;
 use crate::types::id::{AccountId, GiftCardId, LineId};
 use crate::types::locale::Locale;
 use crate::types::money::Money;
-
-/// Whom a gift card is for. Without it the buyer gets it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GiftReceiver {
-    #[schema(value_type = String, format = "email")]
-    pub email: Email,
-    #[schema(max_length = 60)]
-    pub name: Option<String>,
-    #[schema(max_length = 500)]
-    pub message: Option<String>,
-    /// When the mail goes out; at once by default. Within 366 days.
-    pub deliver_at: Option<DateTime<Utc>>,
-}
-
-impl GiftReceiver {
-    /// # Errors
-    /// `invalid_field`
-    pub fn parse(&self, field: &str) -> Result<Receiver> {
-        let (email, name) = (self.email.clone(), self.name.clone());
-        Receiver { email, name, message: self.message.clone(), deliver_at: self.deliver_at }.checked(field)
-    }
-}
 
 /// A gift card to buy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -62,43 +41,8 @@ impl BoughtGiftCard {
     }
 }
 
-/// A code that somebody holds.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GiftCode {
-    #[schema(example = "7Q4M-2X9P-AB3K-W6TYN")]
-    pub code: String,
-}
-
-/// What a code is, and whether it can be redeemed.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct GiftAnswer {
-    /// `gift_card`
-    pub kind: &'static str,
-    pub amount: Money,
-    pub expires_at: Option<DateTime<Utc>>,
-    pub may_redeem: bool,
-    /// The stable code of why not.
-    pub refusal: Option<&'static str>,
-    /// In the reader's language.
-    pub refusal_text: Option<&'static str>,
-}
-
-impl GiftAnswer {
-    pub fn of(card: &GiftCard, locale: Locale, now: DateTime<Utc>) -> Self {
-        let refusal = rules::may_redeem(card, now).err();
-        Self {
-            kind: "gift_card",
-            amount: Money::new(card.amount_minor, &card.currency),
-            expires_at: card.expires_at,
-            may_redeem: refusal.is_none(),
-            refusal: refusal.map(Code::as_str),
-            refusal_text: refusal.map(|code| text_of(code, locale)),
-        }
-    }
-}
-
-fn text_of(code: Code, locale: Locale) -> &'static str {
+/// Why one can't be redeemed, in the reader's language.
+pub fn text_of(code: Code, locale: Locale) -> &'static str {
     match code {
         Code::GiftCardRedeemed => locale.pick("这张礼品卡已经用过了。", "This gift card has been redeemed."),
         Code::GiftCardExpired => locale.pick("这张礼品卡已过期。", "This gift card has expired."),

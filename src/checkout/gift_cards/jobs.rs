@@ -1,15 +1,15 @@
 //! The job that makes a gift card's code and mails it.
 
 use super::model::{self, GiftCard};
-use super::rules::{CODE_LETTERS, State, state, written};
+use super::rules::state;
 use crate::app::App;
+use crate::checkout::gift_codes::rules::{CODE_LETTERS, State, end_of, fresh, written};
 use crate::db::{self, Conn};
 use crate::error::Result;
 use crate::jobs::{Lane, Outcome};
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::people::secrets;
-use crate::promotion::coupons::code::code_from;
 use crate::types::id::{AccountId, GiftCardId};
 use crate::types::locale::Locale;
 
@@ -25,8 +25,8 @@ pub async fn deliver(app: &App, id: GiftCardId) -> Result<Outcome> {
         if state(&card, now) != State::Scheduled {
             return Ok(());
         }
-        let code = code_from("", &secrets::random_bytes::<CODE_LETTERS>()?);
-        let end = code.get(CODE_LETTERS - 3..).unwrap_or_default().to_owned();
+        let code = fresh(&secrets::random_bytes::<CODE_LETTERS>()?);
+        let end = end_of(&code);
         model::store_code(conn, id, &secrets::hash(&code), &end, now).await?;
         let recipient = Recipient {
             account: own_account(conn, &card).await?,

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::dto::{GiftAnswer, GiftReplacement, NewGift};
+use super::dto::{GiftReplacement, NewGift};
 use super::model::{self, GiftCard, NewGiftCard};
-use super::rules::{self, Receiver, State};
+use super::rules;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::checkout::credit::model::{self as balances, EntryKind};
 use crate::checkout::credit::service::{self as credit, Grant};
+use crate::checkout::gift_codes::rules::{Receiver, State, code as code_typed};
 use crate::checkout::orders::model as orders;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
@@ -22,7 +23,6 @@ use crate::jobs::{self, Job, Lane};
 use crate::people::accounts::model::Buyer;
 use crate::people::secrets;
 use crate::types::id::{AccountId, GiftCardId, LineId, OrderId, RefundId};
-use crate::types::locale::Locale;
 
 /// The row of a card that is ordered: worth nothing before it is paid.
 pub fn ordered(
@@ -172,36 +172,23 @@ fn unknown() -> AppError {
     Code::UnknownGiftCard.at("code", "there is no such code")
 }
 
-fn hash_of(typed: &str) -> Result<Vec<u8>> {
-    Ok(secrets::hash(&rules::code(typed).ok_or_else(unknown)?))
+fn hash_of(typed: &str) -> Option<Vec<u8>> {
+    code_typed(typed).map(|code| secrets::hash(&code))
 }
 
-async fn by_code(conn: &mut Conn, typed: &str) -> Result<GiftCard> {
-    model::find_code(conn, &hash_of(typed)?).await?.ok_or_else(unknown)
-}
-
-async fn lock_code(conn: &mut Conn, typed: &str) -> Result<GiftCard> {
-    model::lock_code(conn, &hash_of(typed)?).await?.ok_or_else(unknown)
-}
-
-/// Does this name a card at all?
+/// The card with this code, as somebody types it.
 ///
 /// # Errors
 /// The database's.
-pub async fn is_known(conn: &mut Conn, typed: &str) -> Result<bool> {
-    match by_code(conn, typed).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.code == Code::UnknownGiftCard => Ok(false),
-        Err(error) => Err(error),
+pub async fn find_code(conn: &mut Conn, typed: &str) -> Result<Option<GiftCard>> {
+    match hash_of(typed) {
+        Some(hash) => model::find_code(conn, &hash).await,
+        None => Ok(None),
     }
 }
 
-/// What a code is, without an effect.
-///
-/// # Errors
-/// `unknown_gift_card`
-pub async fn check(conn: &mut Conn, typed: &str, locale: Locale, now: DateTime<Utc>) -> Result<GiftAnswer> {
-    Ok(GiftAnswer::of(&by_code(conn, typed).await?, locale, now))
+async fn lock_code(conn: &mut Conn, typed: &str) -> Result<GiftCard> {
+    model::lock_code(conn, &hash_of(typed).ok_or_else(unknown)?).await?.ok_or_else(unknown)
 }
 
 /// Turns a card into store credit of the account. Tells the card.
@@ -212,7 +199,7 @@ pub async fn check(conn: &mut Conn, typed: &str, locale: Locale, now: DateTime<U
 pub async fn redeem(app: &App, account: AccountId, typed: &str, request: &Request) -> Result<GiftCard> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        let found = by_code(conn, typed).await?;
+        let found = find_code(conn, typed).await?.ok_or_else(unknown)?;
         if idempotency::claim(conn, request, 200, found.id.0, now).await? != Claim::First {
             return Ok(found);
         }

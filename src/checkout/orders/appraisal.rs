@@ -108,6 +108,7 @@ fn found(line: &LineFacts<'_>, item: &PricedItem<'_>, title: String, ledger: &Le
         LineFacts::Renewal(line) => line.renewal.price_minor,
         LineFacts::Article(line) => line.article.price_minor,
         LineFacts::GiftCard(card) => card.amount.amount,
+        LineFacts::Gift(line) => line.plan.price_minor,
     };
     Found {
         title,
@@ -125,7 +126,7 @@ fn available(line: &LineFacts<'_>, ledger: &Ledger) -> Option<i64> {
     match line {
         LineFacts::Plan(line) => pools_of_plan(line).into_iter().map(left).min(),
         LineFacts::Article(line) => pools_of_article(line).into_iter().map(left).min(),
-        LineFacts::Upgrade(_) | LineFacts::Renewal(_) | LineFacts::GiftCard(_) => None,
+        LineFacts::Upgrade(_) | LineFacts::Renewal(_) | LineFacts::GiftCard(_) | LineFacts::Gift(_) => None,
     }
 }
 

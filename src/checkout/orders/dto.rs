@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::model::{GIFT_CARD, LineRow, OrderRow, OrderState, RENEWAL, UPGRADE};
+use super::model::{GIFT, GIFT_CARD, LineRow, OrderRow, OrderState, RENEWAL, UPGRADE};
 use super::seen::Shown;
-use super::service::{ArticleLine, Cart, Customer, GiftCardLine, Line, PlanLine, ShippingChoice};
+use super::service::{ArticleLine, Cart, Customer, GiftCardLine, GiftLine, Line, PlanLine, ShippingChoice};
 use super::waiting::WaitFor;
 use crate::checkout::gift_cards::dto::{BoughtGiftCard, GiftCardRequest};
+use crate::checkout::gifts::dto::{BoughtGift, GiftRequest};
 use crate::checkout::invited::rules::InviteCode;
 use crate::checkout::payments::model::{PaymentRow, PaymentState};
 use crate::checkout::pricing::coupons::ASKED_MAX;
@@ -32,7 +33,7 @@ pub const LINES_MAX: usize = 20;
 /// Characters of a backer's name.
 const BACKER_NAME_MAX: usize = 40;
 
-/// A line to buy: one of `plan`, `upgrade_quote`, `renewal`, `variant`, `bundle` and `gift_card`, and what goes with it.
+/// A line to buy: one of `plan`, `upgrade_quote`, `renewal`, `variant`, `bundle`, `gift_card` and `gift`, and what goes with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRequest {
@@ -57,6 +58,9 @@ pub struct LineRequest {
     // So are keys from before there were gift cards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gift_card: Option<GiftCardRequest>,
+    /// A membership for somebody else, by a code in a mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gift: Option<GiftRequest>,
     /// A quote for a change to a higher tier: `POST /v1/upgrade-quotes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade_quote: Option<UpgradeQuoteId>,
@@ -71,6 +75,11 @@ impl LineRequest {
         self.plan.is_some() || self.upgrade_quote.is_some() || self.renewal.is_some()
     }
 
+    /// Two of it are two, however alike: each is for somebody.
+    pub fn is_gift(&self) -> bool {
+        self.gift_card.is_some() || self.gift.is_some()
+    }
+
     fn parse(&self, index: usize) -> Result<Line> {
         let wrong =
             |field: &str, why: &'static str| Code::InvalidField.at(format!("lines[{index}]{field}"), why);
@@ -78,6 +87,16 @@ impl LineRequest {
             let alone = Self { renewal: None, ..self.clone() } == Self::default();
             let with_others = || wrong(".renewal", "stands alone in its line");
             return alone.then_some(Line::Renewal(renewal)).ok_or_else(with_others);
+        }
+        let one_of = "expected one of plan, upgrade_quote, renewal, variant, bundle, gift_card, gift";
+        if let Some(gift) = &self.gift {
+            let is_more = self.is_membership() || self.variant.is_some() || self.bundle.is_some();
+            if is_more || self.gift_card.is_some() {
+                return Err(wrong("", one_of));
+            }
+            self.is_by_itself(&wrong)?;
+            let to = gift.to.as_ref().map(|to| to.parse(&format!("lines[{index}].gift.to"))).transpose()?;
+            return Ok(Line::Gift(GiftLine { plan: gift.plan, to }));
         }
         let article = match (self.plan, self.upgrade_quote, self.variant, self.bundle, &self.gift_card) {
             (Some(plan), None, None, None, None) => return self.plan_line(plan, &wrong),
@@ -88,10 +107,7 @@ impl LineRequest {
             (None, None, Some(variant), None, None) => variant,
             (None, None, None, Some(bundle), None) => VariantId(bundle.0),
             (None, None, None, None, Some(card)) => return self.gift_line(card, index, &wrong),
-            _ => {
-                let why = "expected one of plan, upgrade_quote, renewal, variant, bundle, gift_card";
-                return Err(wrong("", why));
-            }
+            _ => return Err(wrong("", one_of)),
         };
         if self.drive.is_some() || self.invitation.is_some() {
             return Err(wrong(".drive", "goes with a plan"));
@@ -349,8 +365,9 @@ pub struct WaitQuery {
     pub wait: Option<WaitFor>,
 }
 
-/// What a line sells: `kind` is `plan`, `upgrade`, `renewal`, `variant`, `bundle` or `gift_card`; of a plan, a variant and a
-/// bundle the field of that name is set, of an upgrade and a renewal the plan, but in a quote, which has their id.
+/// What a line sells: `kind` is `plan`, `upgrade`, `renewal`, `variant`, `bundle`, `gift_card` or `gift`; of a plan, a variant and a
+/// bundle the field of that name is set, of a gift, an upgrade and a renewal the plan, but in a quote of the latter two, which has
+/// their id.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Sells {
     pub kind: &'static str,
@@ -373,6 +390,7 @@ impl Sells {
             Line::Renewal(renewal) => Self::renewal(None, Some(*renewal)),
             Line::Article(line) => Self::article(line.is_bundle, line.article, line.drop),
             Line::GiftCard(_) => Self::nothing(GIFT_CARD),
+            Line::Gift(line) => Self::gift(Some(line.plan)),
         }
     }
 
@@ -383,6 +401,10 @@ impl Sells {
 
     fn plan(plan: Option<PlanId>, drive: Option<DriveId>) -> Self {
         Self { plan, drive, ..Self::nothing("plan") }
+    }
+
+    fn gift(plan: Option<PlanId>) -> Self {
+        Self { plan, ..Self::nothing(GIFT) }
     }
 
     fn upgrade(plan: Option<PlanId>, upgrade_quote: Option<UpgradeQuoteId>) -> Self {
@@ -404,6 +426,7 @@ impl Sells {
         match row.variant_id {
             Some(article) => Self::article(row.kind == "bundle", article, row.drop_id),
             None if row.is_gift_card() => Self::nothing(GIFT_CARD),
+            None if row.is_gift() => Self::gift(row.plan_id),
             None if row.upgrade_quote_id.is_some() => Self::upgrade(row.plan_id, row.upgrade_quote_id),
             None if row.renewal_id.is_some() => Self::renewal(row.plan_id, row.renewal_id),
             None => Self::plan(row.plan_id, row.drive_id),
@@ -433,6 +456,8 @@ pub struct LineView {
     pub fulfilled_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gift_card: Option<BoughtGiftCard>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gift: Option<BoughtGift>,
 }
 
 /// The latest attempt to pay.
@@ -521,6 +546,7 @@ impl LineView {
             ships_from: row.ships_from,
             fulfilled_at: row.fulfilled_at,
             gift_card: None,
+            gift: None,
         }
     }
 }

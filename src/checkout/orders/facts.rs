@@ -7,7 +7,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::coupons::Offered;
 use super::model;
 use super::prices::sold_article;
-use super::rules::{ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, RenewalFacts, Swap, UpgradeFacts};
+use super::rules::{
+    ArticleFacts, Facts, GiftFacts, Ledger, LineFacts, PlanFacts, RenewalFacts, Swap, UpgradeFacts,
+};
 use super::service::{ArticleLine, Cart, Customer, Line, PlanLine};
 use crate::checkout::claims;
 use crate::checkout::pricing::gifts::Gift;
@@ -161,6 +163,9 @@ impl Named {
                 self.given_up.extend(line.instead_of);
                 self.drops.extend(line.drop);
                 self.f_codes.extend(line.f_code.clone());
+            }
+            Line::Gift(line) => {
+                self.plans.insert(line.plan);
             }
             Line::GiftCard(_) => {}
         }
@@ -386,6 +391,11 @@ pub fn line_facts<'a>(
         Line::Renewal(id) => renewal_facts(index, *id, buyer, catalog).map(LineFacts::Renewal),
         Line::Article(line) => article_facts(index, line, catalog, now).map(LineFacts::Article),
         Line::GiftCard(line) => Ok(LineFacts::GiftCard(line)),
+        Line::Gift(line) => {
+            let plan = catalog.plans.get(&line.plan);
+            let plan = plan.ok_or_else(|| at_line(Code::UnknownPlan, index, "gift.plan", "unknown"))?;
+            Ok(LineFacts::Gift(GiftFacts { plan, line }))
+        }
     }
 }
 

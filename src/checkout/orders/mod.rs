@@ -5,6 +5,7 @@ pub mod appraisal;
 pub mod coupons;
 pub mod dto;
 pub mod facts;
+pub mod gifts;
 pub mod model;
 pub mod placer;
 pub mod prices;

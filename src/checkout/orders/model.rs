@@ -77,6 +77,8 @@ pub struct OrderRow {
 
 /// The kind of lines that sell gift cards.
 pub const GIFT_CARD: &str = "gift_card";
+/// The kind of lines that sell a term of a plan for somebody else.
+pub const GIFT: &str = "gift";
 /// The kind of lines that change a membership to another tier.
 pub const UPGRADE: &str = "upgrade";
 /// The kind of lines by which a membership goes on after its term.
@@ -123,6 +125,16 @@ pub struct LineRow {
 impl LineRow {
     pub fn is_gift_card(&self) -> bool {
         self.kind == GIFT_CARD
+    }
+
+    /// It sells a term for somebody else.
+    pub fn is_gift(&self) -> bool {
+        self.kind == GIFT
+    }
+
+    /// It makes, lengthens or changes the buyer's membership.
+    pub fn is_membership(&self) -> bool {
+        self.plan_id.is_some() && !self.is_gift()
     }
 
     /// All that was paid for it went back.

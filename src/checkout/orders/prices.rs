@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::coupons::{self, Asker, Candidates, Offered, Outcome};
 use super::rows::methods_of;
-use super::rules::{self, ArticleFacts, Facts, Ledger, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts};
+use super::rules::{
+    self, ArticleFacts, Facts, GiftFacts, Ledger, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts,
+};
 use super::service::{Cart, Shop};
 use crate::checkout::pricing::coupons::{Candidate, Payable};
 use crate::checkout::pricing::rules::{Explained, Priced, PricedCart, PricedItem, price};
@@ -49,6 +51,10 @@ pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
         },
         LineFacts::Article(ArticleFacts { article, .. }) => article_title(article, locale),
         LineFacts::GiftCard(_) => locale.pick("礼品卡", "Gift card").to_owned(),
+        LineFacts::Gift(GiftFacts { plan, .. }) => match locale {
+            Locale::ZhCn => format!("赠送{}", plan.tier_zh),
+            Locale::En => format!("Gift: {}", plan.tier_en),
+        },
     }
 }
 
@@ -88,6 +94,13 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
                 sold: sold_article(article, line.drop.is_some(), unit.why != LIST_PRICE),
             }
         }
+        LineFacts::Gift(GiftFacts { plan, .. }) => PricedItem {
+            quantity: 1,
+            unit_price_minor: plan.price_minor,
+            why: "plan_price",
+            tax_rate_bp: 0,
+            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+        },
         // It isn't taxed before it pays for something.
         LineFacts::GiftCard(card) => PricedItem {
             quantity: 1,
@@ -149,7 +162,7 @@ pub(super) fn buy<'a>(
         LineFacts::Plan(PlanFacts { plan, .. })
         | LineFacts::Upgrade(UpgradeFacts { plan, .. })
         | LineFacts::Renewal(RenewalFacts { plan, .. }) => Some((index, plan.renews)),
-        LineFacts::Article(_) | LineFacts::GiftCard(_) => None,
+        LineFacts::Article(_) | LineFacts::GiftCard(_) | LineFacts::Gift(_) => None,
     });
     priced.explanation.extend(unrenewed(plans, priced.totals.due_minor));
     let has_minor = ledger.credit_minor(facts.buyer.id);

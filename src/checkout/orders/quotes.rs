@@ -101,9 +101,11 @@ async fn quote_with(
         title: title_of(of_line, facts.buyer.locale),
         ships_from: match of_line {
             LineFacts::Article(of_line) => of_line.article.ships_from(now),
-            LineFacts::Plan(_) | LineFacts::Upgrade(_) | LineFacts::Renewal(_) | LineFacts::GiftCard(_) => {
-                None
-            }
+            LineFacts::Plan(_)
+            | LineFacts::Upgrade(_)
+            | LineFacts::Renewal(_)
+            | LineFacts::GiftCard(_)
+            | LineFacts::Gift(_) => None,
         },
     });
     let lines = lines.collect();

@@ -7,9 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::access::OrderCaller;
-use super::dto::{
-    AttemptRequest, Consents, LineView, OrderRequest, OrderView, TermsConsent, WaitQuery, order_id,
-};
+use super::dto::{AttemptRequest, Consents, OrderRequest, OrderView, TermsConsent, WaitQuery, order_id};
+use super::gifts;
 use super::model::{self, OrderRow, OrderState};
 use super::quote_dto::QuoteView;
 use super::quotes;
@@ -22,8 +21,6 @@ use crate::checkout::adoptions::service as adoptions;
 use crate::checkout::baskets::service::{self as baskets, Asker, ToOrder};
 use crate::checkout::cancellations::model as cancelled;
 use crate::checkout::cancellations::service as cancellations;
-use crate::checkout::gift_cards::dto::BoughtGiftCard;
-use crate::checkout::gift_cards::model as gift_cards;
 use crate::checkout::invited;
 use crate::checkout::invited::rules::{InviteCode, Typed};
 use crate::checkout::payments::model as payments;
@@ -193,7 +190,7 @@ async fn answer_placed(
     token: &OrderToken,
 ) -> Result<HttpResponse> {
     wait(app, order, wanted).await?;
-    let mut view = view(&mut *db::connect(&app.pool).await?, order).await?;
+    let mut view = view(app, &mut *db::connect(&app.pool).await?, order).await?;
     view.order_token = token.shown();
     let location = format!("/v1/orders/{order}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
@@ -279,7 +276,7 @@ pub async fn show(
         return Err(Code::NotFound.error());
     }
     wait(&app, id, query.wait).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -300,7 +297,7 @@ pub async fn cancel(
     let id = order_id(&path)?;
     let buyer = caller.on(&app, id).await?;
     cancellations::cancel(&app, buyer, id, &key.0).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -319,7 +316,7 @@ pub async fn adopt(
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
     adoptions::adopt(&app, caller.account, id, &token).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -342,7 +339,7 @@ pub async fn pay_again(
     let buyer = caller.on(&app, id).await?;
     paying::try_again(&app, buyer, id, &key.0, body.method.as_deref()).await?;
     wait(&app, id, query.wait).await?;
-    let view = view(&mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
     let location = format!("/v1/orders/{id}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
@@ -375,7 +372,7 @@ pub async fn admin_late(
     let page = page.page()?;
     let mut conn = db::connect(&app.pool).await?;
     let late = promises::late(&mut conn, app.clock.now(), page).await?;
-    let mut list = shown(&mut conn, List::cut(late, page, |order| order.id.0), true).await?;
+    let mut list = shown(&app, &mut conn, List::cut(late, page, |order| order.id.0), true).await?;
     list.data.iter_mut().for_each(|view| mask(view, &staff));
     Ok(HttpResponse::Ok().json(list))
 }
@@ -390,7 +387,7 @@ pub async fn admin_show(
 ) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
     let order = model::load(&mut conn, order_id(&path)?).await?;
-    let mut view = view(&mut conn, order.id).await?;
+    let mut view = view(&app, &mut conn, order.id).await?;
     let guests = model::of_guests(&mut conn, &[order.id]).await?;
     show_buyer(&mut view, order, &guests);
     mask(&mut view, &staff);
@@ -408,7 +405,7 @@ fn mask(view: &mut OrderView, staff: &Staff<ReadShop>) {
     if !serves_members(staff) {
         view.ship_to = None;
         view.email = None;
-        view.lines.iter_mut().for_each(|line| line.gift_card = None);
+        view.lines.iter_mut().for_each(|line| (line.gift_card, line.gift) = (None, None));
         view.returns.iter_mut().for_each(|of_it| (of_it.note, of_it.answer) = (None, None));
     }
 }
@@ -430,17 +427,9 @@ async fn wait(app: &App, id: OrderId, wanted: Option<WaitFor>) -> Result<()> {
 }
 
 /// An order as its buyer sees it, for who was let in already.
-async fn view(conn: &mut Conn, id: OrderId) -> Result<OrderView> {
+async fn view(app: &App, conn: &mut Conn, id: OrderId) -> Result<OrderView> {
     let mut view = view_of_rows(conn, id).await?;
-    let is_card = |line: &&LineView| line.sells.kind == model::GIFT_CARD;
-    let lines: Vec<_> = view.lines.iter().filter(is_card).map(|line| line.id).collect();
-    if !lines.is_empty() {
-        let mut cards = gift_cards::of_lines(conn, &lines).await?;
-        for line in &mut view.lines {
-            let its = cards.iter().position(|card| card.line_id == Some(line.id));
-            line.gift_card = its.map(|position| BoughtGiftCard::of(cards.swap_remove(position)));
-        }
-    }
+    gifts::show(conn, &mut view.lines, app.clock.now()).await?;
     Ok(view)
 }
 
@@ -479,15 +468,20 @@ async fn views(app: &App, filter: &Filter, query: &PageQuery, shows_buyer: bool)
     let page = query.page()?;
     let mut conn = db::connect(&app.pool).await?;
     let orders = List::cut(search::list(&mut conn, filter, page).await?, page, |order| order.id.0);
-    shown(&mut conn, orders, shows_buyer).await
+    shown(app, &mut conn, orders, shows_buyer).await
 }
 
-async fn shown(conn: &mut Conn, orders: List<OrderRow>, shows_buyer: bool) -> Result<List<OrderView>> {
+async fn shown(
+    app: &App,
+    conn: &mut Conn,
+    orders: List<OrderRow>,
+    shows_buyer: bool,
+) -> Result<List<OrderView>> {
     let ids: Vec<_> = orders.data.iter().map(|order| order.id).collect();
     let guests = if shows_buyer { model::of_guests(conn, &ids).await? } else { HashSet::new() };
     let mut data = Vec::with_capacity(orders.data.len());
     for order in orders.data {
-        let mut view = view(conn, order.id).await?;
+        let mut view = view(app, conn, order.id).await?;
         if shows_buyer {
             show_buyer(&mut view, order, &guests);
         }

@@ -7,16 +7,20 @@ use kindred_stripe::Method;
 use uuid::Uuid;
 
 use super::model::{
-    GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState, RENEWAL, UPGRADE,
+    GIFT, GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState, RENEWAL, UPGRADE,
 };
 use super::prices::SWAP_OFFER;
-use super::rules::{self, Admitted, ArticleFacts, Facts, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts};
+use super::rules::{
+    self, Admitted, ArticleFacts, Facts, GiftFacts, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts,
+};
 use super::service::{Customer, PlaceOrder, ROUTE, Shop};
 use crate::checkout::baskets::model as baskets;
 use crate::checkout::claims::{self, NewClaim};
 use crate::checkout::credit::{self, model::NewEntry};
 use crate::checkout::gift_cards::model::NewGiftCard;
 use crate::checkout::gift_cards::service as gift_cards;
+use crate::checkout::gifts::model::NewGiftRow;
+use crate::checkout::gifts::service as gifts;
 use crate::checkout::payments::model::{NewCharge, NewPayment, PaymentState};
 use crate::checkout::pricing::coupons::Candidate;
 use crate::checkout::pricing::rules::{Explained, Priced};
@@ -55,6 +59,7 @@ pub struct Rows {
     credit: Vec<NewEntry>,
     gift_cards: Vec<NewGiftCard>,
     acceptances: Vec<Acceptance>,
+    gifts: Vec<NewGiftRow>,
 }
 
 impl Rows {
@@ -221,7 +226,7 @@ impl Rows {
         Ok(id)
     }
 
-    /// What a line sells, in its row and beside it: a place in a series, a gift card.
+    /// What a line sells, in its row and beside it: a place in a series, a gift.
     fn add_sold(&mut self, of: &Accepted<'_>, row: NewLine, line: &LineFacts<'_>) -> Result<NewLine> {
         let Accepted { id: order, facts, now, .. } = *of;
         Ok(match line {
@@ -262,6 +267,10 @@ impl Rows {
                     gift_cards::ordered(row.id, facts.buyer, money.amount, &money.currency, to, now)?;
                 self.gift_cards.push(ordered);
                 NewLine { kind: GIFT_CARD, ..row }
+            }
+            LineFacts::Gift(GiftFacts { plan, line }) => {
+                self.gifts.push(gifts::ordered(row.id, facts.buyer, plan, line.to.as_ref(), now)?);
+                NewLine { kind: GIFT, plan_id: Some(plan.id), ..row }
             }
         })
     }
@@ -383,6 +392,7 @@ impl Rows {
         let lines = async {
             NewLine::insert(&mut one, self.lines).await?;
             NewGiftCard::insert(&mut one, self.gift_cards).await?;
+            NewGiftRow::insert(&mut one, self.gifts).await?;
             NewUse::insert(&mut one, self.uses).await?;
             NewLineCoupon::insert(&mut one, self.line_coupons).await
         };
@@ -472,6 +482,8 @@ impl Terms {
                 }
                 LineFacts::Article(line) => line.article.product.hold_minutes,
                 LineFacts::GiftCard(_) => GIFT_CARD_HOLD_MINUTES,
+                // Who gets it never renews by the card of who gave it.
+                LineFacts::Gift(line) => line.plan.hold_minutes,
             };
             terms.hold_minutes = terms.hold_minutes.min(hold_minutes);
         }
@@ -489,6 +501,7 @@ pub fn methods_of(facts: &Facts<'_>) -> Result<Vec<Method>> {
         | LineFacts::Upgrade(UpgradeFacts { plan, .. })
         | LineFacts::Renewal(RenewalFacts { plan, .. }) => plan.payment_methods.clone(),
         LineFacts::Article(line) => line.article.product.payment_methods.clone(),
+        LineFacts::Gift(line) => line.plan.payment_methods.clone(),
         LineFacts::GiftCard(_) => Method::ALL.to_vec(),
     };
     let mut methods = facts.lines.first().map(of_line).unwrap_or_default();

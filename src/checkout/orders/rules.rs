@@ -7,9 +7,10 @@ use chrono_tz::Tz;
 use url::Url;
 
 use super::coupons::Past;
-use super::service::GiftCardLine;
+use super::service::{GiftCardLine, GiftLine};
 use crate::checkout::credit::rules::Balance;
 use crate::checkout::gift_cards::rules::may_sell;
+use crate::checkout::gifts::rules as gifts;
 use crate::checkout::pricing::gifts::Gift;
 use crate::error::{AppError, Code, FieldError, Result};
 use crate::membership::applications::model::Application;
@@ -111,6 +112,7 @@ pub enum LineFacts<'a> {
     Renewal(RenewalFacts<'a>),
     Article(ArticleFacts<'a>),
     GiftCard(&'a GiftCardLine),
+    Gift(GiftFacts<'a>),
 }
 
 impl LineFacts<'_> {
@@ -127,6 +129,12 @@ pub struct PlanFacts<'a> {
     /// The invitation whose code was sent, or the one reserved for the buyer's address.
     pub invitation: Option<&'a Invitation>,
     pub application: Option<&'a Application>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct GiftFacts<'a> {
+    pub plan: &'a Plan,
+    pub line: &'a GiftLine,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -249,6 +257,11 @@ pub fn admit_line(
         LineFacts::GiftCard(card) => {
             let field = format!("lines[{index}].gift_card");
             may_sell(&field, card.amount.amount, card.to.as_ref(), now).map(|()| LineClaims::default())
+        }
+        LineFacts::Gift(GiftFacts { plan, line }) => {
+            let field = format!("lines[{index}].gift");
+            let buyer = facts.buyer.email.as_deref();
+            gifts::may_sell(&field, plan, buyer, line.to.as_ref(), now).map(|()| LineClaims::default())
         }
     };
     judged.map_err(|error| of_line(error, index))

@@ -19,7 +19,7 @@ use crate::checkout::baskets::model::{self as baskets, Standing};
 use crate::checkout::claims;
 use crate::checkout::credit::model as credit;
 use crate::checkout::credit::service as credit_service;
-use crate::checkout::gift_cards::rules::Receiver;
+use crate::checkout::gift_codes::rules::Receiver;
 use crate::checkout::invited::rules::Typed;
 use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::config::Settings;
@@ -47,6 +47,15 @@ pub enum Line {
     Renewal(RenewalId),
     Article(ArticleLine),
     GiftCard(GiftCardLine),
+    Gift(GiftLine),
+}
+
+/// A term of a plan for somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GiftLine {
+    pub plan: PlanId,
+    /// None: for nobody yet.
+    pub to: Option<Receiver>,
 }
 
 /// Store credit for somebody.

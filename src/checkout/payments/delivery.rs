@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 
 use super::service::recipient_of;
 use crate::checkout::gift_cards;
+use crate::checkout::gifts;
 use crate::checkout::invited;
 use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
@@ -18,6 +19,7 @@ use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{AppError, Result};
 use crate::membership::memberships;
+use crate::membership::memberships::giving::welcome;
 use crate::membership::memberships::service::{Activated, Activation};
 use crate::membership::upgrades::service::{self as upgrades, PaidUpgrade};
 use crate::messages::mails::{self, Mail, ReceiptLine};
@@ -34,11 +36,17 @@ pub struct DeliveryTerms {
     pub zone: Tz,
     /// From payment until goods are to be handed to a carrier.
     pub ship_within: TimeDelta,
+    /// From its delivery until a gift membership is to be redeemed.
+    pub gift_valid: TimeDelta,
 }
 
 impl DeliveryTerms {
     pub fn of(settings: &Settings) -> Self {
-        Self { zone: settings.timezone, ship_within: settings.goods.ship_within }
+        Self {
+            zone: settings.timezone,
+            ship_within: settings.goods.ship_within,
+            gift_valid: settings.gift_valid,
+        }
     }
 }
 
@@ -65,6 +73,9 @@ pub async fn deliver(
     for line in lines {
         match (line.plan_id, line.variant_id.and_then(|id| articles.get(&id))) {
             (None, None) if line.is_gift_card() => gift_cards::service::activate(conn, line.id, now).await?,
+            (Some(_), _) if line.is_gift() => {
+                gifts::service::activate(conn, line.id, terms.gift_valid, now).await?;
+            }
             (Some(_), _) if line.upgrade_quote_id.is_some() => {
                 let upgraded = upgrade(conn, line, terms, now).await?;
                 queued.push((recipient.clone(), format!("upgraded:{}", line.id), upgraded));
@@ -134,16 +145,6 @@ async fn upgrade(conn: &mut Conn, line: &LineRow, terms: DeliveryTerms, now: Dat
         tier_en: done.tier_en,
         ends_at: done.ends_at,
     })
-}
-
-fn welcome(activated: &Activated) -> Mail {
-    Mail::Welcome {
-        number: activated.number.clone(),
-        tier_zh: activated.tier_zh.clone(),
-        tier_en: activated.tier_en.clone(),
-        starts_at: activated.starts_at,
-        ends_at: activated.ends_at,
-    }
 }
 
 fn renewed(activated: &Activated) -> Mail {

@@ -1,5 +1,5 @@
-//! Disputes: opened → operators are told, and a membership that the order sold is frozen; lost → it is revoked, and rights
-//! that the order gave end; won or the warning closed → resumed, with the time given back. A dispute about goods leaves the
+//! Disputes: opened → operators are told, and a membership that the order sold or gave is frozen; lost → what was sold is revoked,
+//! what was given ends, and so do rights that the order gave; won or the warning closed → resumed, with the time given back. A dispute about goods leaves the
 //! buyer's membership alone.
 
 use chrono::{DateTime, Utc};
@@ -12,8 +12,9 @@ use super::model::PaymentRow;
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::gift_cards::service::{self as gift_cards, Disputed};
+use crate::checkout::gifts::service as gifts;
 use crate::checkout::invited;
-use crate::checkout::orders::model as orders;
+use crate::checkout::orders::model::{self as orders, LineRow};
 use crate::checkout::orders::service as ordering;
 use crate::db::{self, Conn};
 use crate::error::Result;
@@ -76,13 +77,13 @@ pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result
     }
     db::transaction(&app.pool, async |conn| {
         let order = orders::lock(conn, payment.order_id).await?;
-        accounts::lock_buyers(conn, &[order.account_id]).await?;
+        gifts::lock_accounts(conn, order.id, order.account_id).await?;
         let stored = stored(conn, &dispute.id).await?;
         if stored.is_some_and(|(_, stored)| stored == state || stored != DisputeState::Open) {
             return Ok(());
         }
         let lines = orders::lines_of(conn, &[order.id]).await?;
-        let member = lines.iter().any(|line| line.plan_id.is_some()).then_some(order.account_id);
+        let member = lines.iter().any(LineRow::is_membership).then_some(order.account_id);
         let id = match stored {
             Some((id, _)) => id,
             None => {
@@ -100,9 +101,12 @@ pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result
             DisputeState::Won | DisputeState::WarningClosed => Disputed::Won,
         };
         let cards: Vec<_> = lines.iter().filter(|line| line.is_gift_card()).map(|line| line.id).collect();
-        if how != Disputed::Won || !has_another(conn, order.id, id).await? {
+        let is_over = !has_another(conn, order.id, id).await?;
+        if how != Disputed::Won || is_over {
             gift_cards::follow_dispute(conn, &cards, how, now).await?;
         }
+        let given: Vec<_> = lines.iter().filter(|line| line.is_gift()).map(|line| line.id).collect();
+        gifts::follow_dispute(conn, &given, id, how, is_over, now).await?;
         match (state, member) {
             (DisputeState::Lost, member) => {
                 if let Some(member) = member {

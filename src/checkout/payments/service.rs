@@ -304,7 +304,7 @@ async fn make_possible(
     }
     match order.state {
         OrderState::PendingPayment => {
-            let is_plain = lines.iter().all(|line| line.plan_id.is_none());
+            let is_plain = !lines.iter().any(LineRow::is_membership);
             if is_plain && !pledges::service::have_goals(conn, lines).await? {
                 return Ok(Ok(Claims::Held));
             }
@@ -389,7 +389,8 @@ async fn buys_forbidden(
             return Ok(true);
         }
     }
-    let ids: Vec<_> = lines.iter().filter_map(|line| line.plan_id).collect();
+    let ids: Vec<_> =
+        lines.iter().filter(|line| line.is_membership()).filter_map(|line| line.plan_id).collect();
     if ids.is_empty() {
         return Ok(false);
     }

@@ -15,6 +15,7 @@ use crate::checkout::claims;
 use crate::checkout::credit::model::EntryKind;
 use crate::checkout::credit::service::{self as credit, Grant};
 use crate::checkout::gift_cards::service as gift_cards;
+use crate::checkout::gifts::service as gifts;
 use crate::checkout::invited;
 use crate::checkout::invoices::service as invoices;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
@@ -308,7 +309,7 @@ pub(super) async fn book(
     let cards: Vec<_> =
         lines.iter().filter(|line| line.is_gift_card()).filter_map(|line| touched(&line)).collect();
     let members: Vec<_> =
-        lines.iter().filter(|line| line.plan_id.is_some()).filter_map(|line| touched(&line)).collect();
+        lines.iter().filter(|line| line.is_membership()).filter_map(|line| touched(&line)).collect();
     if ended.is_empty() && cards.is_empty() && members.is_empty() {
         return give_back_coupons(conn, order.id, state, now).await;
     }
@@ -321,8 +322,10 @@ pub(super) async fn book(
         claims::live_of(conn, order.id).await?.iter().map(|claim| claim.pool_id).collect();
     pools.extend(taken_in.values().flat_map(stock::pools_of));
     claims::lock(conn, &pools).await?;
-    accounts::lock_buyers(conn, &[order.account_id]).await?;
+    gifts::lock_accounts(conn, order.id, order.account_id).await?;
     gift_cards::give_up(conn, &cards, is_adopted, now).await?;
+    let given: Vec<_> = ended.iter().filter(|line| line.is_gift()).map(|line| line.id).collect();
+    gifts::give_up(conn, &given, now).await?;
     let members: Vec<_> = members.into_iter().map(|(line, _)| line).collect();
     ending::paid_back(conn, &members, now).await?;
     for line in ended {
@@ -382,10 +385,10 @@ fn rest_of(ended: &[&LineRow]) -> Vec<LineRow> {
 pub async fn give_back(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, line: &LineRow) -> Result<()> {
     claims::give_back(conn, order, line.id, now).await?;
     orders::set_restocked(conn, line.id, now).await?;
-    match line.plan_id {
-        Some(_) => orders::release_places(conn, order, now).await,
-        None => drops::service::take_back(conn, line.id, line.f_code_id, now).await,
+    if line.is_membership() {
+        return orders::release_places(conn, order, now).await;
     }
+    drops::service::take_back(conn, line.id, line.f_code_id, now).await
 }
 
 /// One mail tells of all that goes back together.

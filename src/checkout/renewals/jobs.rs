@@ -221,7 +221,8 @@ async fn charge(app: &App, known: &Known) -> Result<Option<DateTime<Utc>>> {
     let key = format!("renewal:{}:{}", renewal.id, renewal.charges + 1);
     let order = order_of(app, renewal, key, true);
     let refused = db::transaction(&app.pool, async |conn| {
-        let placed = ordering::place(conn, &Shop::of(&app.settings), now, std::slice::from_ref(&order)).await?.pop();
+        let placed =
+            ordering::place(conn, &Shop::of(&app.settings), now, std::slice::from_ref(&order)).await?.pop();
         // Under the account's lock, which placing took.
         let Some((known, _)) = locked(conn, known, Step::Charge, now).await? else {
             return Err(Code::StaleQuote.error());

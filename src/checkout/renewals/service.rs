@@ -37,7 +37,7 @@ pub async fn settled(
     has_card: bool,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let Some(line) = lines.iter().find(|line| line.plan_id.is_some()) else { return Ok(()) };
+    let Some(line) = lines.iter().find(|line| line.is_membership()) else { return Ok(()) };
     let mut before = None;
     if let Some(id) = line.renewal_id {
         let renewal = renewals::load(conn, &[id]).await?.pop().ok_or(Code::UnknownRenewal)?;

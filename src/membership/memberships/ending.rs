@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::model::{self, MembershipRow, Stored, TermRow};
+use super::model::{self, MembershipRow, Source, Stored, TermRow};
 use super::rules;
 use super::service::{close, queue_expiry};
 use crate::db::Conn;
@@ -87,7 +87,8 @@ async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime
         terms.iter().filter(|term| removal.following.contains(&term.id)).cloned().collect();
     let back = rules::restored(&replaced(conn, removed.id).await?, at);
     if !back.is_empty() {
-        let is_bought = model::stays_paid_minor(conn, &following).await? > 0;
+        let is_bought = following.iter().any(|term| term.source == Source::Gift)
+            || model::stays_paid_minor(conn, &following).await? > 0;
         if !is_bought {
             restore(conn, &mut membership, &back, &following, now).await?;
             return Ok(true);

@@ -4,6 +4,7 @@ pub mod admin_routes;
 pub mod card;
 pub mod dto;
 pub mod ending;
+pub mod giving;
 pub mod model;
 pub mod operators;
 pub mod routes;

@@ -31,6 +31,8 @@ stored_enum! {
         Grant = "grant",
         /// An operator lengthened the membership.
         Extension = "extension",
+        /// Somebody gave it: a gift says who.
+        Gift = "gift",
     }
 }
 
@@ -103,7 +105,16 @@ pub async fn open_of(conn: &mut Conn, accounts: &[AccountId]) -> Result<Vec<Memb
         .await?)
 }
 
-/// All memberships of an account, newest first, locked until the transaction ends.
+/// All memberships of an account, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn all_of(conn: &mut Conn, account: AccountId) -> Result<Vec<MembershipRow>> {
+    let own = memberships::table.filter(memberships::account_id.eq(account));
+    Ok(own.order(memberships::id.desc()).select(MembershipRow::as_select()).load(conn).await?)
+}
+
+/// [`all_of`], locked until the transaction ends.
 ///
 /// # Errors
 /// The database's.

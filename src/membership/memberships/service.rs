@@ -180,7 +180,11 @@ async fn extend(conn: &mut Conn, mut membership: MembershipRow, addition: &Addit
     let term = new_term(&membership, &span, addition);
     model::insert_term(conn, &term).await?;
     membership.ends_at = span.ends_at;
-    membership.plan_id = addition.plan.or(membership.plan_id);
+    membership.plan_id = match addition.source {
+        // A gift is no change of what the member has bought, nor of how that goes on.
+        Source::Gift => membership.plan_id.or(addition.plan),
+        Source::Order | Source::Grant | Source::Extension => addition.plan.or(membership.plan_id),
+    };
     model::store(conn, &membership).await?;
     Ok(Added { membership, term, extended: true })
 }

@@ -291,6 +291,58 @@ pub enum Mail {
         #[serde(default)]
         expires_at: Option<DateTime<Utc>>,
     },
+    /// To who is given a membership: its code is the `token`, its `term` as in `P1Y`. Names and message may be empty.
+    Gift {
+        token: String,
+        #[serde(default)]
+        tier_zh: String,
+        #[serde(default)]
+        tier_en: String,
+        #[serde(default)]
+        term: String,
+        #[serde(default)]
+        to_name: String,
+        #[serde(default)]
+        from_name: String,
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// To who bought a membership for nobody yet: its code, to be handed on.
+    GiftCode {
+        token: String,
+        #[serde(default)]
+        tier_zh: String,
+        #[serde(default)]
+        tier_en: String,
+        #[serde(default)]
+        term: String,
+        #[serde(default)]
+        order_number: String,
+        #[serde(default)]
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// To who gave a membership: its mail has gone out.
+    GiftDelivered {
+        tier_zh: String,
+        tier_en: String,
+        order_number: String,
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// To who gave a membership: somebody has redeemed it.
+    GiftRedeemed {
+        tier_zh: String,
+        tier_en: String,
+        order_number: String,
+    },
+    /// To who gave a membership: nobody has redeemed it, and soon nobody can.
+    GiftExpiring {
+        tier_zh: String,
+        tier_en: String,
+        order_number: String,
+        expires_at: DateTime<Utc>,
+    },
     /// A buyer withdraws from an order: what was declared and when, and the link that stops it.
     WithdrawalReceived {
         token: String,
@@ -356,7 +408,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 43] = [
+    pub const KINDS: [&str; 48] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -397,13 +449,18 @@ impl Mail {
         "dispute_opened",
         "referral_reward",
         "gift_card",
+        "gift",
+        "gift_code",
+        "gift_delivered",
+        "gift_redeemed",
+        "gift_expiring",
         "withdrawal_received",
         "withdrawal_accepted",
         "withdrawal_rejected",
     ];
 
     /// Those with a one-time token, as `{"token"}`.
-    pub const SECRET_KINDS: [&str; 9] = [
+    pub const SECRET_KINDS: [&str; 11] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -413,6 +470,8 @@ impl Mail {
         "renewal_reminder",
         "renewal_failed",
         "card_expiring",
+        "gift",
+        "gift_code",
     ];
 
     /// The columns `kind` and `data` of the outbox.
@@ -447,6 +506,24 @@ impl Mail {
                 to_name: String::new(),
                 from_name: String::new(),
                 message: String::new(),
+                expires_at: *expires_at,
+            }),
+            Self::Gift { tier_zh, tier_en, term, expires_at, .. } => Some(Self::Gift {
+                token,
+                tier_zh: tier_zh.clone(),
+                tier_en: tier_en.clone(),
+                term: term.clone(),
+                to_name: String::new(),
+                from_name: String::new(),
+                message: String::new(),
+                expires_at: *expires_at,
+            }),
+            Self::GiftCode { tier_zh, tier_en, term, order_number, expires_at, .. } => Some(Self::GiftCode {
+                token,
+                tier_zh: tier_zh.clone(),
+                tier_en: tier_en.clone(),
+                term: term.clone(),
+                order_number: order_number.clone(),
                 expires_at: *expires_at,
             }),
             // Who declared stands in the case, for as long as that may be kept.
@@ -502,6 +579,9 @@ impl Mail {
             | Self::LowStock { .. }
             | Self::DisputeOpened { .. }
             | Self::ReferralReward { .. }
+            | Self::GiftDelivered { .. }
+            | Self::GiftRedeemed { .. }
+            | Self::GiftExpiring { .. }
             | Self::WithdrawalAccepted { .. }
             | Self::WithdrawalRejected { .. } => None,
         }

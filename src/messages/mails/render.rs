@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::error::{AppError, Result};
 use crate::types::locale::Locale;
 use crate::types::money;
+use crate::types::period::Term;
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 258] = embedded!(
+const TEMPLATES: [(&str, &str); 288] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
     "membership_expired" "membership_cancelled" "change_planned" "receipt" "refunded" "goal_reached" "order_cancelled"
@@ -64,7 +65,7 @@ const TEMPLATES: [(&str, &str); 258] = embedded!(
     "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
     "measure_taken" "measure_decided" "notice"
     "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
-    "dispute_opened" "referral_reward" "gift_card" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
+    "dispute_opened" "referral_reward" "gift_card" "gift" "gift_code" "gift_delivered" "gift_redeemed" "gift_expiring" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );
 
 const SHARED: [(&str, &str); 3] = [
@@ -96,6 +97,9 @@ impl Renderer {
         });
         templates.add_filter("money", |amount_minor: i64, currency: String| {
             money::display(amount_minor, &currency)
+        });
+        templates.add_filter("term", |state: &State<'_, '_>, term: String| {
+            Ok::<_, Error>(show_term(parse_term(&term)?, locale_of(state)))
         });
         let shop = Shop {
             name: shop_name.to_owned(),
@@ -183,6 +187,10 @@ impl Renderer {
             Mail::Receipt { order_number, .. }
             | Mail::Shipped { order_number, .. }
             | Mail::GoalReached { order_number, .. }
+            | Mail::GiftCode { order_number, .. }
+            | Mail::GiftDelivered { order_number, .. }
+            | Mail::GiftRedeemed { order_number, .. }
+            | Mail::GiftExpiring { order_number, .. }
             | Mail::ReturnApproved { order_number, .. }
                 if self.shop.has_storefront =>
             {
@@ -213,6 +221,25 @@ fn locale_of(state: &State<'_, '_>) -> Locale {
 
 fn parse_time(text: &str) -> Result<DateTime<Utc>, Error> {
     text.parse().map_err(|_| Error::new(ErrorKind::InvalidOperation, "expected a time in RFC 3339"))
+}
+
+fn parse_term(text: &str) -> Result<Term, Error> {
+    text.parse().map_err(|_| Error::new(ErrorKind::InvalidOperation, "expected a term such as P1Y"))
+}
+
+/// `1 年`, `3 months`, for people.
+fn show_term(term: Term, locale: Locale) -> String {
+    let counted = |count: u32, zh: &str, en: &str| match locale {
+        Locale::ZhCn => format!("{count} {zh}"),
+        Locale::En if count == 1 => format!("1 {en}"),
+        Locale::En => format!("{count} {en}s"),
+    };
+    match term {
+        Term::Months(months) if months % 12 == 0 => counted(months / 12, "年", "year"),
+        Term::Months(months) => counted(months, "个月", "month"),
+        Term::Days(days) => counted(days, "天", "day"),
+        Term::Lifetime => locale.pick("终身", "lifetime").to_owned(),
+    }
 }
 
 /// To the minute, in the shop's zone, with its distance from UTC: `2013年8月9日 14:00（UTC+8）`.

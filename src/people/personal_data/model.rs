@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::checkout::baskets::model as baskets;
-use crate::checkout::{gift_cards, invoices, portal, withdrawals};
+use crate::checkout::{gift_cards, gifts, invoices, portal, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::membership::{measures, moves, organisers, renewals};
@@ -108,6 +108,8 @@ SELECT jsonb_build_object(
     FROM renewals t WHERE account_id = $1),
   'portal_visits', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'url' ORDER BY id), '[]')
     FROM portal_visits t WHERE account_id = $1),
+  'gifts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by' ORDER BY id), '[]')
+    FROM gifts t WHERE account_id = $1 OR redeemed_by = $1),
   'invite_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY code), '[]')
     FROM invite_codes t WHERE account_id = $1),
   'referrals', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'inviter_id' - 'friend_id' - 'person_key' - 'address_hash' - 'signals'
@@ -256,6 +258,7 @@ pub async fn anonymise(
         .execute(conn)
         .await?;
     gift_cards::model::forget(conn, account, &addresses).await?;
+    gifts::model::forget(conn, account, &addresses).await?;
     packets::model::forget(conn, account).await?;
     referrals::model::forget(conn, account).await?;
     partners::model::forget(conn, account).await?;

@@ -650,6 +650,28 @@ INSERT INTO credit_entries (id, account_id, kind, cause, amount_minor, order_id,
     (u('gia redeemed'), u('gia'), 'gift_card', 'gift_card:' || ext('gift', 'given card'), 8000, NULL, t(1)),
     (u('gia paid'), u('gia'), 'order', 'order:' || ext('ord', 'gia order') || ':0', -5000, u('gia order'), t(1));
 
+-- A gift membership that lea has redeemed, and one whose day comes.
+SELECT place('gwen', 'regular plan', NULL, NULL, 20000), ready('gwen'), capture('gwen payment 1');
+UPDATE order_lines SET kind = 'gift', fulfilled_at = t(4) WHERE id = u('gwen line');
+INSERT INTO order_lines (id, order_id, position, kind, plan_id, title, quantity, unit_price_minor, total_minor, fulfilled_at)
+    VALUES (u('gwen line 2'), u('gwen order'), 1, 'gift', u('regular plan'), 'A membership', 1, 0, 0, t(4));
+UPDATE orders SET has_membership = false, state = 'fulfilled', paid_at = t(4) WHERE id = u('gwen order');
+UPDATE jobs SET state = 'done', finished_at = t(4) WHERE payload = jsonb_build_object('order', ext('ord', 'gwen order'));
+SELECT owe_invoice('gwen'), mail('receipt', 'receipt:' || ext('ord', 'gwen order'), 'gwen', '{}');
+INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, plan_id, anchor_at, starts_at, ends_at,
+                              value_minor, value_from, value_seconds, created_at)
+    SELECT u('given term'), membership_id, account_id, 'gift', tier_id, plan_id, ends_at, ends_at, ends_at + interval '365 days',
+           0, ends_at, 365 * 86400, t(5)
+    FROM membership_terms WHERE id = u('lea term');
+UPDATE memberships m SET ends_at = t.ends_at FROM membership_terms t WHERE t.id = u('given term') AND m.id = t.membership_id;
+INSERT INTO gifts (id, line_id, account_id, plan_id, term, is_addressed, to_email, locale, deliver_at, created_at, activated_at,
+                   delivered_at, code_hash, expires_at, redeemed_at, redeemed_by, term_id) VALUES
+    (u('gwen gift'), u('gwen line'), u('gwen'), u('regular plan'), 'P365D', true, 'lea@shop.test', 'en', t(4), t(1), t(4), t(4),
+     '\x02', t(900), t(5), u('lea'), u('given term')),
+    (u('coming gift'), u('gwen line 2'), u('gwen'), u('regular plan'), 'P365D', false, 'gwen@shop.test', 'en', t(90), t(1), t(4),
+     NULL, NULL, t(900), NULL, NULL, NULL);
+SELECT job('deliver_gift', 'gift', ext('gmem', 'coming gift'), 'queued', t(90));
+
 -- A partner's code has brought three orders, at which jobs look again: one is paid out, of one a quarter went back.
 INSERT INTO partners VALUES (u('kol'), 'Kol', 'kol@shop.test', NULL, 1, t(0), NULL);
 INSERT INTO pools (id, kind, capacity, taken) VALUES (u('kol pool'), 'partner_code', 10, 3);
