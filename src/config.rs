@@ -50,6 +50,8 @@ pub struct Settings {
     pub notices: NoticeSettings,
     /// From its delivery until a gift membership is to be redeemed.
     pub gift_valid: TimeDelta,
+    /// So long before its end is a trial told of.
+    pub trial_notice: TimeDelta,
     /// Only `kindred demo` and tests: a clock that may be moved, an inbox, a greeting page.
     pub demo: bool,
 }
@@ -228,7 +230,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 43] = [
+pub const KNOWN_NAMES: [&str; 44] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -271,6 +273,7 @@ pub const KNOWN_NAMES: [&str; 43] = [
     "KINDRED_NOTICE_CAP",
     "KINDRED_NOTICE_RATE",
     "KINDRED_GIFT_DAYS",
+    "KINDRED_TRIAL_NOTICE_DAYS",
     "KINDRED_LOG",
 ];
 
@@ -404,6 +407,7 @@ impl Settings {
             appeal_within: TimeDelta::days(read.within("KINDRED_APPEAL_DAYS", 365)?.unwrap_or(30)),
             notices: notices(&read)?,
             gift_valid: TimeDelta::days(read.within("KINDRED_GIFT_DAYS", 3_650)?.unwrap_or(365)),
+            trial_notice: TimeDelta::days(read.within("KINDRED_TRIAL_NOTICE_DAYS", 30)?.unwrap_or(2)),
             demo: false,
         })
     }
@@ -606,6 +610,7 @@ mod tests {
             ("KINDRED_NOTICE_CAP", "0"),
             ("KINDRED_NOTICE_RATE", "60001"),
             ("KINDRED_GIFT_DAYS", "3651"),
+            ("KINDRED_TRIAL_NOTICE_DAYS", "31"),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }

@@ -165,6 +165,9 @@ codes! {
     GiftHeld 409 "gift_held" "The payment of this gift is disputed.";
     GiftExpired 409 "gift_expired" "This gift has expired.";
     PlanNotGiven 409 "plan_not_given" "This plan isn't on open sale, so it can't be given away.";
+    NoTrial 409 "no_trial" "This plan can't be tried.";
+    TrialUsed 409 "trial_used" "You have had your trial.";
+    NotNew 409 "not_new" "Trials are for who has never been a member.";
     OtherTierRuns 409 "other_tier_runs" "You are a member of another tier: redeem it when that is over.";
     MembershipRevoked 409 "membership_revoked" "Your membership was revoked: ask the shop.";
     CreditLeft 409 "credit_left" "The account has store credit left; say `forfeit` to give it up.";

@@ -67,6 +67,7 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::portal::routes::Api::openapi,
     membership::upgrades::routes::Api::openapi,
     membership::freezes::routes::Api::openapi,
+    membership::trials::routes::Api::openapi,
     // shop
     shop::products::routes::Api::openapi,
     shop::products::admin_routes::Api::openapi,

@@ -28,7 +28,7 @@ use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
     AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, GiftId, ImportId, MailId, MailingId, MeasureId,
-    MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
+    MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId, TrialId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -122,6 +122,10 @@ pub enum Job {
     DeliverGift { gift: GiftId },
     /// Tells the buyer of a gift membership that nobody has redeemed it.
     RemindGift { gift: GiftId },
+    /// Tells who tries a plan that the trial ends.
+    RemindTrial { trial: TrialId },
+    /// Ends a trial behind which nothing was bought.
+    EndTrial { trial: TrialId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -186,6 +190,7 @@ impl Job {
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
             Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
             Self::DeliverGift { .. } | Self::RemindGift { .. } => Lane::Local,
+            Self::RemindTrial { .. } | Self::EndTrial { .. } => Lane::Local,
         }
     }
 
@@ -225,7 +230,7 @@ impl Job {
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::GiveOnOccasion { .. } => 12,
             Self::GiveBirthdays {} => 5,
-            Self::RemindGift { .. } => 12,
+            Self::RemindGift { .. } | Self::RemindTrial { .. } | Self::EndTrial { .. } => 12,
             // Another one comes with the next order, and every few minutes.
             Self::IssueInvoices {} => 12,
         }
@@ -276,6 +281,8 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::DeliverGiftCard { card } => gift_cards::jobs::deliver(app, card).await,
         Job::DeliverGift { gift } => gifts::jobs::deliver(app, gift).await,
         Job::RemindGift { gift } => gifts::jobs::remind(app, gift).await,
+        Job::RemindTrial { trial } => membership::trials::jobs::remind(app, trial).await,
+        Job::EndTrial { trial } => membership::trials::jobs::end(app, trial).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

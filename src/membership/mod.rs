@@ -18,6 +18,7 @@ pub mod plans;
 pub mod renewals;
 pub mod seed;
 pub mod tiers;
+pub mod trials;
 pub mod upgrades;
 
 use actix_web::web;
@@ -43,5 +44,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
     memberships::admin_routes::configure(config);
     upgrades::routes::configure(config);
     freezes::routes::configure(config);
+    trials::routes::configure(config);
     drives::routes::configure(config);
 }

@@ -126,6 +126,7 @@ async fn plan(conn: &mut Conn, kind: &Kind, tier: TierId, now: DateTime<Utc>) ->
         hold_minutes: 15,
         open_sale: false,
         open_upgrade: kind.rank > 10,
+        trial_days: 0,
         created_at: now,
         archived_at: None,
         version: 1,

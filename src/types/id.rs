@@ -126,6 +126,8 @@ id_types! {
     SuppressionId = "sup";
     /// A warning, a suspension or an expulsion.
     MeasureId = "meas";
+    /// Some days of a plan for nothing.
+    TrialId = "trl";
     /// A quote for a change to another tier.
     UpgradeQuoteId = "upq";
     /// Going on after one end of a membership.

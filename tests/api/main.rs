@@ -70,6 +70,7 @@ mod settings_page;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;
+mod trials;
 mod upgrades;
 mod vouchers;
 mod waiting_list;

@@ -1451,6 +1451,7 @@ diesel::table! {
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
         open_upgrade -> Bool,
+        trial_days -> Integer,
     }
 }
 
@@ -1926,6 +1927,18 @@ diesel::table! {
         face_minor -> Nullable<BigInt>,
         valid_days -> Nullable<Integer>,
         ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    trials (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        person_key -> Text,
+        plan_id -> Uuid,
+        days -> Integer,
+        term_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
     }
 }

@@ -101,6 +101,12 @@ owed! {
         "gmem", "deliver_gift", "gift", "'gmem_' || replace(w.id::text, '-', '')",
         "SELECT id, format('for %s', deliver_at) FROM gifts
          WHERE activated_at IS NOT NULL AND delivered_at IS NULL AND voided_at IS NULL AND held_at IS NULL AND to_email <> ''";
+    "owed_ends_of_trials",
+        "a trial behind which nothing stands has a job that ends it",
+        "trl", "end_trial", "trial", "'trl_' || replace(w.id::text, '-', '')",
+        "SELECT r.id, format('ends %s', t.ends_at) FROM trials r JOIN membership_terms t ON t.id = r.term_id
+         JOIN memberships m ON m.id = t.membership_id
+         WHERE t.ended_at IS NULL AND m.state IN ('active', 'frozen') AND m.ends_at = t.ends_at";
     "owed_repeat_refunds",
         "an order that a card's repeated use of a coupon sends back has a job that does",
         "ord", "refund_repeat_card", "order", "'ord_' || replace(w.id::text, '-', '')",
@@ -124,6 +130,7 @@ mod tests {
     use crate::jobs::{Job, queue};
     use crate::types::id::{
         DropId, FreezeId, GiftCardId, GiftId, MailId, MembershipId, NoticeId, OrderId, PaymentId, RefundId,
+        TrialId,
     };
 
     /// The statements look for kinds and payloads by these names.
@@ -132,6 +139,7 @@ mod tests {
         let (payment, order, drop) = (PaymentId::new(), OrderId::new(), DropId::new());
         let notice = NoticeId::new();
         let (card, gift, freeze) = (GiftCardId::new(), GiftId::new(), FreezeId::new());
+        let trial = TrialId::new();
         let (refund, mail, membership) = (RefundId::new(), MailId::new(), MembershipId::new());
         for (job, kind, field, id) in [
             (Job::OpenCheckout { payment }, "open_checkout", "payment", payment.to_string()),
@@ -146,6 +154,7 @@ mod tests {
             (Job::SendNotice { notice }, "send_notice", "notice", notice.to_string()),
             (Job::DeliverGiftCard { card }, "deliver_gift_card", "card", card.to_string()),
             (Job::DeliverGift { gift }, "deliver_gift", "gift", gift.to_string()),
+            (Job::EndTrial { trial }, "end_trial", "trial", trial.to_string()),
             (Job::RefundRepeatCard { order }, "refund_repeat_card", "order", order.to_string()),
             (Job::DecideGoal { drop }, "decide_goal", "drop", drop.to_string()),
             (Job::ConcludeGoal { drop }, "conclude_goal", "drop", drop.to_string()),
@@ -159,7 +168,7 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 17);
+        assert_eq!(super::ALL.len(), 18);
         let renew = Job::Renew { membership, ends_at: chrono::DateTime::UNIX_EPOCH };
         let (kind, payload) = queue::to_columns(&renew).unwrap();
         assert_eq!((kind.as_str(), &payload["membership"]), ("renew", &serde_json::json!(membership)));

@@ -35,6 +35,19 @@ pub const ALL: &[Invariant] = &[
               WHERE (source = 'order') <> (line_id IS NOT NULL) OR n > 1 OR (source <> 'order' AND value_minor <> 0)",
     },
     Invariant {
+        name: "trials_given",
+        says: "a person has one trial at most, which gave one term of its plan to its account, and no other term was given so",
+        prefix: "",
+        sql: "SELECT CASE WHEN r.id IS NULL THEN 'term_' || replace(t.id::text, '-', '')
+                          ELSE 'trl_' || replace(r.id::text, '-', '') END,
+                     CASE WHEN r.id IS NULL THEN 'no trial' WHEN t.id IS NULL THEN 'no term' WHEN r.n > 1 THEN 'another one'
+                          ELSE 'a term of another kind' END
+              FROM (SELECT *, count(*) OVER (PARTITION BY person_key) AS n FROM trials) r
+              FULL JOIN (SELECT * FROM membership_terms WHERE source = 'trial') t ON t.id = r.term_id
+              WHERE r.id IS NULL OR t.id IS NULL OR r.n > 1 OR t.account_id <> r.account_id
+                 OR t.plan_id IS DISTINCT FROM r.plan_id",
+    },
+    Invariant {
         name: "refunded_terms_end",
         says: "a membership line that was refunded in full has no term that runs on",
         prefix: "line",

@@ -67,6 +67,8 @@ pub struct PlanView {
     pub open_sale: bool,
     /// True: members of a lower tier may change to it (`POST /v1/upgrade-quotes`).
     pub open_upgrade: bool,
+    /// New people may try it for so many days without payment (`POST /v1/me/trials`); 0: they can't.
+    pub trial_days: i32,
 }
 
 /// `remaining` is at most a second old.
@@ -150,6 +152,7 @@ impl From<&Plan> for PlanView {
             payment_methods: plan.payment_methods.iter().map(|method| method.as_str()).collect(),
             open_sale: plan.open_sale,
             open_upgrade: plan.open_sale || plan.open_upgrade,
+            trial_days: plan.trial_days,
         }
     }
 }

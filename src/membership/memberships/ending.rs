@@ -71,6 +71,15 @@ pub async fn take_back(conn: &mut Conn, term: TermId, now: DateTime<Utc>) -> Res
     }
 }
 
+/// Closes a membership whose last term is over now, without its grace. It is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn close_ended(conn: &mut Conn, membership: &mut MembershipRow, now: DateTime<Utc>) -> Result<()> {
+    close(conn, membership, Stored::Expired, now).await?;
+    model::store(conn, membership).await
+}
+
 async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime<Utc>) -> Result<bool> {
     let held = model::lock_all_of(conn, term.account_id).await?;
     let Some(mut membership) = held.into_iter().find(|row| row.id == term.membership_id && row.is_open())

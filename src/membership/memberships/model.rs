@@ -33,6 +33,8 @@ stored_enum! {
         Extension = "extension",
         /// Somebody gave it: a gift says who.
         Gift = "gift",
+        /// Some days for nothing, once a person.
+        Trial = "trial",
     }
 }
 

@@ -183,7 +183,9 @@ async fn extend(conn: &mut Conn, mut membership: MembershipRow, addition: &Addit
     membership.plan_id = match addition.source {
         // A gift is no change of what the member has bought, nor of how that goes on.
         Source::Gift => membership.plan_id.or(addition.plan),
-        Source::Order | Source::Grant | Source::Extension => addition.plan.or(membership.plan_id),
+        Source::Order | Source::Grant | Source::Extension | Source::Trial => {
+            addition.plan.or(membership.plan_id)
+        }
     };
     model::store(conn, &membership).await?;
     Ok(Added { membership, term, extended: true })

@@ -34,6 +34,9 @@ pub struct NewPlan {
     /// Members of a lower tier may change to it, even where it isn't on open sale.
     #[serde(default)]
     pub open_upgrade: bool,
+    /// New people may try it for so many days without payment, at most 365; 0: they can't.
+    #[serde(default)]
+    pub trial_days: i32,
 }
 
 fn default_hold_minutes() -> i32 {
@@ -65,6 +68,9 @@ pub struct PlanChange {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     pub open_upgrade: Patch<bool>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    pub trial_days: Patch<i32>,
 }
 
 /// Which plans.
@@ -89,6 +95,7 @@ pub struct PlanView {
     pub hold_minutes: i32,
     pub open_sale: bool,
     pub open_upgrade: bool,
+    pub trial_days: i32,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match.
@@ -108,6 +115,7 @@ impl From<Plan> for PlanView {
             hold_minutes: plan.hold_minutes,
             open_sale: plan.open_sale,
             open_upgrade: plan.open_upgrade,
+            trial_days: plan.trial_days,
             created_at: plan.created_at,
             archived_at: plan.archived_at,
             version: plan.version,

@@ -43,6 +43,8 @@ pub struct Plan {
     pub open_sale: bool,
     /// Members of a lower tier may change to it, even where it isn't on open sale.
     pub open_upgrade: bool,
+    /// New people may try it for so many days without payment; 0: they can't.
+    pub trial_days: i32,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
@@ -66,6 +68,7 @@ pub struct PlanRow {
     hold_minutes: i32,
     open_sale: bool,
     open_upgrade: bool,
+    trial_days: i32,
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
@@ -88,6 +91,7 @@ pub const COLUMNS: Columns = (
     plans::hold_minutes,
     plans::open_sale,
     plans::open_upgrade,
+    plans::trial_days,
     plans::created_at,
     plans::archived_at,
     plans::version,
@@ -109,6 +113,7 @@ pub type Columns = (
     plans::hold_minutes,
     plans::open_sale,
     plans::open_upgrade,
+    plans::trial_days,
     plans::created_at,
     plans::archived_at,
     plans::version,
@@ -138,6 +143,7 @@ impl TryFrom<PlanRow> for Plan {
             hold_minutes: row.hold_minutes,
             open_sale: row.open_sale,
             open_upgrade: row.open_upgrade,
+            trial_days: row.trial_days,
             created_at: row.created_at,
             archived_at: row.archived_at,
             version: row.version,
@@ -247,6 +253,7 @@ pub async fn insert(conn: &mut Conn, plan: &Plan) -> Result<()> {
             plans::hold_minutes.eq(plan.hold_minutes),
             plans::open_sale.eq(plan.open_sale),
             plans::open_upgrade.eq(plan.open_upgrade),
+            plans::trial_days.eq(plan.trial_days),
             plans::created_at.eq(plan.created_at),
         ))
         .execute(conn)
@@ -268,6 +275,7 @@ pub async fn store(conn: &mut Conn, plan: &Plan) -> Result<()> {
             plans::hold_minutes.eq(plan.hold_minutes),
             plans::open_sale.eq(plan.open_sale),
             plans::open_upgrade.eq(plan.open_upgrade),
+            plans::trial_days.eq(plan.trial_days),
             plans::archived_at.eq(plan.archived_at),
             plans::version.eq(plan.version),
         ))

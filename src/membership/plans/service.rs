@@ -11,6 +11,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
+use crate::membership::trials::rules::DAYS_MAX;
 use crate::membership::{catalog, tiers};
 use crate::types::id::PlanId;
 
@@ -25,6 +26,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewPlan) -> Result<Plan> {
     let price_minor = fields::price("price", &new.price, &app.settings.currency)?;
     let payment_methods = rules::methods(&new.payment_methods)?;
     let hold_minutes = fields::within("hold_minutes", new.hold_minutes, 1, LONGEST_HOLD_MINUTES)?;
+    let trial_days = fields::within("trial_days", new.trial_days, 0, DAYS_MAX)?;
     rules::check_renewal(new.renews, &payment_methods, term)?;
     let plan = db::transaction(&app.pool, async |conn| {
         let tier = tiers::model::find_for_use(conn, new.tier).await?;
@@ -47,6 +49,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewPlan) -> Result<Plan> {
             hold_minutes,
             open_sale: new.open_sale,
             open_upgrade: new.open_upgrade,
+            trial_days,
             created_at: app.clock.now(),
             archived_at: None,
             version: 1,
@@ -75,6 +78,9 @@ pub async fn change(app: &App, actor: Actor, id: PlanId, seen: IfMatch, change: 
         .transpose()?;
     let open_sale = fields::kept("open_sale", change.open_sale)?;
     let open_upgrade = fields::kept("open_upgrade", change.open_upgrade)?;
+    let trial_days = fields::kept("trial_days", change.trial_days)?
+        .map(|days| fields::within("trial_days", days, 0, DAYS_MAX))
+        .transpose()?;
     let plan = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
@@ -86,6 +92,7 @@ pub async fn change(app: &App, actor: Actor, id: PlanId, seen: IfMatch, change: 
             hold_minutes: hold.unwrap_or(before.hold_minutes),
             open_sale: open_sale.unwrap_or(before.open_sale),
             open_upgrade: open_upgrade.unwrap_or(before.open_upgrade),
+            trial_days: trial_days.unwrap_or(before.trial_days),
             version: before.version + 1,
             ..before
         };

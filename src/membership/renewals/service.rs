@@ -10,7 +10,7 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
-use crate::membership::memberships::model::{self as memberships, MembershipRow};
+use crate::membership::memberships::model::{self as memberships, MembershipRow, Source};
 use crate::membership::plans::model::{self as plans, Plan, Renews};
 use crate::membership::upgrades::model::rank_of;
 use crate::messages::mails::{self, Mail, Recipient};
@@ -179,12 +179,15 @@ pub async fn tell(
     mails::queue(conn, now, &to, cause, mail).await
 }
 
-/// The plan that is to follow: the one that was planned, or the membership's own.
+/// The plan that is to follow: the one that was planned, or the membership's own; none after a trial.
 ///
 /// # Errors
 /// The database's.
 pub async fn following(conn: &mut Conn, row: &MembershipRow, settings: &Settings) -> Result<Option<Plan>> {
-    match settings.next_plan_id.or(row.plan_id) {
+    // A trial ends by itself: before something is bought or given nothing follows, and no card is charged.
+    let last = memberships::terms_of(conn, row.id).await?.pop();
+    let is_trial = last.is_some_and(|term| term.source == Source::Trial);
+    match settings.next_plan_id.or(row.plan_id).filter(|_| !is_trial) {
         Some(id) => plans::find(conn, id).await,
         None => Ok(None),
     }

@@ -343,6 +343,29 @@ pub enum Mail {
         order_number: String,
         expires_at: DateTime<Utc>,
     },
+    /// To who has started a trial: it costs nothing and ends by itself.
+    TrialStarted {
+        number: String,
+        tier_zh: String,
+        tier_en: String,
+        ends_at: DateTime<Utc>,
+    },
+    /// To who tries a plan: it ends soon; what it costs to go on. `plan_code` is none where it can't be bought openly.
+    TrialEnding {
+        tier_zh: String,
+        tier_en: String,
+        term: String,
+        price_minor: i64,
+        currency: String,
+        plan_code: Option<String>,
+        ends_at: DateTime<Utc>,
+    },
+    /// To who tried a plan: it is over, and nothing was charged.
+    TrialEnded {
+        tier_zh: String,
+        tier_en: String,
+        plan_code: Option<String>,
+    },
     /// A buyer withdraws from an order: what was declared and when, and the link that stops it.
     WithdrawalReceived {
         token: String,
@@ -408,7 +431,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 48] = [
+    pub const KINDS: [&str; 50] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -454,6 +477,9 @@ impl Mail {
         "gift_delivered",
         "gift_redeemed",
         "gift_expiring",
+        "trial_started",
+        "trial_ending",
+        "trial_ended",
         "withdrawal_received",
         "withdrawal_accepted",
         "withdrawal_rejected",
@@ -582,6 +608,9 @@ impl Mail {
             | Self::GiftDelivered { .. }
             | Self::GiftRedeemed { .. }
             | Self::GiftExpiring { .. }
+            | Self::TrialStarted { .. }
+            | Self::TrialEnding { .. }
+            | Self::TrialEnded { .. }
             | Self::WithdrawalAccepted { .. }
             | Self::WithdrawalRejected { .. } => None,
         }

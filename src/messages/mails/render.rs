@@ -57,7 +57,7 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 288] = embedded!(
+const TEMPLATES: [(&str, &str); 300] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
     "membership_expired" "membership_cancelled" "change_planned" "receipt" "refunded" "goal_reached" "order_cancelled"
@@ -65,7 +65,7 @@ const TEMPLATES: [(&str, &str); 288] = embedded!(
     "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
     "measure_taken" "measure_decided" "notice"
     "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
-    "dispute_opened" "referral_reward" "gift_card" "gift" "gift_code" "gift_delivered" "gift_redeemed" "gift_expiring" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
+    "dispute_opened" "referral_reward" "gift_card" "gift" "gift_code" "gift_delivered" "gift_redeemed" "gift_expiring" "trial_started" "trial_ending" "trial_ended" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );
 
 const SHARED: [(&str, &str); 3] = [
@@ -136,6 +136,7 @@ impl Renderer {
             fields.insert("stop_link".to_owned(), json!(self.stop_link(mail)));
             fields.insert("order_url".to_owned(), json!(self.order_url(mail)));
             fields.insert("product_url".to_owned(), json!(self.product_url(mail)));
+            fields.insert("plan_url".to_owned(), json!(self.plan_url(mail)));
         }
         let subject = self.fill(&kind, locale, "subject.txt", &context)?;
         // A name may hold a line break; a header must not.
@@ -204,6 +205,18 @@ impl Renderer {
         match mail {
             Mail::NowAvailable { slug, .. } if self.shop.has_storefront => {
                 Some(format!("{}/products/{slug}", self.shop.home_url))
+            }
+            _ => None,
+        }
+    }
+
+    fn plan_url(&self, mail: &Mail) -> Option<String> {
+        match mail {
+            Mail::TrialEnding { plan_code: Some(code), .. }
+            | Mail::TrialEnded { plan_code: Some(code), .. }
+                if self.shop.has_storefront =>
+            {
+                Some(format!("{}/plans/{code}", self.shop.home_url))
             }
             _ => None,
         }

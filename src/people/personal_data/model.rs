@@ -108,6 +108,8 @@ SELECT jsonb_build_object(
     FROM renewals t WHERE account_id = $1),
   'portal_visits', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'url' ORDER BY id), '[]')
     FROM portal_visits t WHERE account_id = $1),
+  'trials', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'person_key' ORDER BY id), '[]')
+    FROM trials t WHERE account_id = $1),
   'gifts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by' ORDER BY id), '[]')
     FROM gifts t WHERE account_id = $1 OR redeemed_by = $1),
   'invite_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY code), '[]')

@@ -15,6 +15,8 @@ stored_enum! {
         Birthday = "birthday",
         /// The n-th order that an account paid.
         NthOrder = "nth_order",
+        /// A trial is about to end, and nothing was bought.
+        TrialEnding = "trial_ending",
     }
 }
 

@@ -143,7 +143,7 @@ struct Cause {
 
 async fn cause_of(conn: &mut Conn, of: &Occasion, account: AccountId) -> Result<Option<Cause>> {
     let once = |cause: String| Cause { account, cause, period: "once".to_owned() };
-    let Some(nth) = of.nth else { return Ok(Some(once(format!("sign_up:{account}")))) };
+    let Some(nth) = of.nth else { return Ok(Some(once(format!("{}:{account}", of.event.as_str())))) };
     // Of two that were paid at once, the job that runs after both of them sees both.
     let order = model::nth_order(conn, account, nth).await?;
     let counts = order.filter(|(_, paid_at)| paid_at.is_some_and(|at| of.starts_at <= at));

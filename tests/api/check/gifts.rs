@@ -1,4 +1,4 @@
-//! Ways to break what holds of gift memberships.
+//! Ways to break what holds of gift memberships and trials.
 
 use super::breakages::Named::{Id, Word};
 use super::breakages::{Breakage, breaks};
@@ -42,4 +42,18 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE gifts SET voided_at = t(7) WHERE id = u('gwen gift')",
     ),
     breaks(&["owed_gifts"], Id("gmem", "coming gift"), "DELETE FROM jobs WHERE kind = 'deliver_gift'"),
+    breaks(
+        &["trials_given"],
+        Id("trl", "mia trial"),
+        "UPDATE trials SET account_id = u('eve') WHERE id = u('mia trial')",
+    ),
+    breaks(&["trials_given"], Id("term", "tried term"), "DELETE FROM trials"),
+    breaks(
+        &["trials_given"],
+        Id("trl", "second trial"),
+        "ALTER TABLE trials DROP CONSTRAINT trials_person;
+         INSERT INTO trials (id, account_id, person_key, plan_id, days, created_at)
+             VALUES (u('second trial'), u('eve'), 'mia@shop.test', u('regular plan'), 7, t(6))",
+    ),
+    breaks(&["owed_ends_of_trials"], Id("trl", "mia trial"), "DELETE FROM jobs WHERE kind = 'end_trial'"),
 ];

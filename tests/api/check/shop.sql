@@ -672,6 +672,17 @@ INSERT INTO gifts (id, line_id, account_id, plan_id, term, is_addressed, to_emai
      NULL, NULL, t(900), NULL, NULL, NULL);
 SELECT job('deliver_gift', 'gift', ext('gmem', 'coming gift'), 'queued', t(90));
 
+-- A trial, behind which nothing stands.
+INSERT INTO membership_terms (id, membership_id, account_id, source, tier_id, plan_id, anchor_at, starts_at, ends_at,
+                              value_minor, value_from, value_seconds, created_at)
+    SELECT u('tried term'), membership_id, account_id, 'trial', tier_id, plan_id, ends_at, ends_at, ends_at + interval '7 days',
+           0, ends_at, 7 * 86400, t(5)
+    FROM membership_terms WHERE id = u('mia term');
+UPDATE memberships m SET ends_at = t.ends_at FROM membership_terms t WHERE t.id = u('tried term') AND m.id = t.membership_id;
+INSERT INTO trials (id, account_id, person_key, plan_id, days, term_id, created_at)
+    SELECT u('mia trial'), account_id, 'mia@shop.test', plan_id, 7, id, t(5) FROM membership_terms WHERE id = u('tried term');
+SELECT job('end_trial', 'trial', ext('trl', 'mia trial'), 'queued', t(5) + interval '1 year');
+
 -- A partner's code has brought three orders, at which jobs look again: one is paid out, of one a quarter went back.
 INSERT INTO partners VALUES (u('kol'), 'Kol', 'kol@shop.test', NULL, 1, t(0), NULL);
 INSERT INTO pools (id, kind, capacity, taken) VALUES (u('kol pool'), 'partner_code', 10, 3);

@@ -54,6 +54,7 @@ fn plan() -> Plan {
         hold_minutes: 15,
         open_sale: true,
         open_upgrade: false,
+        trial_days: 0,
         created_at: at(0),
         archived_at: None,
         version: 1,

@@ -42,6 +42,7 @@ pub(crate) fn drive() -> Drive {
             hold_minutes: 15,
             open_sale: false,
             open_upgrade: false,
+            trial_days: 0,
             created_at: opening(),
             archived_at: None,
             version: 1,

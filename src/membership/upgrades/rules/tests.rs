@@ -160,6 +160,7 @@ fn plan(tier_rank: i32) -> Plan {
         hold_minutes: 15,
         open_sale: false,
         open_upgrade: true,
+        trial_days: 0,
         created_at: start(),
         archived_at: None,
         version: 1,

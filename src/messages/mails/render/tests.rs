@@ -279,6 +279,24 @@ fn samples() -> Vec<Mail> {
             order_number: number(),
             expires_at: utc("2014-08-12T16:00:00Z"),
         },
+        Mail::TrialStarted {
+            number: "LJ0001".to_owned(),
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+            ends_at: utc("2013-08-16T06:00:00Z"),
+        },
+        Mail::TrialEnding {
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+            term: "P1Y".to_owned(),
+            price_minor: 120_000,
+            currency: "CNY".to_owned(),
+            plan_code: Some("diehard-2013".to_owned()),
+            ends_at: utc("2013-08-16T06:00:00Z"),
+        },
+        Mail::TrialEnded {
+            tier_zh: "铁杆会员".to_owned(), tier_en: "Diehard".to_owned(), plan_code: None
+        },
         Mail::WithdrawalReceived {
             token: token(),
             order_number: number(),
