@@ -431,7 +431,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 50] = [
+    pub const KINDS: [&str; 51] = [
         "verify_email",
         "reset_password",
         "change_email",

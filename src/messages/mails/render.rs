@@ -57,7 +57,7 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 300] = embedded!(
+const TEMPLATES: [(&str, &str); 306] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
     "membership_expired" "membership_cancelled" "change_planned" "receipt" "refunded" "goal_reached" "order_cancelled"
