@@ -100,6 +100,10 @@ codes! {
     QuoteExpired 409 "quote_expired" "This quote is no longer good: ask for a new one.";
     FreezeLimit 409 "freeze_limit" "That is more than the days of a year for which a membership may rest.";
     MembershipFrozen 409 "membership_frozen" "Your membership is frozen.";
+    NoSeatLeft 409 "no_seat_left" "Your membership has no seat left for another associate.";
+    AlreadyInvited 409 "already_invited" "This person is an associate of yours already, or invited.";
+    IsAssociate 409 "is_associate" "An associate has no seats to give, and one head at a time.";
+    HasMembership 409 "has_membership" "You have a membership of your own, which runs.";
     AlreadyForLife 409 "already_for_life" "Your membership has no end.";
     AudienceSoldOut 409 "audience_sold_out" "What was set aside for you at this time is gone; more is sold later.";
     GivenOut 409 "given_out" "All coupons of this round are given out.";

@@ -65,6 +65,8 @@ const ROOMS: &[fn() -> Document] = &[
     membership::renewals::routes::Api::openapi,
     checkout::renewals::routes::Api::openapi,
     checkout::portal::routes::Api::openapi,
+    membership::associates::routes::Api::openapi,
+    membership::associates::admin_routes::Api::openapi,
     membership::upgrades::routes::Api::openapi,
     membership::freezes::routes::Api::openapi,
     membership::trials::routes::Api::openapi,

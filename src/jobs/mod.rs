@@ -27,8 +27,8 @@ use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, CouponIssueId, DropId, FreezeId, GiftCardId, GiftId, ImportId, MailId, MailingId, MeasureId,
-    MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId, TrialId,
+    AccountId, AssociateId, CouponIssueId, DropId, FreezeId, GiftCardId, GiftId, ImportId, MailId, MailingId,
+    MeasureId, MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId, TrialId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -73,6 +73,10 @@ pub enum Job {
     EndSuspension { measure: MeasureId },
     /// Refunds what an expulsion gives back.
     RefundExpelled { measure: MeasureId },
+    /// Invitations of associates that nobody answered, and seats that a membership no longer gives.
+    TendAssociates {},
+    /// Mails somebody that he is an associate no more.
+    TellAssociate { associate: AssociateId },
     /// Removes what is kept for a time only: finished jobs, old idempotency keys, forgotten baskets,
     /// expired tokens, stale attempts.
     Purge {},
@@ -179,6 +183,7 @@ impl Job {
             Self::WarnHold { .. } | Self::SettleFree { .. } => Lane::Local,
             Self::ExpireMembership { .. } | Self::EndFreeze { .. } | Self::Purge {} => Lane::Local,
             Self::EndSuspension { .. } | Self::RefundExpelled { .. } => Lane::Local,
+            Self::TendAssociates {} | Self::TellAssociate { .. } => Lane::Local,
             Self::EndFCodes {} | Self::OfferFreed {} => Lane::Local,
             Self::DecideGoal { .. } | Self::ConcludeGoal { .. } | Self::MovePromises { .. } => Lane::Local,
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } | Self::IssueInvoices {} => {
@@ -202,6 +207,8 @@ impl Job {
         match self {
             Self::SendMail { .. } => 12,
             Self::ExpireMembership { .. } | Self::EndFreeze { .. } | Self::EndSuspension { .. } => 12,
+            Self::TellAssociate { .. } => 12,
+            Self::TendAssociates {} => 5,
             // With pauses up to an hour: about a day, Stripe's keys' life.
             Self::OpenCheckout { .. } | Self::SendRefund { .. } => 34,
             // What holds a place or a person's money is tried for a week.
@@ -299,6 +306,8 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::Renew { membership, ends_at } => renewals::jobs::run(app, membership, ends_at).await,
         Job::ChargeCard { payment } => payments::charges::run(app, payment).await,
         Job::OpenPortal { visit } => portal::service::open(app, visit).await,
+        Job::TendAssociates {} => membership::associates::jobs::tend_all(app).await,
+        Job::TellAssociate { associate } => membership::associates::jobs::tell(app, associate).await,
         Job::EndFreeze { freeze } => membership::freezes::service::end(app, freeze).await,
         Job::EndSuspension { measure } => membership::measures::service::end_suspension(app, measure).await,
         Job::RefundExpelled { measure } => refunds::expelled::pay_back(app, measure).await,

@@ -33,6 +33,7 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
         ("end_f_codes", Job::EndFCodes {}, TimeDelta::minutes(1)),
         ("offer_freed", Job::OfferFreed {}, TimeDelta::minutes(1)),
         ("give_birthdays", Job::GiveBirthdays {}, TimeDelta::hours(1)),
+        ("tend_associates", Job::TendAssociates {}, TimeDelta::hours(1)),
         ("watch_stock", Job::WatchStock {}, TimeDelta::minutes(5)),
         ("send_reminders", Job::SendReminders {}, TimeDelta::minutes(1)),
         ("rotate_signing_keys", Job::RotateSigningKeys {}, TimeDelta::days(1)),

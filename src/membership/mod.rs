@@ -3,6 +3,7 @@
 
 pub mod applications;
 pub mod areas;
+pub mod associates;
 pub mod catalog;
 pub mod chapters;
 pub mod community;
@@ -42,6 +43,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     memberships::routes::configure(config);
     renewals::routes::configure(config);
     memberships::admin_routes::configure(config);
+    associates::routes::configure(config);
+    associates::admin_routes::configure(config);
     upgrades::routes::configure(config);
     freezes::routes::configure(config);
     trials::routes::configure(config);

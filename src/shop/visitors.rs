@@ -8,12 +8,13 @@ use super::audience::{Audience, Ranks, Visitor};
 use super::products::model::ranks;
 use crate::db::Conn;
 use crate::error::Result;
-use crate::membership::memberships::model::{MembershipRow, open_of};
+use crate::membership::associates::access;
+use crate::membership::memberships::model::MembershipRow;
 use crate::membership::memberships::rules::{GRACE, gives_access, life};
 use crate::people::segments::model::segments_of;
 use crate::types::id::AccountId;
 
-/// Somebody who is signed in, with the open membership that he has, and the segments that he is in.
+/// Somebody who is signed in, with the open membership under which he stands (`associates::access`), and the segments that he is in.
 pub fn visitor_of<'a>(
     membership: Option<&MembershipRow>,
     segments: &'a [String],
@@ -80,7 +81,7 @@ pub async fn crowd<'a>(
     audiences: impl IntoIterator<Item = &'a Audience>,
     now: DateTime<Utc>,
 ) -> Result<Crowd> {
-    let memberships = open_of(conn, accounts).await?;
+    let memberships = access::of(conn, accounts).await?;
     Ok(Crowd {
         memberships: memberships.into_iter().map(|row| (row.account_id, row)).collect(),
         segments: segments_of(conn, &segments_in(audiences), accounts, now).await?,
@@ -122,7 +123,7 @@ pub async fn load_with<'a>(
     let named = segments_in(audiences);
     let stranger = Looker { membership: None, is_signed_in: false, segments: Vec::new(), ranks, now };
     let Some(account) = account else { return Ok(stranger) };
-    let membership = open_of(conn, &[account]).await?.pop();
+    let membership = access::of(conn, &[account]).await?.pop();
     let segments = segments_of(conn, &named, &[account], now).await?.remove(&account).unwrap_or_default();
     Ok(Looker { membership, is_signed_in: true, segments, ..stranger })
 }

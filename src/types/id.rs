@@ -128,6 +128,8 @@ id_types! {
     MeasureId = "meas";
     /// Some days of a plan for nothing.
     TrialId = "trl";
+    /// A seat of a membership, for somebody else.
+    AssociateId = "asct";
     /// A quote for a change to another tier.
     UpgradeQuoteId = "upq";
     /// Going on after one end of a membership.

@@ -1,6 +1,7 @@
 //! `kindred check`: it holds on a shop in which everything has happened, and each way to break an invariant breaks that
 //! check and no other.
 
+mod associates;
 mod breakages;
 mod chapters;
 mod community;
@@ -84,6 +85,7 @@ async fn each_breakage_fails_its_checks_and_no_other() {
     let mut wrong = Vec::new();
     let all = BREAKAGES
         .iter()
+        .chain(associates::BREAKAGES)
         .chain(chapters::BREAKAGES)
         .chain(community::BREAKAGES)
         .chain(notices::BREAKAGES)

@@ -14,6 +14,7 @@ mod addresses;
 mod admission;
 mod adoptions;
 mod applications;
+mod associates;
 mod baskets;
 mod belonging;
 mod catalog_admin;

@@ -1,7 +1,9 @@
-//! The tables of the database, generated from the migrations, and which of them appear in one query.
+//! The tables of the database, generated from the migrations, its views, and which of them appear in one query.
 
 mod joins;
 #[rustfmt::skip]
 mod tables;
+mod views;
 
 pub use tables::*;
+pub use views::*;

@@ -81,6 +81,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    associate_seats (membership_id) {
+        membership_id -> Uuid,
+        capacity -> Integer,
+        held -> Integer,
+        taken -> Integer,
+    }
+}
+
+diesel::table! {
+    associates (id) {
+        id -> Uuid,
+        membership_id -> Uuid,
+        head_id -> Uuid,
+        term_id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        state -> Text,
+        email -> Nullable<Text>,
+        email_key -> Nullable<Text>,
+        token_hash -> Bytea,
+        expires_at -> Timestamptz,
+        created_at -> Timestamptz,
+        accepted_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        cause -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     attempts (key) {
         key -> Text,
         window_started_at -> Timestamptz,
@@ -1452,6 +1480,7 @@ diesel::table! {
         version -> Integer,
         open_upgrade -> Bool,
         trial_days -> Integer,
+        associate_seats -> Integer,
     }
 }
 
@@ -1893,6 +1922,7 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+        associate_tier_id -> Nullable<Uuid>,
     }
 }
 
@@ -2029,6 +2059,9 @@ diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
 diesel::joinable!(api_keys -> accounts (created_by));
 diesel::joinable!(api_keys -> merchants (merchant_id));
+diesel::joinable!(associate_seats -> memberships (membership_id));
+diesel::joinable!(associates -> associate_seats (membership_id));
+diesel::joinable!(associates -> membership_terms (term_id));
 diesel::joinable!(baskets -> accounts (account_id));
 diesel::joinable!(baskets -> orders (order_id));
 diesel::joinable!(card_charges -> payments (payment_id));

@@ -87,7 +87,8 @@ pub const ALL: &[Invariant] = &[
                     FROM chapter_organisers) o
               LEFT JOIN (SELECT DISTINCT subject_id FROM audit_log WHERE action = 'organiser.approve') a
                   ON a.subject_id = 'orgn_' || replace(o.id::text, '-', '')
-              LEFT JOIN (SELECT DISTINCT account_id FROM memberships) m ON m.account_id = o.account_id
+              LEFT JOIN (SELECT account_id FROM memberships UNION SELECT account_id FROM associates) m
+                  ON m.account_id = o.account_id
               WHERE o.n > 1 OR (o.state IN ('approved', 'ended') AND a.subject_id IS NULL) OR m.account_id IS NULL",
     },
     Invariant {

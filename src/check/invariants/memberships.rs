@@ -201,11 +201,12 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "members_have_numbers",
-        says: "who ever had a membership has a member number, and nobody else",
+        says: "who ever had a membership, or a seat of one, has a member number, and nobody else",
         prefix: "acc",
         sql: "SELECT coalesce(m.account_id, n.account_id),
                      CASE WHEN n.number IS NULL THEN 'no number' ELSE n.number || ', never a member' END
-              FROM (SELECT DISTINCT account_id FROM memberships) m
+              FROM (SELECT account_id FROM memberships
+                    UNION SELECT account_id FROM associates WHERE account_id IS NOT NULL) m
               FULL JOIN member_numbers n ON n.account_id = m.account_id
               WHERE m.account_id IS NULL OR n.account_id IS NULL",
     },

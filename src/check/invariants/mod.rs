@@ -4,6 +4,7 @@
 //! What a statement may count on is only that each business step is one transaction. Where two steps may lie between (a
 //! refund that Stripe hasn't answered yet), both states are allowed.
 
+mod associates;
 mod baskets;
 mod boards;
 mod channels;
@@ -61,6 +62,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         renewals::ALL,
         chapters::ALL,
         community::ALL,
+        associates::ALL,
         mails::ALL,
         notices::ALL,
         jobs::ALL,

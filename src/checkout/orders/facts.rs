@@ -16,10 +16,11 @@ use crate::checkout::pricing::gifts::Gift;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::membership::applications::model::{self as applications, Application};
+use crate::membership::associates::access::{self, Standing};
 use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
 use crate::membership::measures::model as measures;
-use crate::membership::memberships::model::{self as memberships, MembershipRow};
+use crate::membership::memberships::model::MembershipRow;
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::membership::renewals::model::{self as renewals, Renewal};
 use crate::membership::upgrades::model::{self as upgrades, UpgradeQuote};
@@ -104,10 +105,20 @@ impl Catalog {
 /// What is read under the locks.
 pub struct Locked {
     buyers: HashMap<AccountId, Buyer>,
+    /// Their own.
     memberships: HashMap<AccountId, MembershipRow>,
+    /// Those whose associates they are.
+    heads: HashMap<AccountId, MembershipRow>,
     applications: Vec<Application>,
     /// Of those that the catalog names.
     segments: HashMap<AccountId, Vec<String>>,
+}
+
+impl Locked {
+    /// The membership under which an account stands: its own, or one whose associate it is.
+    fn standing(&self, account: &AccountId) -> Option<&MembershipRow> {
+        self.memberships.get(account).or_else(|| self.heads.get(account))
+    }
 }
 
 /// Who buys, each once, in the order of their locks.
@@ -312,10 +323,15 @@ pub async fn read_locked(
     } else {
         applications::of(conn, &by_application, &ids).await?
     };
-    let memberships = memberships::open_of(conn, &ids).await?;
+    let standings = access::standings_of(conn, &ids).await?;
+    let (own, others): (Vec<_>, Vec<_>) = standings.into_iter().partition(|row| row.seat().is_none());
+    let by_account = |rows: Vec<Standing>| {
+        rows.into_iter().map(Standing::into_row).map(|row| (row.account_id, row)).collect()
+    };
     let segments = segments_of(conn, &catalog.segments(), &ids, now).await?;
     let locked = Locked {
-        memberships: memberships.into_iter().map(|row| (row.account_id, row)).collect(),
+        memberships: by_account(own),
+        heads: by_account(others),
         buyers: buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect(),
         applications,
         segments,
@@ -365,7 +381,7 @@ pub fn facts_without_lines<'a>(
         Customer::Account(id) => {
             let buyer = locked.buyers.get(id).ok_or(Code::Unauthenticated)?;
             let segments = locked.segments.get(id).map_or(&[][..], Vec::as_slice);
-            (buyer, visitor_of(locked.memberships.get(id), segments, &catalog.ranks, now))
+            (buyer, visitor_of(locked.standing(id), segments, &catalog.ranks, now))
         }
     };
     let membership = locked.memberships.get(&buyer.id);

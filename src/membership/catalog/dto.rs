@@ -27,6 +27,8 @@ pub struct TierView {
     pub rank: i32,
     /// Those that its operators wrote, then the digital goods that it opens.
     pub benefits: Vec<TierBenefitView>,
+    /// Code of the tier that the associates of its members are of: this one, or another.
+    pub associate_tier: String,
     /// What it is sold as, the cheapest first.
     pub plans: Vec<PlanView>,
 }
@@ -69,6 +71,8 @@ pub struct PlanView {
     pub open_upgrade: bool,
     /// New people may try it for so many days without payment (`POST /v1/me/trials`); 0: they can't.
     pub trial_days: i32,
+    /// How many associates its member may have (`POST /v1/me/associates`).
+    pub associate_seats: i32,
 }
 
 /// `remaining` is at most a second old.
@@ -109,8 +113,9 @@ pub struct DrivePlanView {
 }
 
 impl TierView {
-    /// `plans` of all tiers; its own are taken. `opens`: the digital goods that it opens.
-    pub fn new(tier: &Tier, plans: &[Plan], opens: &[&Product], locale: Locale) -> Self {
+    /// `associates` is the code of the tier that its members' associates are of. `plans` of all tiers; its own are taken.
+    /// `opens`: the digital goods that it opens.
+    pub fn new(tier: &Tier, associates: &str, plans: &[Plan], opens: &[&Product], locale: Locale) -> Self {
         let opened = opens.iter().map(|product| TierBenefitView {
             kind: OPENS_PRODUCT.to_owned(),
             name: product.names.pick(locale).to_owned(),
@@ -136,6 +141,7 @@ impl TierView {
                 })
                 .chain(opened)
                 .collect(),
+            associate_tier: associates.to_owned(),
             plans: plans.iter().filter(|plan| plan.tier == tier.id).map(PlanView::from).collect(),
         }
     }
@@ -153,6 +159,7 @@ impl From<&Plan> for PlanView {
             open_sale: plan.open_sale,
             open_upgrade: plan.open_sale || plan.open_upgrade,
             trial_days: plan.trial_days,
+            associate_seats: plan.associate_seats,
         }
     }
 }

@@ -194,7 +194,8 @@ async fn load(conn: &mut Conn, version: i64, now: DateTime<Utc>) -> Result<Snaps
         let view = |tier: &Tier| {
             let is_told_of = |product: &&Product| rights::rules::is_told_of(product, tier.rank, &ranks, now);
             let opens: Vec<_> = opened.iter().filter(is_told_of).collect();
-            TierView::new(tier, &plans, &opens, locale)
+            let associates = tier.associate_tier.and_then(|id| ranks.code_of(id)).unwrap_or(&tier.code);
+            TierView::new(tier, associates, &plans, &opens, locale)
         };
         Ready::json(&List::<TierView>::whole(tiers.iter().map(view).collect()))
     })?;

@@ -18,7 +18,7 @@ use crate::http::auth::{ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
-use crate::membership::plans;
+use crate::membership::{associates, plans};
 use crate::types::id::{AccountId, MembershipId};
 
 #[derive(utoipa::OpenApi)]
@@ -32,6 +32,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
 }
 
 /// Members
+///
+/// An account or a number of an associate finds the head's membership.
 #[utoipa::path(
     tag = "admin: members",
     params(PageQuery, MemberFilter),
@@ -287,5 +289,6 @@ async fn detail(app: &App, id: MembershipId) -> Result<MemberDetailView> {
     let mut conn = db::connect(&app.pool).await?;
     let member = views::find(&mut conn, id).await?.ok_or(Code::NotFound)?;
     let terms = service::all_valued_terms(&mut conn, id).await?;
-    MemberDetailView::new(member, &terms, &app.settings.currency, app.clock.now())
+    let seats = associates::service::of_membership(&mut conn, id).await?;
+    MemberDetailView::new(member, &terms, seats, &app.settings.currency, app.clock.now())
 }

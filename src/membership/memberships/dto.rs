@@ -7,9 +7,10 @@ use super::model::{Source, TermRow};
 use super::rules::{self, GRACE, Life, gives_access, life, standing_at};
 use super::views::Member;
 use crate::error::{AppError, Result};
+use crate::membership::associates::dto::AdminAssociateView;
 use crate::membership::plans::model::Renews;
 use crate::membership::renewals::dto::ComingRenewal;
-use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
+use crate::types::id::{AccountId, AssociateId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
 
@@ -40,9 +41,22 @@ pub struct MembershipView {
     pub renewal: Option<ComingRenewal>,
     /// Earned, not bought; none yet.
     pub level: Option<String>,
+    /// You belong by somebody else's membership: state, tier and dates follow that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub associate: Option<AssociateOfView>,
     /// What the tier gives; empty while the membership gives no access.
     pub benefits: Vec<BenefitView>,
     pub worth: WorthView,
+}
+
+/// By which seat an associate belongs.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AssociateOf)]
+pub struct AssociateOfView {
+    /// To leave: `DELETE /v1/me/associates/{id}`.
+    pub id: AssociateId,
+    /// The head's member number.
+    pub head: Option<String>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -105,6 +119,7 @@ impl MembershipView {
             ends_at: row.ends_at,
             frozen_until: None,
             level: None,
+            associate: member.seat.map(|(id, head)| AssociateOfView { id, head }),
             benefits: benefits.into_iter().map(benefit).collect(),
             worth: WorthView {
                 paid: Money::new(worth.paid_minor, currency),
@@ -177,6 +192,8 @@ pub struct MemberDetailView {
     pub member: MemberView,
     pub worth: WorthView,
     pub terms: Vec<TermView>,
+    /// Who belongs, belonged or is invited to belong by it, the newest first.
+    pub associates: Vec<AdminAssociateView>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -220,7 +237,13 @@ impl MemberView {
 impl MemberDetailView {
     /// # Errors
     /// When the worth doesn't fit, which no sale allows.
-    pub fn new(member: Member, terms: &[TermRow], currency: &str, now: DateTime<Utc>) -> Result<Self> {
+    pub fn new(
+        member: Member,
+        terms: &[TermRow],
+        associates: Vec<AdminAssociateView>,
+        currency: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let at = standing_at(&member.row, now);
         let worth = rules::worth(terms, at).map_err(AppError::internal)?;
         Ok(Self {
@@ -229,6 +252,7 @@ impl MemberDetailView {
                 used: Money::new(worth.used_minor, currency),
             },
             terms: terms.iter().map(|term| TermView::new(term, currency)).collect(),
+            associates,
             member: MemberView::new(member, now),
         })
     }

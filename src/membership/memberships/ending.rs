@@ -8,6 +8,7 @@ use super::rules;
 use super::service::{close, queue_expiry};
 use crate::db::Conn;
 use crate::error::{Code, Result};
+use crate::membership::associates;
 use crate::types::id::{LineId, TermId};
 
 /// Ends the term that a line was fulfilled with: its money went back in full. Terms after it move up by what was left of
@@ -100,6 +101,7 @@ async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime
             || model::stays_paid_minor(conn, &following).await? > 0;
         if !is_bought {
             restore(conn, &mut membership, &back, &following, now).await?;
+            associates::endings::tend(conn, &membership, now).await?;
             return Ok(true);
         }
         // Bought for the higher tier: it can't stand behind a term of the lower one.
@@ -116,6 +118,9 @@ async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime
     }
     model::store(conn, &membership).await?;
     queue_expiry(conn, &membership, now).await?;
+    if membership.is_open() {
+        associates::endings::tend(conn, &membership, now).await?;
+    }
     Ok(true)
 }
 

@@ -12,6 +12,7 @@ use crate::db;
 use crate::error::{Code, Result};
 use crate::http::auth::Caller;
 use crate::http::problem::Problem;
+use crate::membership::associates::access;
 use crate::people::accounts::model::load_buyer;
 
 #[derive(utoipa::OpenApi)]
@@ -24,7 +25,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// Your membership
 ///
-/// The open one, or else the last one, as `expired` or `revoked`.
+/// The open one, or the head's whose associate you are, or else the last one, as `expired` or `revoked`.
 #[utoipa::path(
     tag = "memberships",
     security(("bearer" = [])),
@@ -54,7 +55,7 @@ async fn show(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
 #[get("/v1/me/membership/card")]
 async fn show_card(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
-    let member = views::of_account(&mut conn, caller.account).await?.ok_or(Code::NoMembership)?;
+    let member = access::member(&mut conn, caller.account).await?.ok_or(Code::NoMembership)?;
     let locale = load_buyer(&mut conn, caller.account).await?.locale;
     let card = Card {
         number: member.number.ok_or(Code::NoMembership)?,
@@ -99,7 +100,7 @@ async fn check_number(app: web::Data<App>, path: web::Path<String>) -> Result<Ht
     }
     let mut conn = db::connect(&app.pool).await?;
     let (account, since) = views::by_number(&mut conn, &number).await?.ok_or(Code::NotFound)?;
-    let member = views::of_account(&mut conn, account).await?;
+    let member = access::member(&mut conn, account).await?;
     let now = app.clock.now();
     let valid = member.as_ref().is_some_and(|member| gives_access(life(&member.row, now, GRACE)));
     let tier = member.map(|member| member.tier_code);

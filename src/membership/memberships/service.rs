@@ -9,11 +9,11 @@ use chrono_tz::Tz;
 use super::dto::MembershipView;
 use super::model::{self, MembershipRow, Source, Stored, TermRow};
 use super::rules::{self, FreezeCause, GRACE, Joining, Life, Span};
-use super::views;
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
+use crate::membership::associates;
 use crate::membership::freezes::model as freezes;
 use crate::membership::plans::model::Plan;
 use crate::membership::renewals::rules::ANNOUNCE_BEFORE;
@@ -115,6 +115,9 @@ pub(super) async fn add_term(
     let chapter = held.first().map(|row| row.chapter_id);
     let open = held.into_iter().find(MembershipRow::is_open);
     let joining = rules::joining(open.as_ref(), addition.tier, addition.now, GRACE)?;
+    if joining == Joining::Anew {
+        associates::endings::has_own(conn, addition.account, addition.now).await?;
+    }
     let added = match (joining, open) {
         (Joining::Extends, Some(open)) => extend(conn, open, addition).await?,
         (Joining::Extends | Joining::Anew, open) => start(conn, open, chapter, addition).await?,
@@ -136,6 +139,7 @@ async fn start(
         row.state = Stored::Expired;
         row.closed_at = Some(addition.now);
         model::store(conn, &row).await?;
+        associates::endings::head_is_over(conn, row.id, addition.now).await?;
     }
     let chapter_id = match chapter {
         Some(chapter) => chapter,
@@ -307,7 +311,7 @@ async fn valued(conn: &mut Conn, terms: Vec<TermRow>) -> Result<Vec<TermRow>> {
 }
 
 /// The account's number; the first time the next one of the chapter, which stays the account's for ever.
-pub(super) async fn number_for(
+pub(in crate::membership) async fn number_for(
     conn: &mut Conn,
     account: AccountId,
     chapter: ChapterId,
@@ -364,7 +368,7 @@ pub async fn lengthen(
     Ok(add_term(conn, held, &addition).await?.term.id)
 }
 
-pub(super) async fn close(
+pub(in crate::membership) async fn close(
     conn: &mut Conn,
     membership: &mut MembershipRow,
     state: Stored,
@@ -374,6 +378,7 @@ pub(super) async fn close(
     membership.frozen_at = None;
     membership.frozen_causes.clear();
     membership.closed_at = Some(now);
+    associates::endings::head_is_over(conn, membership.id, now).await?;
     freezes::end(conn, membership.id, now).await
 }
 
@@ -484,16 +489,22 @@ pub(super) async fn queue_expiry(
     Ok(())
 }
 
-/// The account's membership as it sees it: the open one, or else the last one it had.
+/// The account's membership as it sees it: the open one, its head's where it is an associate, or else the last one it had.
 ///
 /// # Errors
 /// `no_membership`.
 pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
     let mut conn = db::connect(&app.pool).await?;
-    let member = views::of_account(&mut conn, account).await?.ok_or(Code::NoMembership)?;
-    let terms = valued_terms(&mut conn, member.row.id).await?;
-    let freeze = freezes::open_of(&mut conn, member.row.id).await?;
-    let coming = coming::coming(&mut conn, &member.row).await?;
+    let member = associates::access::member(&mut conn, account).await?.ok_or(Code::NoMembership)?;
+    // What the head has paid, why he rests, and what comes at the end is his own affair.
+    let (terms, freeze, coming) = match member.seat {
+        Some(_) => (Vec::new(), None, None),
+        None => (
+            valued_terms(&mut conn, member.row.id).await?,
+            freezes::open_of(&mut conn, member.row.id).await?,
+            coming::coming(&mut conn, &member.row).await?,
+        ),
+    };
     let locale = load_buyer(&mut conn, account).await?.locale;
     let view = MembershipView::new(member, &terms, locale, &app.settings.currency, app.clock.now())?;
     Ok(MembershipView { frozen_until: freeze.map(|freeze| freeze.until), ..view.going_on(coming) })
@@ -505,7 +516,11 @@ pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
 /// The database's.
 pub async fn expire(app: &App, membership: MembershipId) -> Result<Outcome> {
     let now = app.clock.now();
-    let mut conn = db::connect(&app.pool).await?;
-    model::close_if_ended_by(&mut conn, membership, now - GRACE, now).await?;
-    Ok(Outcome::Done)
+    db::transaction(&app.pool, async |conn| {
+        if model::close_if_ended_by(conn, membership, now - GRACE, now).await? {
+            associates::endings::head_is_over(conn, membership, now).await?;
+        }
+        Ok(Outcome::Done)
+    })
+    .await
 }

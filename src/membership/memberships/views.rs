@@ -10,11 +10,12 @@ use super::rules::{GRACE, Life};
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
+use crate::membership::associates::model::State;
 use crate::membership::number_series;
 use crate::membership::plans::model::Renews;
 use crate::membership::tiers::model::Benefit;
-use crate::schema::{accounts, chapters, member_numbers, memberships, plans, tiers};
-use crate::types::id::{AccountId, ChapterId, MembershipId, TierId};
+use crate::schema::{accounts, associates, chapters, member_numbers, memberships, plans, tiers};
+use crate::types::id::{AccountId, AssociateId, ChapterId, MembershipId, TierId};
 use crate::types::locale::Names;
 
 /// A membership as it is shown.
@@ -31,6 +32,8 @@ pub struct Member {
     /// The account's; none after erasure.
     pub name: Option<String>,
     pub email: Option<String>,
+    /// Of an associate: his seat, and the head's number.
+    pub seat: Option<(AssociateId, Option<String>)>,
 }
 
 #[derive(Queryable)]
@@ -62,6 +65,7 @@ impl TryFrom<MemberRow> for Member {
             number: row.number,
             name: row.name,
             email: row.email,
+            seat: None,
         })
     }
 }
@@ -134,13 +138,23 @@ pub async fn list(conn: &mut Conn, wanted: &Wanted, now: DateTime<Utc>, page: Pa
         query = query.filter(memberships::tier_id.eq(tier));
     }
     if let Some(account) = wanted.account {
-        query = query.filter(memberships::account_id.eq(account));
+        let of_head = associates::table
+            .filter(associates::account_id.eq(account))
+            .filter(associates::state.eq(State::Active))
+            .select(associates::membership_id);
+        query = query.filter(memberships::account_id.eq(account).or(memberships::id.eq_any(of_head)));
     }
     if let Some(chapter) = wanted.chapter {
         query = query.filter(memberships::chapter_id.eq(chapter));
     }
     if let Some(number) = &wanted.number {
-        query = query.filter(member_numbers::number.nullable().eq(number.clone()));
+        let holder = by_number(conn, number).await?.map(|(account, _)| account);
+        let of_head = associates::table
+            .filter(associates::account_id.eq(holder))
+            .filter(associates::state.eq(State::Active))
+            .select(associates::membership_id);
+        let own = memberships::account_id.nullable().eq(holder);
+        query = query.filter(own.or(memberships::id.eq_any(of_head).nullable()));
     }
     // As `rules::life` says it.
     let is_active = memberships::state.eq(Stored::Active);

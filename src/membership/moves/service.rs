@@ -8,6 +8,7 @@ use super::rules;
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
+use crate::membership::associates::access;
 use crate::membership::memberships::model as memberships;
 use crate::membership::{chapters, number_series, organisers};
 use crate::people::accounts::model as accounts;
@@ -21,7 +22,9 @@ pub async fn home(app: &App, account: AccountId) -> Result<HomeView> {
     let now = app.clock.now();
     let mut conn = db::connect(&app.pool).await?;
     let locale = accounts::load_buyer(&mut conn, account).await?.locale;
-    let id = match memberships::chapter_of(&mut conn, account).await? {
+    let standing = access::of(&mut conn, &[account]).await?.pop();
+    let last = memberships::chapter_of(&mut conn, account).await?;
+    let id = match standing.map(|row| row.chapter_id).or(last) {
         Some(id) => id,
         None => match memberships::chosen_chapter(&mut conn, account).await? {
             Some(id) => id,

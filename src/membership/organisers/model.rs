@@ -10,8 +10,8 @@ use crate::db::page::Page;
 use crate::error::Result;
 use crate::membership::memberships::model::Stored;
 use crate::membership::memberships::rules::GRACE;
-use crate::schema::{accounts, chapter_organisers, member_numbers, memberships, tiers};
-use crate::types::id::{AccountId, ChapterId, MembershipId, OrganiserId};
+use crate::schema::{accounts, chapter_organisers, member_numbers, standings, tiers};
+use crate::types::id::{AccountId, ChapterId, OrganiserId};
 use crate::types::stored::stored_enum;
 
 stored_enum! {
@@ -140,15 +140,15 @@ pub async fn list(conn: &mut Conn, wanted: Wanted, page: Page) -> Result<Vec<Org
 /// # Errors
 /// The database's.
 pub async fn public(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<(ChapterId, String)>> {
-    let ends_at = memberships::ends_at;
-    let membership = memberships::account_id
+    let ends_at = standings::ends_at;
+    let membership = standings::account_id
         .eq(chapter_organisers::account_id)
-        .and(memberships::chapter_id.eq(chapter_organisers::chapter_id));
+        .and(standings::chapter_id.eq(chapter_organisers::chapter_id));
     let rows: Vec<(ChapterId, Option<String>)> = chapter_organisers::table
-        .inner_join(memberships::table.on(membership))
+        .inner_join(standings::table.on(membership))
         .filter(chapter_organisers::state.eq(State::Approved))
         .filter(chapter_organisers::public_name.is_not_null())
-        .filter(memberships::state.eq(Stored::Active))
+        .filter(standings::state.eq(Stored::Active))
         .filter(ends_at.is_null().or(ends_at.gt(now - GRACE)))
         .order(chapter_organisers::id)
         .select((chapter_organisers::chapter_id, chapter_organisers::public_name))
@@ -157,10 +157,10 @@ pub async fn public(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<(ChapterI
     Ok(rows.into_iter().filter_map(|(chapter, name)| Some((chapter, name?))).collect())
 }
 
-/// A member of a chapter: (membership, number, name, tier's code).
-pub type ChapterMember = (MembershipId, Option<String>, Option<String>, String);
+/// A member of a chapter, or an associate of one: (its place in the list, number, name, tier's code).
+pub type ChapterMember = (Uuid, Option<String>, Option<String>, String);
 
-/// A page of the members whose membership of the chapter runs, newest first.
+/// A page of the members, and their associates, whose membership of the chapter runs, newest first.
 ///
 /// # Errors
 /// The database's.
@@ -170,18 +170,18 @@ pub async fn members(
     now: DateTime<Utc>,
     page: Page,
 ) -> Result<Vec<ChapterMember>> {
-    let ends_at = memberships::ends_at;
-    Ok(memberships::table
-        .inner_join(tiers::table)
-        .inner_join(accounts::table)
-        .left_join(member_numbers::table.on(member_numbers::account_id.eq(memberships::account_id)))
-        .filter(memberships::chapter_id.eq(chapter))
-        .filter(memberships::id.lt(MembershipId(page.before)))
-        .filter(memberships::state.eq(Stored::Active))
+    let ends_at = standings::ends_at;
+    Ok(standings::table
+        .inner_join(tiers::table.on(tiers::id.eq(standings::tier_id)))
+        .inner_join(accounts::table.on(accounts::id.eq(standings::account_id)))
+        .left_join(member_numbers::table.on(member_numbers::account_id.eq(standings::account_id)))
+        .filter(standings::chapter_id.eq(chapter))
+        .filter(standings::key.lt(page.before))
+        .filter(standings::state.eq(Stored::Active))
         .filter(ends_at.is_null().or(ends_at.gt(now - GRACE)))
-        .order(memberships::id.desc())
+        .order(standings::key.desc())
         .limit(page.fetch())
-        .select((memberships::id, member_numbers::number.nullable(), accounts::name, tiers::code))
+        .select((standings::key, member_numbers::number.nullable(), accounts::name, tiers::code))
         .load(conn)
         .await?)
 }

@@ -129,7 +129,7 @@ async fn members(
 ) -> Result<HttpResponse> {
     let page = query.page()?;
     let rows = service::members(&app, caller.account, &path, page).await?;
-    Ok(HttpResponse::Ok().json(List::cut(rows, page, |row| row.0.0).map(ChapterMemberView::from)))
+    Ok(HttpResponse::Ok().json(List::cut(rows, page, |row| row.0).map(ChapterMemberView::from)))
 }
 
 fn id(path: &str) -> Result<OrganiserId> {

@@ -13,8 +13,8 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::fields;
 use crate::jobs::Lane;
+use crate::membership::associates::access;
 use crate::membership::chapters;
-use crate::membership::memberships::model as memberships;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::types::id::{AccountId, ChapterId, OrganiserId};
@@ -64,7 +64,7 @@ fn public_name(typed: &str) -> Result<String> {
 }
 
 async fn belongs(conn: &mut Conn, account: AccountId, chapter: ChapterId, now: DateTime<Utc>) -> Result<()> {
-    let open = memberships::open_of(conn, &[account]).await?;
+    let open = access::of(conn, &[account]).await?;
     Ok(rules::belongs(open.first(), chapter, now)?)
 }
 

@@ -37,6 +37,9 @@ pub struct NewPlan {
     /// New people may try it for so many days without payment, at most 365; 0: they can't.
     #[serde(default)]
     pub trial_days: i32,
+    /// How many associates its member may have (`POST /v1/me/associates`): 0 to 50.
+    #[serde(default)]
+    pub associate_seats: i32,
 }
 
 fn default_hold_minutes() -> i32 {
@@ -71,6 +74,10 @@ pub struct PlanChange {
     #[serde(default)]
     #[schema(value_type = Option<i32>)]
     pub trial_days: Patch<i32>,
+    /// Counts for who is a member already; associates who are there stay.
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    pub associate_seats: Patch<i32>,
 }
 
 /// Which plans.
@@ -96,6 +103,7 @@ pub struct PlanView {
     pub open_sale: bool,
     pub open_upgrade: bool,
     pub trial_days: i32,
+    pub associate_seats: i32,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match.
@@ -116,6 +124,7 @@ impl From<Plan> for PlanView {
             open_sale: plan.open_sale,
             open_upgrade: plan.open_upgrade,
             trial_days: plan.trial_days,
+            associate_seats: plan.associate_seats,
             created_at: plan.created_at,
             archived_at: plan.archived_at,
             version: plan.version,

@@ -45,6 +45,8 @@ pub struct Plan {
     pub open_upgrade: bool,
     /// New people may try it for so many days without payment; 0: they can't.
     pub trial_days: i32,
+    /// How many associates its member may have.
+    pub associate_seats: i32,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
@@ -69,6 +71,7 @@ pub struct PlanRow {
     open_sale: bool,
     open_upgrade: bool,
     trial_days: i32,
+    associate_seats: i32,
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
@@ -92,6 +95,7 @@ pub const COLUMNS: Columns = (
     plans::open_sale,
     plans::open_upgrade,
     plans::trial_days,
+    plans::associate_seats,
     plans::created_at,
     plans::archived_at,
     plans::version,
@@ -114,6 +118,7 @@ pub type Columns = (
     plans::open_sale,
     plans::open_upgrade,
     plans::trial_days,
+    plans::associate_seats,
     plans::created_at,
     plans::archived_at,
     plans::version,
@@ -144,6 +149,7 @@ impl TryFrom<PlanRow> for Plan {
             open_sale: row.open_sale,
             open_upgrade: row.open_upgrade,
             trial_days: row.trial_days,
+            associate_seats: row.associate_seats,
             created_at: row.created_at,
             archived_at: row.archived_at,
             version: row.version,
@@ -254,6 +260,7 @@ pub async fn insert(conn: &mut Conn, plan: &Plan) -> Result<()> {
             plans::open_sale.eq(plan.open_sale),
             plans::open_upgrade.eq(plan.open_upgrade),
             plans::trial_days.eq(plan.trial_days),
+            plans::associate_seats.eq(plan.associate_seats),
             plans::created_at.eq(plan.created_at),
         ))
         .execute(conn)
@@ -276,6 +283,7 @@ pub async fn store(conn: &mut Conn, plan: &Plan) -> Result<()> {
             plans::open_sale.eq(plan.open_sale),
             plans::open_upgrade.eq(plan.open_upgrade),
             plans::trial_days.eq(plan.trial_days),
+            plans::associate_seats.eq(plan.associate_seats),
             plans::archived_at.eq(plan.archived_at),
             plans::version.eq(plan.version),
         ))

@@ -4,6 +4,7 @@ use kindred_stripe::Method;
 
 use super::model::Renews;
 use crate::error::{Code, Result};
+use crate::fields;
 use crate::types::period::Term;
 
 /// Names of methods, each known and named once, in the order in which they are shown.
@@ -45,6 +46,17 @@ pub fn check_renewal(renews: Renews, methods: &[Method], term: Term) -> Result<(
         }
         Renews::Card => Ok(()),
     }
+}
+
+/// A family has at most that many beside its head.
+const MOST_SEATS: i32 = 50;
+
+/// Seats for associates.
+///
+/// # Errors
+/// `invalid_field`
+pub fn seats(typed: i32) -> Result<i32> {
+    fields::within("associate_seats", typed, 0, MOST_SEATS)
 }
 
 /// # Errors

@@ -27,6 +27,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewPlan) -> Result<Plan> {
     let payment_methods = rules::methods(&new.payment_methods)?;
     let hold_minutes = fields::within("hold_minutes", new.hold_minutes, 1, LONGEST_HOLD_MINUTES)?;
     let trial_days = fields::within("trial_days", new.trial_days, 0, DAYS_MAX)?;
+    let associate_seats = rules::seats(new.associate_seats)?;
     rules::check_renewal(new.renews, &payment_methods, term)?;
     let plan = db::transaction(&app.pool, async |conn| {
         let tier = tiers::model::find_for_use(conn, new.tier).await?;
@@ -50,6 +51,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewPlan) -> Result<Plan> {
             open_sale: new.open_sale,
             open_upgrade: new.open_upgrade,
             trial_days,
+            associate_seats,
             created_at: app.clock.now(),
             archived_at: None,
             version: 1,
@@ -81,6 +83,7 @@ pub async fn change(app: &App, actor: Actor, id: PlanId, seen: IfMatch, change: 
     let trial_days = fields::kept("trial_days", change.trial_days)?
         .map(|days| fields::within("trial_days", days, 0, DAYS_MAX))
         .transpose()?;
+    let seats = fields::kept("associate_seats", change.associate_seats)?.map(rules::seats).transpose()?;
     let plan = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
@@ -93,6 +96,7 @@ pub async fn change(app: &App, actor: Actor, id: PlanId, seen: IfMatch, change: 
             open_sale: open_sale.unwrap_or(before.open_sale),
             open_upgrade: open_upgrade.unwrap_or(before.open_upgrade),
             trial_days: trial_days.unwrap_or(before.trial_days),
+            associate_seats: seats.unwrap_or(before.associate_seats),
             version: before.version + 1,
             ..before
         };

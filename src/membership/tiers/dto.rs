@@ -19,6 +19,8 @@ pub struct NewTier {
     pub rank: i32,
     #[serde(default)]
     pub benefits: Vec<Benefit>,
+    /// Of what tier the associates of its members are; none: of this one.
+    pub associate_tier: Option<TierId>,
 }
 
 /// What is absent stays.
@@ -34,6 +36,10 @@ pub struct TierChange {
     #[serde(default)]
     #[schema(value_type = Option<Vec<Benefit>>)]
     pub benefits: Patch<Vec<Benefit>>,
+    /// Null: of this one.
+    #[serde(default)]
+    #[schema(value_type = Option<TierId>)]
+    pub associate_tier: Patch<TierId>,
 }
 
 /// A tier as operators see it.
@@ -45,6 +51,8 @@ pub struct TierView {
     pub names: Names,
     pub rank: i32,
     pub benefits: Vec<Benefit>,
+    /// Of what tier the associates of its members are; null: of this one.
+    pub associate_tier: Option<TierId>,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match.
@@ -59,6 +67,7 @@ impl From<Tier> for TierView {
             names: tier.names,
             rank: tier.rank,
             benefits: tier.benefits,
+            associate_tier: tier.associate_tier,
             created_at: tier.created_at,
             archived_at: tier.archived_at,
             version: tier.version,

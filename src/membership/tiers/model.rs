@@ -32,6 +32,8 @@ pub struct Tier {
     /// The higher the better.
     pub rank: i32,
     pub benefits: Vec<Benefit>,
+    /// Of what tier the associates of its members are; none: of this one.
+    pub associate_tier: Option<TierId>,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
@@ -49,6 +51,7 @@ struct TierRow {
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
+    associate_tier_id: Option<TierId>,
 }
 
 impl TryFrom<TierRow> for Tier {
@@ -62,6 +65,7 @@ impl TryFrom<TierRow> for Tier {
             names: Names { zh: row.name_zh, en: row.name_en },
             rank: row.rank,
             benefits: serde_json::from_value(row.benefits).map_err(AppError::internal)?,
+            associate_tier: row.associate_tier_id,
             created_at: row.created_at,
             archived_at: row.archived_at,
             version: row.version,
@@ -142,6 +146,7 @@ pub async fn insert(conn: &mut Conn, tier: &Tier) -> Result<()> {
         created_at: tier.created_at,
         archived_at: tier.archived_at,
         version: tier.version,
+        associate_tier_id: tier.associate_tier,
     };
     diesel::insert_into(tiers::table).values(row).execute(conn).await?;
     Ok(())
@@ -158,6 +163,7 @@ pub async fn store(conn: &mut Conn, tier: &Tier) -> Result<()> {
             tiers::name_en.eq(&tier.names.en),
             tiers::rank.eq(tier.rank),
             tiers::benefits.eq(serde_json::to_value(&tier.benefits).map_err(AppError::internal)?),
+            tiers::associate_tier_id.eq(tier.associate_tier),
             tiers::archived_at.eq(tier.archived_at),
             tiers::version.eq(tier.version),
         ))

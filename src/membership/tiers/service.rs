@@ -24,11 +24,13 @@ pub async fn create(app: &App, actor: Actor, new: &NewTier) -> Result<Tier> {
         names: fields::names("names", &new.names)?,
         rank: new.rank,
         benefits: rules::benefits(&new.benefits)?,
+        associate_tier: new.associate_tier,
         created_at: now,
         archived_at: None,
         version: 1,
     };
     db::transaction(&app.pool, async |conn| {
+        known_tier(conn, tier.associate_tier).await?;
         model::insert(conn, &tier).await?;
         finish(conn, actor, "tier.create", &tier, app).await
     })
@@ -45,13 +47,18 @@ pub async fn change(app: &App, actor: Actor, id: TierId, seen: IfMatch, change: 
     let rank = fields::kept("rank", change.rank)?;
     let benefits = fields::kept("benefits", change.benefits)?;
     let benefits = benefits.map(|benefits| rules::benefits(&benefits)).transpose()?;
+    let associate_tier = change.associate_tier.into_change();
     let tier = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
+        if let Some(associates) = associate_tier.flatten().filter(|associates| *associates != id) {
+            known_tier(conn, Some(associates)).await?;
+        }
         let tier = Tier {
             names: names.clone().unwrap_or(before.names),
             rank: rank.unwrap_or(before.rank),
             benefits: benefits.clone().unwrap_or(before.benefits),
+            associate_tier: associate_tier.unwrap_or(before.associate_tier),
             version: before.version + 1,
             ..before
         };
@@ -85,6 +92,15 @@ pub async fn archive(app: &App, actor: Actor, id: TierId) -> Result<Tier> {
     .await?;
     catalog::service::after_write(app).await;
     Ok(tier)
+}
+
+async fn known_tier(conn: &mut Conn, id: Option<TierId>) -> Result<()> {
+    match id {
+        Some(id) if model::find(conn, id).await?.is_none_or(|tier| tier.archived_at.is_some()) => {
+            Err(Code::InvalidField.at("associate_tier", "there is no such tier, or it is archived"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn finish(conn: &mut Conn, actor: Actor, action: &str, tier: &Tier, app: &App) -> Result<()> {

@@ -114,6 +114,31 @@ pub enum Mail {
         from: DateTime<Utc>,
         by_card: bool,
     },
+    /// Somebody is invited to a seat of a member's, whose name may be empty.
+    AssociateInvitation {
+        token: String,
+        #[serde(default)]
+        from_name: String,
+        #[serde(default)]
+        tier_zh: String,
+        #[serde(default)]
+        tier_en: String,
+        #[serde(default)]
+        expires_at: DateTime<Utc>,
+    },
+    /// He took it: his number. `ends_at` (exclusive), the head's, is none for life.
+    AssociateJoined {
+        number: String,
+        tier_zh: String,
+        tier_en: String,
+        ends_at: Option<DateTime<Utc>>,
+    },
+    /// An associate is one no more. `tier` is the head's; `cause` is `head`, `operator`, `head_over` or `fewer_seats`.
+    AssociateEnded {
+        cause: String,
+        tier_zh: String,
+        tier_en: String,
+    },
     /// An order was paid.
     Receipt {
         order_number: String,
@@ -431,7 +456,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 51] = [
+    pub const KINDS: [&str; 54] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -446,6 +471,9 @@ impl Mail {
         "membership_expired",
         "membership_cancelled",
         "change_planned",
+        "associate_invitation",
+        "associate_joined",
+        "associate_ended",
         "receipt",
         "shipped",
         "refunded",
@@ -486,7 +514,7 @@ impl Mail {
     ];
 
     /// Those with a one-time token, as `{"token"}`.
-    pub const SECRET_KINDS: [&str; 11] = [
+    pub const SECRET_KINDS: [&str; 12] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -498,6 +526,7 @@ impl Mail {
         "card_expiring",
         "gift",
         "gift_code",
+        "associate_invitation",
     ];
 
     /// The columns `kind` and `data` of the outbox.
@@ -552,6 +581,15 @@ impl Mail {
                 order_number: order_number.clone(),
                 expires_at: *expires_at,
             }),
+            Self::AssociateInvitation { tier_zh, tier_en, expires_at, .. } => {
+                Some(Self::AssociateInvitation {
+                    token,
+                    from_name: String::new(),
+                    tier_zh: tier_zh.clone(),
+                    tier_en: tier_en.clone(),
+                    expires_at: *expires_at,
+                })
+            }
             // Who declared stands in the case, for as long as that may be kept.
             Self::WithdrawalReceived { .. } => Some(Self::WithdrawalReceived {
                 token,
@@ -580,6 +618,8 @@ impl Mail {
             | Self::MembershipExpired { .. }
             | Self::MembershipCancelled { .. }
             | Self::ChangePlanned { .. }
+            | Self::AssociateJoined { .. }
+            | Self::AssociateEnded { .. }
             | Self::Receipt { .. }
             | Self::Shipped { .. }
             | Self::Refunded { .. }

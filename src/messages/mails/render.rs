@@ -57,10 +57,11 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 306] = embedded!(
+const TEMPLATES: [(&str, &str); 324] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
-    "membership_expired" "membership_cancelled" "change_planned" "receipt" "refunded" "goal_reached" "order_cancelled"
+    "membership_expired" "membership_cancelled" "change_planned"
+    "associate_invitation" "associate_joined" "associate_ended" "receipt" "refunded" "goal_reached" "order_cancelled"
     "return_approved" "return_rejected" "return_closed" "application_received" "application_approved"
     "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
     "measure_taken" "measure_decided" "notice"
@@ -165,6 +166,10 @@ impl Renderer {
             | Mail::RenewalReminder { token, .. }
             | Mail::RenewalFailed { token, .. }
             | Mail::CardExpiring { token, .. } => ("renew", token),
+            // To accept, one signs in: that takes a storefront. Without one the token stands in the mail alone.
+            Mail::AssociateInvitation { token, .. } if self.shop.has_storefront => {
+                ("associate-invitation", token)
+            }
             _ => return None,
         };
         Some(self.page_url(page, token))

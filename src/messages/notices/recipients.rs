@@ -75,9 +75,9 @@ pub async fn audience(
     Ok(rows.into_iter().map(|row| row.account_id).collect())
 }
 
-/// Members whose membership is open, in its grace too.
+/// Members and their associates whose membership is open, in its grace too.
 const AUDIENCE: &str = "
-SELECT account_id FROM memberships
+SELECT account_id FROM standings
 WHERE (tier_id = $1 OR chapter_id = $2) AND state IN ('active', 'frozen')
   AND (state = 'frozen' OR ends_at IS NULL OR ends_at > $3) AND account_id < $4
 ORDER BY account_id DESC LIMIT $5";

@@ -65,6 +65,9 @@ SELECT jsonb_build_object(
     FROM membership_terms t WHERE account_id = $1),
   'membership_freezes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM membership_freezes t WHERE account_id = $1),
+  'associates', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'token_hash' ORDER BY id), '[]')
+    FROM associates t WHERE account_id = $1 OR head_id = $1
+       OR email_key = (SELECT email_key FROM accounts WHERE id = $1)),
   'upgrade_quotes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM upgrade_quotes t WHERE account_id = $1),
   'drive_applications', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')

@@ -10,7 +10,7 @@ use crate::checkout::credit::{model as credit, service as credit_service};
 use crate::checkout::{cancellations, returns};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
-use crate::membership::memberships;
+use crate::membership::{associates, memberships};
 use crate::people::operators::rules::{Role, roles_from_stored};
 use crate::people::passwords::Password;
 use crate::people::sessions::model::{EndReason, Which};
@@ -112,6 +112,7 @@ async fn erase_on(
             credit_service::claw_back(conn, account, i64::MAX, &cause, false, now).await?;
         }
     }
+    associates::endings::forget(conn, account, row.email_key.as_deref(), now).await?;
     let ended = sessions::model::end(conn, account, Which::All, EndReason::Erased, now).await?;
     let email_key = row.email_key.as_deref();
     attempts::clear(conn, &sessions::service::attempts_key(email_key.unwrap_or_default())).await?;

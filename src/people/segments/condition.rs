@@ -76,7 +76,7 @@ impl Condition {
             }
             Self::Tier { at_least, with_grace } => {
                 out.push_sql(
-                    "EXISTS (SELECT FROM memberships m JOIN tiers t ON t.id = m.tier_id \
+                    "EXISTS (SELECT FROM standings m JOIN tiers t ON t.id = m.tier_id \
                      WHERE m.account_id = accounts.id AND m.state = 'active' AND (m.ends_at IS NULL OR m.ends_at > ",
                 );
                 out.push_bind_param::<Timestamptz, _>(with_grace)?;
@@ -115,10 +115,14 @@ impl Condition {
             }
             Self::MemberBefore(at) => {
                 out.push_sql(
-                    "EXISTS (SELECT FROM memberships m WHERE m.account_id = accounts.id AND m.starts_at < ",
+                    "(EXISTS (SELECT FROM memberships m WHERE m.account_id = accounts.id AND m.starts_at < ",
                 );
                 out.push_bind_param::<Timestamptz, _>(at)?;
-                out.push_sql(")");
+                out.push_sql(
+                    ") OR EXISTS (SELECT FROM associates a WHERE a.account_id = accounts.id AND a.accepted_at < ",
+                );
+                out.push_bind_param::<Timestamptz, _>(at)?;
+                out.push_sql("))");
             }
             Self::SignedUpBefore(at) => {
                 out.push_sql("accounts.created_at < ");

@@ -18,8 +18,8 @@ use crate::db::{self, Conn, Pool};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::jobs::{self, Job};
+use crate::membership::associates::access;
 use crate::membership::invitations::rules::normal_code;
-use crate::membership::memberships::model as memberships;
 use crate::messages::mails::Mail;
 use crate::people::accounts::model as accounts;
 use crate::people::secrets;
@@ -358,7 +358,7 @@ async fn judge(
     let bought = campaign.conditions.has_bought.into_iter().collect();
     let histories = uses::histories(conn, &keys, &bought).await?;
     let ranks = ranks(conn).await?;
-    let open = memberships::open_of(conn, &ids).await?;
+    let open = access::of(conn, &ids).await?;
     let segments = segments_of(conn, &segments_in(campaign.conditions.audience.iter()), &ids, now).await?;
     let his: &[String] = account.and_then(|id| segments.get(&id)).map_or(&[], Vec::as_slice);
     let visitor = account.map(|_| visitor_of(open.first(), his, &ranks, now)).unwrap_or_default();

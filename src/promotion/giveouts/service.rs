@@ -16,7 +16,7 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::fields;
-use crate::membership::memberships::model as memberships;
+use crate::membership::associates::access;
 use crate::people::accounts::model as accounts;
 use crate::people::segments::model::segments_of;
 use crate::promotion::campaigns::model as campaigns;
@@ -287,7 +287,7 @@ pub async fn is_meant(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let ranks = ranks(conn).await?;
-    let open = memberships::open_of(conn, &[account]).await?;
+    let open = access::of(conn, &[account]).await?;
     let segments = segments_of(conn, &segments_in([audience]), &[account], now).await?;
     let his = segments.get(&account).map_or(&[][..], Vec::as_slice);
     audience.admit(visitor_of(open.first(), his, &ranks, now), &ranks)?;

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{Lane, Outcome};
-use crate::membership::memberships::model as memberships;
+use crate::membership::associates::access;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::people::segments::model::segments_of;
@@ -88,7 +88,7 @@ async fn mail(conn: &mut Conn, due: &[Due], now: DateTime<Utc>) -> Result<()> {
     let due = model::take(conn, &ids).await?;
     let named: BTreeSet<ProductId> = due.iter().map(|due| due.product_id).collect();
     let known = products::load(conn, &named.into_iter().collect::<Vec<_>>()).await?;
-    let open = memberships::open_of(conn, &people).await?;
+    let open = access::of(conn, &people).await?;
     let open: HashMap<_, _> = open.into_iter().map(|row| (row.account_id, row)).collect();
     let ranks = products::ranks(conn).await?;
     let named = segments_in(known.iter().flat_map(Product::audiences));

@@ -926,7 +926,7 @@ pub const BREAKAGES: &[Breakage] = &[
         "ALTER TABLE member_numbers DROP CONSTRAINT member_numbers_chapter_id_sequence_key;
          UPDATE member_numbers SET sequence = 1 WHERE number = 'KD0002'",
     ),
-    breaks(&["member_number_gaps"], Word("KD0011"), "UPDATE chapters SET next_sequence = next_sequence + 1"),
+    breaks(&["member_number_gaps"], Word("KD0012"), "UPDATE chapters SET next_sequence = next_sequence + 1"),
     breaks(
         &["members_have_numbers", "member_number_gaps"],
         Id("acc", "ada"),
@@ -936,7 +936,7 @@ pub const BREAKAGES: &[Breakage] = &[
         &["members_have_numbers"],
         Id("acc", "eve"),
         "UPDATE chapters SET next_sequence = next_sequence + 1 WHERE is_default;
-         INSERT INTO member_numbers SELECT 'KD0011', u('eve'), id, 11, t(5) FROM chapters WHERE is_default",
+         INSERT INTO member_numbers SELECT 'KD0012', u('eve'), id, 12, t(5) FROM chapters WHERE is_default",
     ),
     // Mails.
     breaks(

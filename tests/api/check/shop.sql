@@ -763,3 +763,18 @@ INSERT INTO notice_months VALUES (u('ada'), '2026-11', 1, 4);
 SELECT mail('notice', 'notice:' || ext('ntc', 'notice') || ':' || ext('acc', 'ada'), 'ada',
             jsonb_build_object('notice', ext('ntc', 'notice'))),
        job('send_notice', 'notice', ext('ntc', 'notice'));
+
+-- Who was given a membership for life has an associate, an invitation that is open, and one that was declined.
+UPDATE plans SET associate_seats = 3 WHERE id = u('diehard plan');
+SELECT account('wim');
+INSERT INTO associate_seats VALUES (u('vic membership'), 3, 1, 1);
+INSERT INTO associates (id, membership_id, head_id, term_id, account_id, state, email, email_key, token_hash, expires_at, created_at,
+                        accepted_at, ended_at) VALUES
+    (u('wim seat'), u('vic membership'), u('vic'), u('vic term'), u('wim'), 'active', NULL, NULL, '\x51', t(99), t(6), t(7), NULL),
+    (u('open seat'), u('vic membership'), u('vic'), u('vic term'), NULL, 'invited', 'xi@b.org', 'xi@b.org', '\x52', t(99), t(6), NULL, NULL),
+    (u('declined seat'), u('vic membership'), u('vic'), u('vic term'), NULL, 'declined', NULL, NULL, '\x53', t(99), t(6), NULL, t(7));
+INSERT INTO member_numbers SELECT 'KD' || lpad(next_sequence::text, 4, '0'), u('wim'), id, next_sequence, t(7) FROM chapters WHERE is_default;
+UPDATE chapters SET next_sequence = next_sequence + 1 WHERE is_default;
+SELECT mail('associate_invitation', 'associate:' || ext('asct', seat) || ':invited', 'vic', '{}')
+    FROM unnest(ARRAY['wim seat', 'open seat', 'declined seat']) AS seat;
+SELECT mail('associate_joined', 'associate:' || ext('asct', 'wim seat') || ':joined', 'wim', '{}');

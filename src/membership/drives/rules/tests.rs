@@ -43,6 +43,7 @@ pub(crate) fn drive() -> Drive {
             open_sale: false,
             open_upgrade: false,
             trial_days: 0,
+            associate_seats: 0,
             created_at: opening(),
             archived_at: None,
             version: 1,

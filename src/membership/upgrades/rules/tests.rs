@@ -161,6 +161,7 @@ fn plan(tier_rank: i32) -> Plan {
         open_sale: false,
         open_upgrade: true,
         trial_days: 0,
+        associate_seats: 0,
         created_at: start(),
         archived_at: None,
         version: 1,

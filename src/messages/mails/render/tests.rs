@@ -102,6 +102,24 @@ fn samples() -> Vec<Mail> {
             from: utc("2014-08-09T06:00:00Z"),
             by_card: true,
         },
+        Mail::AssociateInvitation {
+            token: token(),
+            from_name: "罗 <胖>".to_owned(),
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+            expires_at: utc("2013-09-08T06:00:00Z"),
+        },
+        Mail::AssociateJoined {
+            number: "LJ0002".to_owned(),
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+            ends_at: None,
+        },
+        Mail::AssociateEnded {
+            cause: "head_over".to_owned(),
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+        },
         Mail::Receipt {
             order_number: number(),
             lines: vec![line("铁杆会员 <一年>", 120_000), line("普通会员", 20_000)],
