@@ -30,7 +30,7 @@ const CLEAN_EVERY: u32 = 4_096;
 
 /// Where passwords, addresses, codes and one-time tokens are tried, or a mail is sent to an address that the caller names. Not
 /// refreshing: its tokens can't be guessed, and many people behind one address refresh all the time.
-const CREDENTIAL_PATHS: [&str; 8] = [
+const CREDENTIAL_PATHS: [&str; 10] = [
     "/v1/accounts",
     "/v1/sessions",
     "/v1/password-resets",
@@ -39,6 +39,8 @@ const CREDENTIAL_PATHS: [&str; 8] = [
     "/v1/coupons/check",
     "/v1/withdrawals",
     "/v1/withdrawals/stop",
+    "/v1/renewal-links",
+    "/v1/renewal-links/stop",
 ];
 
 /// Where anybody makes rows, limited as strictly for who isn't signed in. A guest's order needs a basket of its own, so it is

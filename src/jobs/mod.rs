@@ -200,7 +200,7 @@ impl Job {
     }
 
     /// One run does the work of all that are queued: they look for what there is to do, whoever queued them.
-    pub const MERGED: [&str; 3] = ["offer_freed", "end_f_codes", "conclude_goal"];
+    pub const MERGED: [&str; 4] = ["offer_freed", "end_f_codes", "conclude_goal", "renew"];
 
     /// After that many failures the job is dead and an operator sees it.
     pub fn max_attempts(&self) -> i32 {
@@ -327,6 +327,7 @@ pub async fn on_dead(job: &Job, conn: &mut Conn, now: DateTime<Utc>, why: &str) 
     match job {
         Job::SendMail { mail } => mails::model::give_up(conn, *mail, why).await,
         Job::OpenCheckout { payment } => payments::jobs::give_up(conn, now, *payment).await,
+        Job::ChargeCard { payment } => payments::charges::give_up(conn, now, *payment).await,
         Job::OpenPortal { visit } => portal::model::fail(conn, *visit, "unavailable").await,
         Job::RunImport { import } => imports::service::give_up(conn, *import, now).await,
         _ => Ok(()),
@@ -360,7 +361,8 @@ mod tests {
 
     #[test]
     fn kinds_that_are_merged_are_called_so() {
-        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, Job::ConcludeGoal { drop: DropId::new() }];
+        let renew = Job::Renew { membership: MembershipId::new(), ends_at: DateTime::UNIX_EPOCH };
+        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, Job::ConcludeGoal { drop: DropId::new() }, renew];
         assert_eq!(jobs.map(|job| queue::to_columns(&job).unwrap().0), Job::MERGED);
     }
 

@@ -218,7 +218,8 @@ pub struct Consents {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 40)]
     pub community_rules: Option<String>,
-    /// The card may be charged for renewals (plans that renew by card).
+    /// The card may be charged for renewals (plans that renew by card). Absent: yes for who buys such a plan; `false` is kept for
+    /// later purchases too.
     pub renewal: Option<bool>,
     /// The name under which I agree to be shown among the backers of a crowdfunded drop; absent: I don't. It can be taken
     /// back: `DELETE /v1/orders/{id}/backer-name`.

@@ -532,3 +532,12 @@ pub async fn terms_in_force(conn: &mut Conn, now: DateTime<Utc>) -> Result<Optio
         .await
         .optional()?)
 }
+
+/// What the buyer has said of charging his card for renewals.
+///
+/// # Errors
+/// The database's.
+pub async fn renewal_consent(conn: &mut Conn, id: OrderId) -> Result<Option<bool>> {
+    let consents: Value = orders::table.find(id).select(orders::consents).first(conn).await?;
+    Ok(consents.get("renewal").and_then(Value::as_bool))
+}

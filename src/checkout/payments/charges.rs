@@ -13,7 +13,7 @@ use crate::checkout::orders::model::{self as orders, OrderRow, OrderState};
 use crate::checkout::orders::service as ordering;
 use crate::checkout::renewals;
 use crate::db::{self, Conn};
-use crate::error::Result;
+use crate::error::{AppError, Code, Result};
 use crate::jobs::{Lane, Outcome};
 use crate::membership::renewals::rules::{NO_CARD, NO_CUSTOMER};
 use crate::people::accounts::model as accounts;
@@ -38,11 +38,16 @@ pub async fn run(app: &App, id: PaymentId) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let order = orders::load(&mut conn, row.order_id).await?;
-    let buyer = accounts::load_buyer(&mut conn, order.account_id).await;
-    drop(conn);
-    let Some(customer) = buyer.ok().and_then(|buyer| buyer.stripe_customer_id) else {
-        return refuse(app, id, NO_CUSTOMER).await;
+    let customer = match accounts::load_buyer(&mut conn, order.account_id).await {
+        Ok(buyer) => buyer.stripe_customer_id,
+        Err(error) if error.code == Code::Unauthenticated => None,
+        Err(error) => return Err(error),
     };
+    drop(conn);
+    let Some(customer) = customer else { return refuse(app, id, NO_CUSTOMER).await };
+    if charge.called_at.is_none() && call_off(app, id).await? {
+        return Ok(Outcome::Done);
+    }
     if let Some(called_at) = charge.called_at {
         let waited = app.clock.now() - called_at;
         if waited >= REPLAY_PATIENCE
@@ -58,6 +63,25 @@ pub async fn run(app: &App, id: PaymentId) -> Result<Outcome> {
         return refuse(app, id, NO_CARD).await;
     }
     ask(app, id, &order, &customer).await
+}
+
+/// Before Stripe is asked the first time: where the member has stopped it meanwhile, or nothing is to be renewed any more, the
+/// order ends without a word. True where it has ended.
+async fn call_off(app: &App, id: PaymentId) -> Result<bool> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        let row = model::load(conn, id).await?;
+        let order = orders::lock(conn, row.order_id).await?;
+        let is_pending = order.state == OrderState::PendingPayment;
+        if is_pending && renewals::service::is_due(conn, &order, now).await? {
+            return Ok(false);
+        }
+        if is_pending {
+            ordering::close(conn, order.id, OrderState::Expired, now).await?;
+        }
+        Ok(true)
+    })
+    .await
 }
 
 /// Chooses the card that is asked: the customer's default, the one that was asked before, or the newest. False where there
@@ -85,9 +109,12 @@ async fn ask(app: &App, id: PaymentId, order: &OrderRow, customer: &str) -> Resu
     let mut conn = db::connect(&app.pool).await?;
     let row = model::load(&mut conn, id).await?;
     let card = model::charge_of(&mut conn, id).await?.and_then(|charge| charge.stripe_payment_method_id);
-    let Some(card) = card else { return refuse(app, id, NO_CARD).await };
     let lines = orders::lines_of(&mut conn, &[order.id]).await?;
     drop(conn);
+    let Some(card) = card else { return refuse(app, id, NO_CARD).await };
+    if row.state != PaymentState::Preparing {
+        return Ok(Outcome::Done);
+    }
     let new = NewCharge {
         order_id: order.id.to_string(),
         payment_id: id.to_string(),
@@ -180,7 +207,7 @@ async fn apply(app: &App, id: PaymentId, intent: &Intent) -> Result<()> {
                 let code = intent.failure_code.as_deref().unwrap_or("authentication_required");
                 fail(conn, now, &order, &row, code).await
             }
-            IntentStatus::Unknown => Ok(()),
+            IntentStatus::Unknown => Err(AppError::internal("a charge stands as nothing that is known")),
         }
     })
     .await?;
@@ -218,6 +245,19 @@ async fn fail(
     }
     ordering::close(conn, order.id, OrderState::Expired, now).await?;
     renewals::service::charge_failed(conn, order, code, now).await
+}
+
+/// The job has failed for the last time. What Stripe was never asked for ends; the rest is an operator's.
+///
+/// # Errors
+/// The database's.
+pub async fn give_up(conn: &mut Conn, now: DateTime<Utc>, id: PaymentId) -> Result<()> {
+    let row = model::load(conn, id).await?;
+    let order = orders::lock(conn, row.order_id).await?;
+    match model::charge_of(conn, id).await? {
+        Some(charge) if charge.called_at.is_none() => fail(conn, now, &order, &row, "unavailable").await,
+        _ => Ok(()),
+    }
 }
 
 async fn refuse(app: &App, id: PaymentId, code: &str) -> Result<Outcome> {

@@ -12,6 +12,7 @@ use super::service::{self, SESSION_EXTRA};
 use crate::app::App;
 use crate::checkout::orders::model::{self as orders, OrderRow, OrderState};
 use crate::checkout::orders::service as ordering;
+use crate::checkout::renewals;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{Lane, Outcome};
@@ -241,7 +242,11 @@ pub async fn end_processing(app: &App, id: PaymentId) -> Result<Outcome> {
         let order = orders::lock(conn, row.order_id).await?;
         let row = model::load(conn, id).await?;
         if row.state == PaymentState::Processing && order.state == OrderState::PendingPayment {
-            ordering::close(conn, order.id, OrderState::Expired, app.clock.now()).await?;
+            let now = app.clock.now();
+            ordering::close(conn, order.id, OrderState::Expired, now).await?;
+            if model::charge_of(conn, id).await?.is_some() {
+                renewals::service::charge_failed(conn, &order, "processing_error", now).await?;
+            }
         }
         Ok(())
     })

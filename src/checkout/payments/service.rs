@@ -21,6 +21,7 @@ use crate::checkout::{pledges, refunds, renewals};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::membership::memberships::model::{MembershipRow, Stored};
 use crate::membership::memberships::rules::GRACE;
 use crate::membership::plans::model as plans;
 use crate::membership::renewals::model::{self as coming, RenewalState};
@@ -384,8 +385,13 @@ async fn buys_forbidden(
     }
     if let Some(id) = lines.iter().find_map(|line| line.renewal_id) {
         // A second order of it, whose money came late.
-        let renewal = coming::load(conn, &[id]).await?.pop();
-        if renewal.is_none_or(|renewal| renewal.state == RenewalState::Paid) {
+        let Some(renewal) = coming::load(conn, &[id]).await?.pop() else { return Ok(true) };
+        let row = memberships::model::find(conn, renewal.membership_id).await?;
+        // Revoked, or its money went back: what comes now would begin it anew.
+        let is_ended = |row: &MembershipRow| {
+            row.state == Stored::Revoked || row.closed_at.is_some_and(|at| at < renewal.ends_at + GRACE)
+        };
+        if renewal.state == RenewalState::Paid || row.is_none_or(|row| is_ended(&row)) {
             return Ok(true);
         }
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use kindred_stripe::Card;
 
 use super::model;
-use super::service::{link, order_of};
+use super::service::{failed, link, order_of};
 use crate::app::App;
 use crate::checkout::orders::model::OrderState;
 use crate::checkout::orders::service::{self as ordering, Shop};
@@ -65,6 +65,8 @@ pub async fn run(app: &App, membership: MembershipId, ends_at: DateTime<Utc>) ->
         let known = read(&mut *db::connect(&app.pool).await?, membership, ends_at).await?;
         let Some(known) = known else { return Ok(Outcome::Done) };
         let (step, at) = known.next_step(now);
+        let (step, at) =
+            if is_gone(app, &known).await? { (Step::Lapse, ends_at + GRACE) } else { (step, at) };
         if at > now {
             return Ok(Outcome::Again(at));
         }
@@ -81,6 +83,16 @@ pub async fn run(app: &App, membership: MembershipId, ends_at: DateTime<Utc>) ->
         app.jobs.wake(Lane::Mail);
     }
     Ok(Outcome::Again(app.clock.now() + LATER))
+}
+
+/// Is its account erased? Then nobody is told of anything.
+async fn is_gone(app: &App, known: &Known) -> Result<bool> {
+    let buyer = accounts::load_buyer(&mut *db::connect(&app.pool).await?, known.row.account_id).await;
+    match buyer {
+        Ok(_) => Ok(false),
+        Err(error) if error.code == Code::Unauthenticated => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// None where the membership isn't on its way to that end.
@@ -224,21 +236,21 @@ async fn charge(app: &App, known: &Known) -> Result<Option<DateTime<Utc>>> {
         let placed =
             ordering::place(conn, &Shop::of(&app.settings), now, std::slice::from_ref(&order)).await?.pop();
         // Under the account's lock, which placing took.
-        let Some((known, _)) = locked(conn, known, Step::Charge, now).await? else {
+        let Some((known, buyer)) = locked(conn, known, Step::Charge, now).await? else {
             return Err(Code::StaleQuote.error());
         };
         let renewal = known.renewal.ok_or(Code::StaleQuote)?;
-        let (charges, failure) = match placed {
-            Some(Ok(_)) => (renewal.charges + 1, None),
+        let asked = Renewal { charges: renewal.charges + 1, failure: None, next_charge_at: None, ..renewal };
+        match placed {
+            Some(Ok(_)) => renewals::store(conn, &asked).await?,
             Some(Err(error)) if error.code == Code::MembershipOrderPending => return Ok(Some(error.code)),
             Some(Err(error)) => {
-                tracing::warn!(renewal = %renewal.id, code = %error, "a renewal is refused");
-                (renewal.charges + 1, Some(REFUSED.to_owned()))
+                tracing::warn!(renewal = %asked.id, code = %error, "a renewal is refused");
+                let cause = format!("renewal_refused:{}:{}", asked.id, asked.charges);
+                failed(conn, &buyer, asked, REFUSED, &cause, now).await?;
             }
             None => return Err(AppError::internal("no order was placed")),
-        };
-        let renewal = Renewal { charges, failure, next_charge_at: None, ..renewal };
-        renewals::store(conn, &renewal).await?;
+        }
         Ok(None)
     })
     .await;
@@ -257,7 +269,11 @@ async fn charge(app: &App, known: &Known) -> Result<Option<DateTime<Utc>>> {
 async fn lapse(app: &App, known: &Known) -> Result<Outcome> {
     let now = app.clock.now();
     let waits = db::transaction(&app.pool, async |conn| {
-        let Some((known, buyer)) = locked(conn, known, Step::Lapse, now).await? else { return Ok(false) };
+        let Some((known, buyer)) = locked(conn, known, Step::Lapse, now).await? else {
+            // Its account is gone, or it has another end.
+            memberships::close_if_ended_by(conn, known.row.id, now - GRACE, now).await?;
+            return Ok(false);
+        };
         if let Some(renewal) = renewals::open_of(conn, known.row.id).await? {
             let orders = model::orders_of(conn, renewal.id).await?;
             if orders.iter().any(|(_, state)| *state == OrderState::PendingPayment) {

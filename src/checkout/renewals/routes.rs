@@ -28,7 +28,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         (status = 201, body = LinkedOrder),
         (status = 409, body = Problem, description =
             "membership_not_open, already_for_life, membership_frozen, renewal_not_offered, use_upgrade_quote, \
-             membership_order_pending, payment_in_progress"),
+             membership_order_pending"),
         (status = 410, body = Problem, description = "token_invalid"),
     )
 )]

@@ -12,7 +12,7 @@ use crate::checkout::payments::model as attempts;
 use crate::checkout::payments::service as payments;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
-use crate::jobs::{self, Job};
+use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships::model as memberships;
 use crate::membership::memberships::rules::GRACE;
 use crate::membership::plans::model::{self as plans, Renews};
@@ -38,30 +38,34 @@ pub async fn settled(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let Some(line) = lines.iter().find(|line| line.is_membership()) else { return Ok(()) };
-    let mut before = None;
     if let Some(id) = line.renewal_id {
         let renewal = renewals::load(conn, &[id]).await?.pop().ok_or(Code::UnknownRenewal)?;
-        before = Some(renewals::settings_of(conn, renewal.membership_id, order.account_id).await?);
         renewals::store(conn, &coming::closed(renewal, RenewalState::Paid, now)).await?;
     }
+    // A link of a mail is for one term.
+    one_time::withdraw(conn, order.account_id, Purpose::Renewal).await?;
     let Some(row) = memberships::open_of(conn, &[order.account_id]).await?.pop() else { return Ok(()) };
+    // Who has a new membership still means what he said of the last one.
     let known = renewals::settings_of(conn, row.id, row.account_id).await?;
+    let earlier = renewals::earlier_of(conn, row.account_id, row.id).await?;
     let plan = match row.plan_id {
         Some(id) => plans::find(conn, id).await?,
         None => None,
     };
-    let by_card = has_card && plan.as_ref().is_some_and(|plan| plan.renews == Renews::Card);
-    // Who becomes another tier at the end has another membership; what he said of the last one he still means.
-    let was_off = before.as_ref().is_some_and(|settings| settings.switched_off_at.is_some());
-    let is_off = known.switched_off_at.is_some() || was_off;
+    let is_offered = plan.is_some_and(|plan| plan.renews == Renews::Card);
+    let was_on = known.is_on || line.renewal_id.is_some() && earlier.as_ref().is_some_and(|last| last.is_on);
+    let off_before = known.switched_off_at.or_else(|| earlier.and_then(|last| last.switched_off_at));
+    // Who buys a plan that says so agrees, unless he says no; who pays by a link has said nothing.
+    let said = orders::renewal_consent(conn, order.id).await?;
+    let agrees = said.unwrap_or(line.renewal_id.is_none());
+    let switched_off_at = if has_card && said == Some(false) { Some(now) } else { off_before };
     let settings = Settings {
-        is_on: (by_card && !is_off)
-            || (known.is_on && plan.as_ref().is_some_and(|plan| plan.renews == Renews::Card)),
-        switched_off_at: known
-            .switched_off_at
-            .or_else(|| before.and_then(|settings| settings.switched_off_at)),
+        is_on: is_offered && switched_off_at.is_none() && (was_on || has_card && agrees),
+        switched_off_at,
         // What was planned has come; who buys on doesn't mean to end.
-        next_plan_id: if line.renewal_id.is_some() { None } else { known.next_plan_id },
+        next_plan_id: known
+            .next_plan_id
+            .filter(|next| line.renewal_id.is_none() && Some(*next) != row.plan_id),
         cancelled_at: None,
         cancel_reason: None,
         ..known
@@ -69,7 +73,7 @@ pub async fn settled(
     renewals::store_settings(conn, &settings).await
 }
 
-/// The card wasn't charged: says when it is asked once more, if it is, and mails its owner a link.
+/// The card wasn't charged by an order: says when it is asked once more, if it is, and mails its owner a link.
 ///
 /// # Errors
 /// The database's.
@@ -82,6 +86,22 @@ pub async fn charge_failed(conn: &mut Conn, order: &OrderRow, code: &str, now: D
     if renewal.state != RenewalState::Open {
         return Ok(());
     }
+    let cause = format!("renewal_failed:{}", order.id);
+    failed(conn, &buyer, renewal, code, &cause, now).await
+}
+
+/// A charge came to nothing. The account's row is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn failed(
+    conn: &mut Conn,
+    buyer: &accounts::Buyer,
+    renewal: Renewal,
+    code: &str,
+    cause: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let retry_at = rules::retry_at(renewal.charges, code, renewal.ends_at, now);
     let failed = Renewal { failure: Some(code.to_owned()), next_charge_at: retry_at, ..renewal };
     renewals::store(conn, &failed).await?;
@@ -90,14 +110,30 @@ pub async fn charge_failed(conn: &mut Conn, order: &OrderRow, code: &str, now: D
         jobs::enqueue(conn, &job, at, now).await?;
     }
     let mail = Mail::RenewalFailed {
-        token: link(conn, &buyer, now).await?,
+        token: link(conn, buyer, now).await?,
         reason: code.to_owned(),
-        amount_minor: order.due_minor,
-        currency: order.currency.clone(),
+        amount_minor: failed.price_minor,
+        currency: failed.currency.clone(),
         retry_at,
         grace_ends_at: failed.ends_at + GRACE,
     };
-    tell(conn, &buyer, &format!("renewal_failed:{}", order.id), &mail, now).await
+    tell(conn, buyer, cause, &mail, now).await
+}
+
+/// Is the card still to be charged for this order: is its renewal on, and for the end that the membership has? Locks the account's
+/// row.
+///
+/// # Errors
+/// The database's.
+pub async fn is_due(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<bool> {
+    let lines = orders::lines_of(conn, &[order.id]).await?;
+    let Some(id) = lines.iter().find_map(|line| line.renewal_id) else { return Ok(false) };
+    accounts::lock_buyers(conn, &[order.account_id]).await?;
+    let Some(renewal) = renewals::load(conn, &[id]).await?.pop() else { return Ok(false) };
+    let settings = renewals::settings_of(conn, renewal.membership_id, order.account_id).await?;
+    let open = memberships::open_of(conn, &[order.account_id]).await?;
+    let fits = rules::may_order(&renewal, open.first()).is_ok();
+    Ok(settings.is_on && fits && now < renewal.ends_at + GRACE)
 }
 
 /// A token for the links of a mail: who has it may pay for the member's next term, or stop the charge.
@@ -123,7 +159,7 @@ pub async fn owner_of(app: &App, token: &str) -> Result<AccountId> {
 ///
 /// # Errors
 /// `membership_not_open`, `already_for_life`, `membership_frozen`, `renewal_not_offered`, `use_upgrade_quote` while a change of
-/// tier is planned and the term runs, `membership_order_pending`, `payment_in_progress`.
+/// tier is planned and the term runs, `membership_order_pending`.
 pub async fn order_by_link(app: &App, account: AccountId) -> Result<OrderId> {
     let renewal = coming::offer(app, account).await?;
     let earlier = model::orders_of(&mut *db::connect(&app.pool).await?, renewal.id).await?;
@@ -167,7 +203,9 @@ pub async fn stop_by_link(app: &App, account: AccountId) -> Result<()> {
         renewals::store_settings(conn, &turned_off(settings, now)).await?;
         coming::look_anew(conn, row, now).await
     })
-    .await
+    .await?;
+    app.jobs.wake(Lane::Stripe);
+    Ok(())
 }
 
 /// The order of a renewal; with `charges_card` the saved card pays it.

@@ -9,6 +9,7 @@ use super::service::{close, queue_expiry};
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::membership::associates;
+use crate::membership::renewals::model as renewals;
 use crate::types::id::{LineId, TermId};
 
 /// Ends the term that a line was fulfilled with: its money went back in full. Terms after it move up by what was left of
@@ -152,6 +153,7 @@ async fn restore(
         membership.tier_id = last.tier_id;
         membership.ends_at = last.ends_at;
     }
+    renewals::drop_planned(conn, membership.id).await?;
     membership.plan_id = back.iter().rev().find_map(|term| term.plan_id);
     model::store(conn, membership).await?;
     queue_expiry(conn, membership, now).await

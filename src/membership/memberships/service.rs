@@ -184,13 +184,17 @@ async fn extend(conn: &mut Conn, mut membership: MembershipRow, addition: &Addit
     let term = new_term(&membership, &span, addition);
     model::insert_term(conn, &term).await?;
     membership.ends_at = span.ends_at;
-    membership.plan_id = match addition.source {
+    let plan_id = match addition.source {
         // A gift is no change of what the member has bought, nor of how that goes on.
         Source::Gift => membership.plan_id.or(addition.plan),
         Source::Order | Source::Grant | Source::Extension | Source::Trial => {
             addition.plan.or(membership.plan_id)
         }
     };
+    if plan_id != membership.plan_id {
+        renewals::drop_planned(conn, membership.id).await?;
+        membership.plan_id = plan_id;
+    }
     model::store(conn, &membership).await?;
     Ok(Added { membership, term, extended: true })
 }

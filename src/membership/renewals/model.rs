@@ -91,6 +91,25 @@ pub async fn settings_of(conn: &mut Conn, membership: MembershipId, account: Acc
     Ok(row.optional()?.unwrap_or_else(|| Settings::none(membership, account)))
 }
 
+/// What an account said last of another membership.
+///
+/// # Errors
+/// The database's.
+pub async fn earlier_of(
+    conn: &mut Conn,
+    account: AccountId,
+    other_than: MembershipId,
+) -> Result<Option<Settings>> {
+    Ok(renewal_settings::table
+        .filter(renewal_settings::account_id.eq(account))
+        .filter(renewal_settings::membership_id.ne(other_than))
+        .order(renewal_settings::membership_id.desc())
+        .select(Settings::as_select())
+        .first(conn)
+        .await
+        .optional()?)
+}
+
 /// Writes what is said of a membership, whose account is locked.
 ///
 /// # Errors

@@ -8,7 +8,6 @@ use crate::membership::memberships::model::MembershipRow;
 use crate::membership::memberships::rules::{GRACE, Life, life};
 use crate::membership::plans::model::{Plan, Renews};
 use crate::types::id::TierId;
-use crate::types::period::Term;
 
 /// What the saved card will be charged is told that long before the end (5 to 7 days: Mastercard's and Visa's rules for
 /// subscriptions).
@@ -57,7 +56,6 @@ pub fn way(plan: Option<&Plan>, settings: &Settings) -> Way {
     match plan {
         _ if settings.cancelled_at.is_some() => Way::Ends,
         None => Way::Ends,
-        Some(plan) if plan.term == Term::Lifetime => Way::Ends,
         Some(plan) if plan.renews == Renews::Card && settings.is_on => Way::Card,
         Some(_) => Way::Reminded,
     }

@@ -207,10 +207,15 @@ pub async fn ensure(
 ) -> Result<Renewal> {
     match model::open_of(conn, row.id).await? {
         Some(open) if open.ends_at == ends_at && open.plan_id == plan.id => {
-            if open.noticed_at.is_some() || open.price_minor == plan.price_minor {
+            // What was told a month ahead can only become less.
+            let price_minor = match open.announced_at {
+                Some(_) => plan.price_minor.min(open.price_minor),
+                None => plan.price_minor,
+            };
+            if open.noticed_at.is_some() || open.price_minor == price_minor {
                 return Ok(open);
             }
-            let open = Renewal { price_minor: plan.price_minor, ..open };
+            let open = Renewal { price_minor, ..open };
             model::store(conn, &open).await?;
             return Ok(open);
         }

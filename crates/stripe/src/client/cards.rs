@@ -64,13 +64,14 @@ impl Stripe {
         self.write(key, &request::cancel_intent(id), answer::intent).await
     }
 
-    /// The cards that a customer has saved, newest first; empty for a customer that was deleted.
+    /// The cards that a customer has saved, newest first; empty for a customer that was deleted or never was.
     pub async fn cards_of(&self, customer: &str) -> Result<Vec<Card>, CallError> {
         known_form(customer)?;
-        let owner = self.read(&RetrieveCustomer::new(customer), answer::owner).await?;
-        if owner.is_deleted {
-            return Ok(Vec::new());
-        }
+        let owner = match self.read(&RetrieveCustomer::new(customer), answer::owner).await {
+            Ok(owner) if owner.is_deleted => return Ok(Vec::new()),
+            Err(CallError::NotFound) => return Ok(Vec::new()),
+            owner => owner?,
+        };
         let default_method = owner.default_method.as_deref();
         let mut all: Vec<Card> = Vec::new();
         for _ in 0..MOST_PAGES {
