@@ -428,7 +428,7 @@ mod tests {
             currency: "cny".to_owned(),
             refunded_minor: 0,
             method: crate::dev::stripe::Method::WechatPay,
-            session: "cs_1".to_owned(),
+            session: Some("cs_1".to_owned()),
         };
         let book = Book { captured_minor: 20_000, payments: vec![paid], ..Book::default() };
         let with = |amount_minor| {

@@ -109,6 +109,7 @@ mod tests {
             open_sale: true,
             open_upgrade: false,
             trial_days,
+            associate_seats: 0,
             created_at: at(0),
             archived_at: None,
             version: 1,
