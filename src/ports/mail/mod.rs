@@ -261,7 +261,9 @@ mod tests {
     #[test]
     fn a_mail_of_a_list_says_how_to_leave_it_and_no_other_does() {
         let url = format!("https://shop.example/v1/unsubscribe?t={}", "a-Z_9.".repeat(30));
-        let text = |mail: Outgoing| String::from_utf8(mail.message().unwrap().formatted()).unwrap();
+        let text = |mail: Outgoing| {
+            format!("\r\n{}", String::from_utf8(mail.message().unwrap().formatted()).unwrap())
+        };
         let of_list = text(Outgoing { unsubscribe_url: Some(url.clone()), ..mail() });
         assert!(of_list.contains(&format!("\r\nList-Unsubscribe: <{url}>\r\n")), "{of_list}");
         assert!(of_list.contains("\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), "{of_list}");
