@@ -1479,8 +1479,8 @@ diesel::table! {
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
         open_upgrade -> Bool,
-        trial_days -> Integer,
         associate_seats -> Integer,
+        trial_days -> Integer,
     }
 }
 
@@ -2282,6 +2282,9 @@ diesel::joinable!(treat_codes -> api_keys (redeemed_by));
 diesel::joinable!(treat_codes -> merchants (merchant_id));
 diesel::joinable!(treat_codes -> treats (treat_id));
 diesel::joinable!(treats -> merchants (merchant_id));
+diesel::joinable!(trials -> accounts (account_id));
+diesel::joinable!(trials -> membership_terms (term_id));
+diesel::joinable!(trials -> plans (plan_id));
 diesel::joinable!(upgrade_quotes -> accounts (account_id));
 diesel::joinable!(upgrade_quotes -> memberships (membership_id));
 diesel::joinable!(upgrade_quotes -> plans (plan_id));

@@ -17,7 +17,7 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::membership::memberships::giving::{self, Given};
-use crate::membership::memberships::model::{self as memberships, Source, TermRow};
+use crate::membership::memberships::model::{self as memberships, Source};
 use crate::membership::memberships::rules::FreezeCause;
 use crate::membership::memberships::{ending, service as membership};
 use crate::membership::plans::model::{self as plans, Plan};
@@ -174,9 +174,10 @@ pub async fn follow_dispute(
 /// Isn't what it gave over?
 async fn is_running(conn: &mut Conn, gift: &GiftRow, now: DateTime<Utc>) -> Result<bool> {
     let Some(term) = gift.term_id else { return Ok(false) };
-    let term = memberships::find_term(conn, term).await?;
-    let runs = |term: &TermRow| term.ended_at.is_none() && term.ends_at.is_none_or(|end| end > now);
-    Ok(term.as_ref().is_some_and(runs))
+    match memberships::find_term(conn, term).await? {
+        Some(term) => ending::runs(conn, &term, now).await,
+        None => Ok(false),
+    }
 }
 
 async fn let_go(conn: &mut Conn, gift: &GiftRow, now: DateTime<Utc>) -> Result<()> {

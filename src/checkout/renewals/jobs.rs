@@ -15,6 +15,7 @@ use crate::error::{AppError, Code, Result};
 use crate::jobs::{Lane, Outcome};
 use crate::membership::memberships::model::{self as memberships, MembershipRow, Stored};
 use crate::membership::memberships::rules::GRACE;
+use crate::membership::memberships::service as membership;
 use crate::membership::plans::model::Plan;
 use crate::membership::renewals::model::{self as renewals, Renewal, RenewalState, Settings};
 use crate::membership::renewals::rules::{self, Going, REFUSED, Step};
@@ -59,10 +60,10 @@ impl Known {
 ///
 /// # Errors
 /// When Stripe's answer is unknown, or the database's.
-pub async fn run(app: &App, membership: MembershipId, ends_at: DateTime<Utc>) -> Result<Outcome> {
+pub async fn run(app: &App, id: MembershipId, ends_at: DateTime<Utc>) -> Result<Outcome> {
     for _ in 0..STEPS_MAX {
         let now = app.clock.now();
-        let known = read(&mut *db::connect(&app.pool).await?, membership, ends_at).await?;
+        let known = read(&mut *db::connect(&app.pool).await?, id, ends_at).await?;
         let Some(known) = known else { return Ok(Outcome::Done) };
         let (step, at) = known.next_step(now);
         let (step, at) =
@@ -271,7 +272,7 @@ async fn lapse(app: &App, known: &Known) -> Result<Outcome> {
     let waits = db::transaction(&app.pool, async |conn| {
         let Some((known, buyer)) = locked(conn, known, Step::Lapse, now).await? else {
             // Its account is gone, or it has another end.
-            memberships::close_if_ended_by(conn, known.row.id, now - GRACE, now).await?;
+            membership::close_if_over(conn, known.row.id, now).await?;
             return Ok(false);
         };
         if let Some(renewal) = renewals::open_of(conn, known.row.id).await? {
@@ -281,7 +282,7 @@ async fn lapse(app: &App, known: &Known) -> Result<Outcome> {
             }
             renewals::store(conn, &closed(renewal, RenewalState::Over, now)).await?;
         }
-        memberships::close_if_ended_by(conn, known.row.id, now - GRACE, now).await?;
+        membership::close_if_over(conn, known.row.id, now).await?;
         let other = memberships::open_of(conn, &[known.row.account_id]).await?;
         if other.iter().any(|other| other.id != known.row.id) {
             return Ok(false);

@@ -132,7 +132,8 @@ pub async fn is_due(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Re
     let Some(renewal) = renewals::load(conn, &[id]).await?.pop() else { return Ok(false) };
     let settings = renewals::settings_of(conn, renewal.membership_id, order.account_id).await?;
     let open = memberships::open_of(conn, &[order.account_id]).await?;
-    let fits = rules::may_order(&renewal, open.first()).is_ok();
+    let rests = open.first().is_some_and(|row| row.frozen_at.is_some());
+    let fits = !rests && rules::may_order(&renewal, open.first()).is_ok();
     Ok(settings.is_on && fits && now < renewal.ends_at + GRACE)
 }
 

@@ -139,6 +139,10 @@ pub async fn forget(
     now: DateTime<Utc>,
 ) -> Result<()> {
     leave(conn, account, Cause::Erased, now).await?;
+    // In grace too, when nothing had to be given up.
+    for open in memberships::open_of(conn, &[account]).await? {
+        head_is_over(conn, open.id, now).await?;
+    }
     for row in model::invitations(conn, account, email_key).await? {
         let Some(seats) = model::lock_seats(conn, row.membership_id).await? else { continue };
         let Some(row) = model::find(conn, row.id).await?.filter(|row| row.state == State::Invited) else {

@@ -13,6 +13,7 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::Lane;
+use crate::membership::measures::model as measures;
 use crate::membership::memberships::model::{self as memberships, MembershipRow, Stored};
 use crate::membership::memberships::service as membership;
 use crate::membership::tiers::{self, model::Tier};
@@ -126,8 +127,8 @@ async fn tier_of_seats(conn: &mut Conn, head: &MembershipRow) -> Result<Tier> {
 /// Takes the seat that the token is for. Accepting twice does no more than once.
 ///
 /// # Errors
-/// `token_invalid`, `invitation_expired`, `invitation_not_yours`, `has_membership`, `is_associate`, `membership_frozen` (the
-/// head's).
+/// `token_invalid`, `invitation_expired`, `invitation_not_yours`, `has_membership`, `is_associate`, `expelled`,
+/// `membership_frozen` (the head's).
 pub async fn accept(app: &App, account: AccountId, token: &str) -> Result<()> {
     let now = app.clock.now();
     let hash = secrets::hash(token);
@@ -145,6 +146,9 @@ pub async fn accept(app: &App, account: AccountId, token: &str) -> Result<()> {
         rules::may_take(&row, guest.email_key.as_deref(), now)?;
         if access::is_associate(conn, account).await? {
             return Err(Code::IsAssociate.error());
+        }
+        if !measures::expelled_of(conn, &[account]).await?.is_empty() {
+            return Err(Code::Expelled.error());
         }
         give_up_own(conn, account, now).await?;
         rules::may_seat(head, now).map_err(|code| match code {

@@ -68,9 +68,19 @@ pub async fn take_back(conn: &mut Conn, term: TermId, now: DateTime<Utc>) -> Res
             model::store_term(conn, &TermRow { replaced_by: None, ..term }).await?;
             Ok(false)
         }
-        Some(term) if term.ends_at.is_none_or(|end| now < end) => remove(conn, &term, true, now).await,
+        Some(term) if runs(conn, &term, now).await? => remove(conn, &term, true, now).await,
         Some(_) | None => Ok(false),
     }
+}
+
+/// Is a term not over yet, by the time that its membership stands at?
+///
+/// # Errors
+/// The database's.
+pub async fn runs(conn: &mut Conn, term: &TermRow, now: DateTime<Utc>) -> Result<bool> {
+    let Some(row) = model::find(conn, term.membership_id).await? else { return Ok(false) };
+    let at = rules::standing_at(&row, now);
+    Ok(term.ended_at.is_none() && term.ends_at.is_none_or(|end| at < end))
 }
 
 /// Closes a membership whose last term is over now, without its grace. It is locked.

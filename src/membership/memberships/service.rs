@@ -520,11 +520,17 @@ pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
 /// The database's.
 pub async fn expire(app: &App, membership: MembershipId) -> Result<Outcome> {
     let now = app.clock.now();
-    db::transaction(&app.pool, async |conn| {
-        if model::close_if_ended_by(conn, membership, now - GRACE, now).await? {
-            associates::endings::head_is_over(conn, membership, now).await?;
-        }
-        Ok(Outcome::Done)
-    })
-    .await
+    db::transaction(&app.pool, async |conn| close_if_over(conn, membership, now).await).await?;
+    Ok(Outcome::Done)
+}
+
+/// Closes a membership whose grace is over, and ends the seats that hang on it.
+///
+/// # Errors
+/// The database's.
+pub async fn close_if_over(conn: &mut Conn, id: MembershipId, now: DateTime<Utc>) -> Result<()> {
+    if model::close_if_ended_by(conn, id, now - GRACE, now).await? {
+        associates::endings::head_is_over(conn, id, now).await?;
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::membership::associates::access::is_associate;
 use crate::membership::freezes::model::is_buying;
 use crate::membership::memberships::giving::{self, Given};
 use crate::membership::memberships::model::{Source, TermRow, find_term};
@@ -59,7 +60,7 @@ async fn known(conn: &mut Conn, asker: &Buyer) -> Result<Asker> {
     Ok(Asker {
         is_verified: asker.email_verified_at.is_some() && !person.is_empty(),
         has_tried: model::is_known(conn, person).await?,
-        was_member: model::was_member(conn, asker.id, person).await?,
+        was_member: model::was_member(conn, asker.id, person).await? || is_associate(conn, asker.id).await?,
         is_ordering: is_buying(conn, asker.id).await?,
     })
 }

@@ -67,7 +67,7 @@ SELECT jsonb_build_object(
     FROM membership_freezes t WHERE account_id = $1),
   'associates', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'token_hash' ORDER BY id), '[]')
     FROM associates t WHERE account_id = $1 OR head_id = $1
-       OR email_key = (SELECT email_key FROM accounts WHERE id = $1)),
+       OR state = 'invited' AND email_key = (SELECT email_key FROM accounts WHERE id = $1)),
   'upgrade_quotes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM upgrade_quotes t WHERE account_id = $1),
   'drive_applications', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
@@ -113,7 +113,9 @@ SELECT jsonb_build_object(
     FROM portal_visits t WHERE account_id = $1),
   'trials', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'person_key' ORDER BY id), '[]')
     FROM trials t WHERE account_id = $1),
-  'gifts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by' ORDER BY id), '[]')
+  'gifts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by'
+        - CASE WHEN account_id = $1 THEN ARRAY['term_id'] ELSE ARRAY['to_email', 'to_name', 'message', 'from_name', 'line_id'] END
+        ORDER BY id), '[]')
     FROM gifts t WHERE account_id = $1 OR redeemed_by = $1),
   'invite_codes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY code), '[]')
     FROM invite_codes t WHERE account_id = $1),
