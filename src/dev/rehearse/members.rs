@@ -49,7 +49,13 @@ pub async fn seed(url: &str, crowd: &Crowd, now: DateTime<Utc>) -> Result<(), Re
                 SELECT gen_random_uuid(), 'expire_membership',
                     jsonb_build_object('membership', 'mem_' || replace(j.membership_id::text, '-', '')), 'local',
                     {until}, {at}
-                FROM joined j;"
+                FROM joined j;
+            INSERT INTO jobs (id, kind, payload, lane, run_at, created_at)
+                SELECT gen_random_uuid(), 'renew', jsonb_build_object(
+                        'membership', 'mem_' || replace(m.id::text, '-', ''),
+                        'ends_at', to_char(m.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')), 'stripe',
+                    m.ends_at - interval '30 days', {at}
+                FROM memberships m JOIN joined j ON j.membership_id = m.id;"
         ))
         .await?;
     Ok(())
