@@ -169,6 +169,9 @@ codes! {
     GiftHeld 409 "gift_held" "The payment of this gift is disputed.";
     GiftExpired 409 "gift_expired" "This gift has expired.";
     PlanNotGiven 409 "plan_not_given" "This plan isn't on open sale, so it can't be given away.";
+    BenefitUsedUp 409 "benefit_used_up" "You have had it as often as its period allows.";
+    BenefitNotInTrial 409 "benefit_not_in_trial" "This benefit is for members who have joined: it isn't given in a trial.";
+    BenefitNotClaimable 409 "benefit_not_claimable" "This benefit isn't claimed: it comes with an order, or where it is given.";
     NoTrial 409 "no_trial" "This plan can't be tried.";
     TrialUsed 409 "trial_used" "You have had your trial.";
     NotNew 409 "not_new" "Trials are for who has never been a member.";
@@ -211,6 +214,7 @@ codes! {
     CsvTooLong 422 "csv_too_long" "The file has too many lines: cut it.";
     InvalidField 422 "invalid_field" "A field of the body is wrong.";
     WeakPassword 422 "weak_password" "Choose a longer or less common password.";
+    UnknownBenefit 422 "unknown_benefit" "There is no such benefit for members of your tier.";
     UnknownChapter 422 "unknown_chapter" "There is no such chapter.";
     UnknownArea 422 "unknown_area" "There is no such area.";
     CommunityRulesRequired 422 "community_rules_required" "Accept the rules of the community with the order: `consents.community_rules`.";
@@ -329,9 +333,12 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 37] = [
+const CONSTRAINT_CODES: [(&str, Code); 40] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
+    ("benefits_kind_of_tier", Code::CodeTaken),
+    ("benefit_uses_a_period", Code::BenefitUsedUp),
+    ("benefit_uses_once", Code::BenefitUsedUp),
     ("plans_code", Code::CodeTaken),
     ("chapters_code", Code::CodeTaken),
     ("chapters_prefix", Code::CodeTaken),

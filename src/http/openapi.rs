@@ -69,6 +69,9 @@ const ROOMS: &[fn() -> Document] = &[
     membership::associates::admin_routes::Api::openapi,
     membership::upgrades::routes::Api::openapi,
     membership::freezes::routes::Api::openapi,
+    membership::benefits::routes::Api::openapi,
+    membership::benefits::admin_routes::Api::openapi,
+    promotion::perks::routes::Api::openapi,
     membership::trials::routes::Api::openapi,
     // shop
     shop::products::routes::Api::openapi,

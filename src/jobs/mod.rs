@@ -130,6 +130,8 @@ pub enum Job {
     RemindTrial { trial: TrialId },
     /// Ends a trial behind which nothing was bought.
     EndTrial { trial: TrialId },
+    /// Takes back coupons of a membership whose money went back.
+    TakeBackPerks { membership: MembershipId },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -195,7 +197,7 @@ impl Job {
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
             Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
             Self::DeliverGift { .. } | Self::RemindGift { .. } => Lane::Local,
-            Self::RemindTrial { .. } | Self::EndTrial { .. } => Lane::Local,
+            Self::RemindTrial { .. } | Self::EndTrial { .. } | Self::TakeBackPerks { .. } => Lane::Local,
         }
     }
 
@@ -238,6 +240,7 @@ impl Job {
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::GiveOnOccasion { .. } => 12,
             Self::GiveBirthdays {} => 5,
             Self::RemindGift { .. } | Self::RemindTrial { .. } | Self::EndTrial { .. } => 12,
+            Self::TakeBackPerks { .. } => 12,
             // Another one comes with the next order, and every few minutes.
             Self::IssueInvoices {} => 12,
         }
@@ -290,6 +293,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::RemindGift { gift } => gifts::jobs::remind(app, gift).await,
         Job::RemindTrial { trial } => membership::trials::jobs::remind(app, trial).await,
         Job::EndTrial { trial } => membership::trials::jobs::end(app, trial).await,
+        Job::TakeBackPerks { membership } => promotion::perks::service::take_back(app, membership).await,
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

@@ -4,6 +4,7 @@
 pub mod applications;
 pub mod areas;
 pub mod associates;
+pub mod benefits;
 pub mod catalog;
 pub mod chapters;
 pub mod community;
@@ -28,6 +29,8 @@ use actix_web::web;
 pub fn configure(config: &mut web::ServiceConfig) {
     catalog::routes::configure(config);
     tiers::routes::configure(config);
+    benefits::routes::configure(config);
+    benefits::admin_routes::configure(config);
     plans::routes::configure(config);
     areas::routes::configure(config);
     chapters::routes::configure(config);

@@ -6,15 +6,17 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use kindred_stripe::Method;
 
+use super::benefits::model::{self as benefits, Benefit};
+use super::benefits::rules::Gives;
 use super::catalog;
 use super::drives::model::{self as drives, Admission, Drive};
 use super::drives::rules::Release;
 use super::plans::model::{self as plans, Plan, Renews};
-use super::tiers::model::{self as tiers, Benefit, Tier};
+use super::tiers::model::{self as tiers, Tier};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{chapters, drives as drive_rows, plans as plan_rows, tiers as tier_rows};
-use crate::types::id::{DriveId, PlanId, PoolId, TierId};
+use crate::types::id::{BenefitId, DriveId, PlanId, PoolId, TierId};
 use crate::types::locale::Names;
 use crate::types::period::Term;
 
@@ -83,23 +85,36 @@ async fn tier(conn: &mut Conn, kind: &Kind, now: DateTime<Utc>) -> Result<TierId
     if let Some(id) = known.first(conn).await.optional()? {
         return Ok(id);
     }
-    let benefit = |(word, zh, en): &(&str, &str, &str)| Benefit {
-        kind: (*word).to_owned(),
-        names: Names::new(zh, en),
-        allowed: None,
-    };
     let tier = Tier {
         id: TierId::new(),
         code: kind.code.to_owned(),
         names: Names::new(kind.zh, kind.en),
         rank: kind.rank,
-        benefits: kind.benefits.iter().map(benefit).collect(),
         associate_tier: None,
         created_at: now,
         archived_at: None,
         version: 1,
     };
     tiers::insert(conn, &tier).await?;
+    for (word, zh, en) in kind.benefits {
+        let benefit = Benefit {
+            id: BenefitId::new(),
+            tier_id: tier.id,
+            kind: (*word).to_owned(),
+            gives: Gives::Service,
+            names: Names::new(zh, en),
+            every: None,
+            allowed: None,
+            campaign_id: None,
+            variant_id: None,
+            value_minor: None,
+            in_trial: true,
+            created_at: now,
+            archived_at: None,
+            version: 1,
+        };
+        benefits::insert(conn, &benefit).await?;
+    }
     Ok(tier.id)
 }
 

@@ -11,6 +11,7 @@ pub mod mailings;
 pub mod occasions;
 pub mod packets;
 pub mod partners;
+pub mod perks;
 pub mod referrals;
 pub mod repeat_cards;
 pub mod treats;
@@ -30,6 +31,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     invites::routes::configure(config);
     partners::routes::configure(config);
     partners::commission_routes::configure(config);
+    perks::routes::configure(config);
     referrals::routes::configure(config);
     referrals::admin_routes::configure(config);
     treats::routes::configure(config);

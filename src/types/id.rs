@@ -128,6 +128,9 @@ id_types! {
     MeasureId = "meas";
     /// Some days of a plan for nothing.
     TrialId = "trl";
+    /// What a tier gives its members.
+    BenefitId = "ben";
+    BenefitUseId = "bus";
     /// A seat of a membership, for somebody else.
     AssociateId = "asct";
     /// A quote for a change to another tier.

@@ -2,6 +2,7 @@
 //! check and no other.
 
 mod associates;
+mod benefits;
 mod breakages;
 mod chapters;
 mod community;
@@ -86,6 +87,7 @@ async fn each_breakage_fails_its_checks_and_no_other() {
     let all = BREAKAGES
         .iter()
         .chain(associates::BREAKAGES)
+        .chain(benefits::BREAKAGES)
         .chain(chapters::BREAKAGES)
         .chain(community::BREAKAGES)
         .chain(notices::BREAKAGES)

@@ -239,18 +239,23 @@ async fn delayed_money_keeps_the_hold_until_it_comes_or_fails() {
 }
 
 /// Lets the hold of a paid but unnoticed order end while Stripe can't be asked, so that the money comes late.
-async fn pay_after_the_end(shop: &Shop, order: &Value) {
+/// As if the order had been expired on the word of a Stripe that takes the money all the same.
+pub async fn expire(shop: &Shop, order: &Value) {
     use diesel_async::SimpleAsyncConnection;
     let id = order["id"].as_str().unwrap().trim_start_matches("ord_").to_owned();
-    // As if the order had been expired on the word of a Stripe that then took the money all the same.
     let sql = format!(
         "UPDATE claims SET state = 'released', ended_at = created_at WHERE order_id = '{id}' AND state = 'held';
          UPDATE pools SET held = held - 1 WHERE id = (SELECT pool_id FROM claims WHERE order_id = '{id}' LIMIT 1);
          UPDATE series_places SET released_at = '2026-01-01T00:00:00Z' WHERE order_id = '{id}';
+         UPDATE benefit_uses SET released_at = created_at WHERE order_id = '{id}';
          UPDATE payments SET state = 'expired' WHERE order_id = '{id}';
          UPDATE orders SET state = 'expired', closed_at = created_at WHERE id = '{id}'"
     );
     shop.app.conn().await.batch_execute(&sql).await.unwrap();
+}
+
+async fn pay_after_the_end(shop: &Shop, order: &Value) {
+    expire(shop, order).await;
     shop.pay(order).await;
     shop.settle().await;
 }

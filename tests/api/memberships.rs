@@ -74,9 +74,13 @@ async fn a_new_member_has_number_card_and_a_public_check() {
     let owner = app.operator(Role::Owner).await;
     let tier = json!({
         "code": "diehard", "names": { "zh-CN": "铁杆会员", "en": "Diehard" }, "rank": 20,
-        "benefits": [{ "kind": "free_meals", "names": { "zh-CN": "霸王餐", "en": "Free meals" }, "allowed": 2 }],
     });
     let tier = app.make(&owner, "/v1/admin/tiers", &tier).await;
+    let meals = json!({
+        "tier": tier["id"], "kind": "free_meals", "gives": "service", "every": "P1Y", "allowed": 2,
+        "names": { "zh-CN": "霸王餐", "en": "Free meals" },
+    });
+    app.make(&owner, "/v1/admin/benefits", &meals).await;
     let plan = json!({
         "code": "diehard-year", "tier": tier["id"], "term": "P1Y",
         "price": { "amount": 120_000, "currency": "CNY" }, "renews": "card", "payment_methods": ["card"],

@@ -27,6 +27,8 @@ joined!(associates, membership_terms);
 joined!(associates, memberships);
 joined!(associates, plans);
 joined!(associates, tiers);
+joined!(benefit_uses, benefits);
+joined!(benefit_uses, orders);
 joined!(bundle_parts, products);
 joined!(bundle_parts, variants);
 joined!(channel_allocations, pools);

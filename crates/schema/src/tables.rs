@@ -156,6 +156,47 @@ diesel::table! {
 }
 
 diesel::table! {
+    benefit_uses (id) {
+        id -> Uuid,
+        benefit_id -> Uuid,
+        account_id -> Uuid,
+        membership_id -> Uuid,
+        person_key -> Text,
+        is_once -> Bool,
+        nth -> Integer,
+        ordinal -> BigInt,
+        allowed -> Nullable<BigInt>,
+        order_id -> Nullable<Uuid>,
+        line_id -> Nullable<Uuid>,
+        coupon_id -> Nullable<Uuid>,
+        worth_minor -> BigInt,
+        note -> Nullable<Text>,
+        created_at -> Timestamptz,
+        released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    benefits (id) {
+        id -> Uuid,
+        tier_id -> Uuid,
+        kind -> Text,
+        gives -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        every -> Nullable<Text>,
+        allowed -> Nullable<BigInt>,
+        campaign_id -> Nullable<Uuid>,
+        variant_id -> Nullable<Uuid>,
+        value_minor -> Nullable<BigInt>,
+        in_trial -> Bool,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     bundle_parts (bundle_id, part_id) {
         bundle_id -> Uuid,
         part_id -> Uuid,
@@ -1108,6 +1149,7 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         version -> Integer,
         frozen_causes -> Array<Text>,
+        rested_seconds -> BigInt,
     }
 }
 
@@ -1284,6 +1326,8 @@ diesel::table! {
         ships_from -> Nullable<Timestamptz>,
         upgrade_quote_id -> Nullable<Uuid>,
         renewal_id -> Nullable<Uuid>,
+        benefit_id -> Nullable<Uuid>,
+        saved_minor -> BigInt,
     }
 }
 
@@ -1918,7 +1962,6 @@ diesel::table! {
         name_zh -> Text,
         name_en -> Text,
         rank -> Integer,
-        benefits -> Jsonb,
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
@@ -2064,6 +2107,15 @@ diesel::joinable!(associates -> associate_seats (membership_id));
 diesel::joinable!(associates -> membership_terms (term_id));
 diesel::joinable!(baskets -> accounts (account_id));
 diesel::joinable!(baskets -> orders (order_id));
+diesel::joinable!(benefit_uses -> accounts (account_id));
+diesel::joinable!(benefit_uses -> benefits (benefit_id));
+diesel::joinable!(benefit_uses -> coupons (coupon_id));
+diesel::joinable!(benefit_uses -> memberships (membership_id));
+diesel::joinable!(benefit_uses -> order_lines (line_id));
+diesel::joinable!(benefit_uses -> orders (order_id));
+diesel::joinable!(benefits -> coupon_campaigns (campaign_id));
+diesel::joinable!(benefits -> tiers (tier_id));
+diesel::joinable!(benefits -> variants (variant_id));
 diesel::joinable!(card_charges -> payments (payment_id));
 diesel::joinable!(chain_rights -> accounts (account_id));
 diesel::joinable!(chain_rights -> chains (chain_id));
@@ -2203,6 +2255,7 @@ diesel::joinable!(occasions -> pools (pool_id));
 diesel::joinable!(order_adoptions -> orders (order_id));
 diesel::joinable!(order_cancellations -> orders (order_id));
 diesel::joinable!(order_cancellations -> refunds (refund_id));
+diesel::joinable!(order_lines -> benefits (benefit_id));
 diesel::joinable!(order_lines -> drive_invitations (invitation_id));
 diesel::joinable!(order_lines -> drives (drive_id));
 diesel::joinable!(order_lines -> drops (drop_id));

@@ -17,5 +17,6 @@ diesel::table! {
         frozen_causes -> Array<Text>,
         closed_at -> Nullable<Timestamptz>,
         version -> Integer,
+        rested_seconds -> BigInt,
     }
 }

@@ -6,6 +6,7 @@
 
 mod associates;
 mod baskets;
+mod benefits;
 mod boards;
 mod channels;
 mod chapters;
@@ -59,6 +60,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         invoices::ALL,
         withdrawals::ALL,
         memberships::ALL,
+        benefits::ALL,
         renewals::ALL,
         chapters::ALL,
         community::ALL,

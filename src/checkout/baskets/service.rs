@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::dto::{BasketLines, BasketView, MergedBasket, NewBasket};
 use super::model::{self, Basket, Kept};
@@ -108,10 +109,10 @@ pub async fn appraise(
     conn: &mut Conn,
     basket: &Basket,
     asker: &Asker,
-    now: DateTime<Utc>,
+    at: (DateTime<Utc>, Tz),
 ) -> Result<Appraisal> {
     let lines = parse_lines(&lines_of(basket))?;
-    appraisal::appraise(conn, now, asker.customer(basket.id, None), &lines).await
+    appraisal::appraise(conn, at, asker.customer(basket.id, None), &lines).await
 }
 
 fn lines_of(basket: &Basket) -> Vec<LineRequest> {
@@ -126,7 +127,7 @@ async fn look(
     now: DateTime<Utc>,
 ) -> Result<Looked<BasketView>> {
     let lines = parse_lines(&lines_of(basket))?;
-    let appraisal = appraise(conn, basket, asker, now).await?;
+    let appraisal = appraise(conn, basket, asker, (now, app.settings.timezone)).await?;
     let view = BasketView::new(basket, &lines, &appraisal, &app.settings.currency);
     Ok(Looked { view, version: basket.version })
 }
@@ -152,7 +153,8 @@ pub async fn put_lines(
         if let Some(seen) = seen {
             seen.check(before.version)?;
         }
-        let appraisal = appraisal::appraise(conn, now, asker.customer(id, None), &lines).await?;
+        let at = (now, app.settings.timezone);
+        let appraisal = appraisal::appraise(conn, at, asker.customer(id, None), &lines).await?;
         let kept = keep(&asked, appraisal)?;
         model::store_lines(conn, id, &kept, now).await?;
         let after = find(conn, id, asker).await?;
@@ -296,7 +298,7 @@ pub async fn shipping_offers(
     let parcel = match basket {
         Some(id) => {
             let basket = find(&mut conn, id, asker).await?;
-            appraise(&mut conn, &basket, asker, now).await?.parcel
+            appraise(&mut conn, &basket, asker, (now, app.settings.timezone)).await?.parcel
         }
         None => None,
     };

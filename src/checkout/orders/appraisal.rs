@@ -1,6 +1,7 @@
 //! Looking at lines without ordering them: each is judged for itself, as it stands now, and none hides the others.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::facts::{facts_without_lines, gifts_of, line_facts, pools_of, read_catalog, read_locked};
 use super::prices::{Parcel, parcel_of, priced_item, title_of};
@@ -52,7 +53,7 @@ pub struct Appraisal {
 /// `unauthenticated` when the account is gone.
 pub async fn appraise(
     conn: &mut Conn,
-    now: DateTime<Utc>,
+    (now, zone): (DateTime<Utc>, Tz),
     customer: Customer,
     lines: &[Line],
 ) -> Result<Appraisal> {
@@ -61,7 +62,7 @@ pub async fn appraise(
     let catalog = read_catalog(conn, &[&cart], now.date_naive(), now).await?;
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![buyer_of(conn, &cart.customer).await?];
-    let (locked, ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
+    let (locked, ledger) = read_locked(conn, &catalog, pools, buyers, (now, zone)).await?;
     let mut facts = facts_without_lines(&cart.customer, &catalog, &locked, now)?;
     let mut appraised = Vec::with_capacity(lines.len());
     let mut items = Vec::new();

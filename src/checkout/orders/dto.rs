@@ -23,8 +23,8 @@ use crate::membership::invitations::rules::normal_code;
 use crate::shop::shipping::rules::Address;
 use crate::types::email::Email;
 use crate::types::id::{
-    AccountId, AddressId, BasketId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId, RenewalId,
-    ShippingMethodId, UpgradeQuoteId, VariantId,
+    AccountId, AddressId, BasketId, BenefitId, BundleId, DriveId, DropId, LineId, OrderId, PaymentId, PlanId,
+    RenewalId, ShippingMethodId, UpgradeQuoteId, VariantId,
 };
 use crate::types::money::Money;
 
@@ -67,6 +67,9 @@ pub struct LineRequest {
     /// Goes on after the term: `POST /v1/renewals`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewal: Option<RenewalId>,
+    /// Your tier gives the variant or bundle: a benefit of `GET /v1/me/membership` that is an `article`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benefit: Option<BenefitId>,
 }
 
 impl LineRequest {
@@ -118,7 +121,11 @@ impl LineRequest {
         if self.instead_of.is_some() && (self.variant.is_none() || self.drop.is_some()) {
             return Err(wrong(".instead_of", "goes with a variant outside of drops"));
         }
+        if self.benefit.is_some() && (self.drop.is_some() || self.instead_of.is_some()) {
+            return Err(wrong(".benefit", "goes with a variant or bundle outside of drops"));
+        }
         Ok(Line::Article(ArticleLine {
+            benefit: self.benefit,
             instead_of: self.instead_of,
             article,
             is_bundle: self.bundle.is_some(),
@@ -140,6 +147,9 @@ impl LineRequest {
     fn is_no_article(&self, wrong: &impl Fn(&str, &'static str) -> AppError) -> Result<()> {
         if self.quantity.is_some_and(|quantity| quantity != 1) {
             return Err(wrong(".quantity", "one is a line of its own"));
+        }
+        if self.benefit.is_some() {
+            return Err(wrong(".benefit", "goes with a variant or a bundle"));
         }
         if self.drop.is_some() || self.f_code.is_some() || self.instead_of.is_some() {
             return Err(wrong(".drop", "goes with a variant or a bundle"));
@@ -381,6 +391,9 @@ pub struct Sells {
     pub upgrade_quote: Option<UpgradeQuoteId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewal: Option<RenewalId>,
+    /// Your tier gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benefit: Option<BenefitId>,
 }
 
 impl Sells {
@@ -389,7 +402,10 @@ impl Sells {
             Line::Plan(line) => Self::plan(Some(line.plan), line.drive),
             Line::Upgrade(quote) => Self::upgrade(None, Some(*quote)),
             Line::Renewal(renewal) => Self::renewal(None, Some(*renewal)),
-            Line::Article(line) => Self::article(line.is_bundle, line.article, line.drop),
+            Line::Article(line) => {
+                let article = Self::article(line.is_bundle, line.article, line.drop);
+                Self { benefit: line.benefit, ..article }
+            }
             Line::GiftCard(_) => Self::nothing(GIFT_CARD),
             Line::Gift(line) => Self::gift(Some(line.plan)),
         }
@@ -397,7 +413,8 @@ impl Sells {
 
     fn nothing(kind: &'static str) -> Self {
         let (plan, drive, variant, bundle) = (None, None, None, None);
-        Self { kind, plan, drive, variant, bundle, drop: None, upgrade_quote: None, renewal: None }
+        let (drop, upgrade_quote, renewal, benefit) = (None, None, None, None);
+        Self { kind, plan, drive, variant, bundle, drop, upgrade_quote, renewal, benefit }
     }
 
     fn plan(plan: Option<PlanId>, drive: Option<DriveId>) -> Self {
@@ -425,7 +442,10 @@ impl Sells {
 
     fn of_row(row: &LineRow) -> Self {
         match row.variant_id {
-            Some(article) => Self::article(row.kind == "bundle", article, row.drop_id),
+            Some(article) => {
+                let article = Self::article(row.kind == "bundle", article, row.drop_id);
+                Self { benefit: row.benefit_id, ..article }
+            }
             None if row.is_gift_card() => Self::nothing(GIFT_CARD),
             None if row.is_gift() => Self::gift(row.plan_id),
             None if row.upgrade_quote_id.is_some() => Self::upgrade(row.plan_id, row.upgrade_quote_id),

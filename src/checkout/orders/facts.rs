@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 
+use super::benefits::BenefitLedger;
 use super::coupons::Offered;
 use super::model;
 use super::prices::sold_article;
@@ -17,6 +19,8 @@ use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::membership::applications::model::{self as applications, Application};
 use crate::membership::associates::access::{self, Standing};
+use crate::membership::benefits::model::{self as benefits, Benefit};
+use crate::membership::benefits::rules::Gives;
 use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
 use crate::membership::measures::model as measures;
@@ -37,7 +41,8 @@ use crate::shop::shipping::model::{self as shipping, ShippingMethod};
 use crate::shop::visitors::{segments_in, visitor_of};
 use crate::shop::waiting_list::model as waiting_list;
 use crate::types::id::{
-    AccountId, DriveId, DropId, PlanId, PoolId, RenewalId, ShippingMethodId, UpgradeQuoteId, VariantId,
+    AccountId, BenefitId, DriveId, DropId, PlanId, PoolId, RenewalId, ShippingMethodId, UpgradeQuoteId,
+    VariantId,
 };
 
 /// Everything that carts are judged by, read set by set.
@@ -54,6 +59,8 @@ pub struct Catalog {
     methods: HashMap<ShippingMethodId, ShippingMethod>,
     /// For who buys something of the carts, or gives it up.
     offers: Vec<Offer>,
+    /// Those that lines name, and what takes something off a parcel.
+    benefits: Vec<Benefit>,
     /// What lines give up for something else; nothing of it is claimed.
     given_up: HashMap<VariantId, Article>,
     pub coupons: Offered,
@@ -136,6 +143,7 @@ struct Named {
     drives: BTreeSet<DriveId>,
     invitations: BTreeSet<String>,
     articles: BTreeSet<VariantId>,
+    benefits: BTreeSet<BenefitId>,
     given_up: BTreeSet<VariantId>,
     drops: BTreeSet<DropId>,
     f_codes: BTreeSet<String>,
@@ -172,6 +180,7 @@ impl Named {
             Line::Article(line) => {
                 self.articles.insert(line.article);
                 self.given_up.extend(line.instead_of);
+                self.benefits.extend(line.benefit);
                 self.drops.extend(line.drop);
                 self.f_codes.extend(line.f_code.clone());
             }
@@ -228,6 +237,10 @@ pub async fn read_catalog(
         let drops = drops::load(conn, &ids(&named.drops)).await?;
         catalog.drops = drops.into_iter().map(|drop| (drop.id, drop)).collect();
         catalog.f_codes = drops::f_codes(conn, &named.f_codes.into_iter().collect::<Vec<_>>()).await?;
+        catalog.benefits = benefits::load(conn, &ids(&named.benefits)).await?;
+        if !named.methods.is_empty() {
+            catalog.benefits.extend(benefits::free_shipping(conn).await?);
+        }
         let methods = shipping::load(conn, &ids(&named.methods)).await?;
         catalog.methods = methods.into_iter().map(|method| (method.id, method)).collect();
     }
@@ -282,7 +295,7 @@ pub async fn read_locked(
     catalog: &Catalog,
     pools: Vec<claims::Pool>,
     buyers: Vec<Buyer>,
-    now: DateTime<Utc>,
+    (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<(Locked, Ledger)> {
     let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
     let people: Vec<_> = buyers.iter().filter_map(|buyer| buyer.person_key.clone()).collect();
@@ -325,13 +338,16 @@ pub async fn read_locked(
     };
     let standings = access::standings_of(conn, &ids).await?;
     let (own, others): (Vec<_>, Vec<_>) = standings.into_iter().partition(|row| row.seat().is_none());
-    let by_account = |rows: Vec<Standing>| {
+    let by_account = |rows: Vec<Standing>| -> HashMap<AccountId, MembershipRow> {
         rows.into_iter().map(Standing::into_row).map(|row| (row.account_id, row)).collect()
     };
+    let (memberships, heads) = (by_account(own), by_account(others));
+    let rows: Vec<_> = memberships.values().chain(heads.values()).collect();
+    ledger.benefits = BenefitLedger::read(conn, &catalog.benefits, &rows, &buyers, (now, zone)).await?;
     let segments = segments_of(conn, &catalog.segments(), &ids, now).await?;
     let locked = Locked {
-        memberships: by_account(own),
-        heads: by_account(others),
+        memberships,
+        heads,
         buyers: buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect(),
         applications,
         segments,
@@ -343,7 +359,7 @@ pub async fn read_locked(
 ///
 /// # Errors
 /// `unauthenticated`; for a line that names what isn't there `unknown_plan`, `unknown_drive`, `unknown_invitation`,
-/// `unknown_article`, `unknown_drop`, `unknown_f_code`; `invalid_field` for a shipping method that isn't there.
+/// `unknown_article`, `unknown_drop`, `unknown_f_code`, `unknown_benefit`; `invalid_field` for a shipping method that isn't there.
 pub fn facts_of<'a>(
     cart: &'a Cart,
     catalog: &'a Catalog,
@@ -384,9 +400,13 @@ pub fn facts_without_lines<'a>(
             (buyer, visitor_of(locked.standing(id), segments, &catalog.ranks, now))
         }
     };
-    let membership = locked.memberships.get(&buyer.id);
+    let (membership, standing) = (locked.memberships.get(&buyer.id), locked.standing(&buyer.id));
+    let is_waiver = |benefit: &&Benefit| {
+        benefit.gives == Gives::FreeShipping && standing.is_some_and(|row| row.tier_id == benefit.tier_id)
+    };
+    let waivers = catalog.benefits.iter().filter(is_waiver).collect();
     let (ranks, lines, gifts) = (&catalog.ranks, Vec::new(), Vec::new());
-    Ok(Facts { buyer, membership, visitor, ranks, lines, shipping: None, gifts })
+    Ok(Facts { buyer, membership, standing, visitor, ranks, lines, shipping: None, gifts, waivers })
 }
 
 /// What is known of one line of a cart.
@@ -557,5 +577,12 @@ fn article_facts<'a>(
         None => None,
     };
     let swap = swap_facts(index, line, catalog, now)?;
-    Ok(ArticleFacts { article, quantity: line.quantity, drop, f_code, swap })
+    let benefit = match line.benefit {
+        Some(id) => {
+            let found = catalog.benefits.iter().find(|benefit| benefit.id == id);
+            Some(found.ok_or_else(|| at_line(Code::UnknownBenefit, index, "benefit", "unknown"))?)
+        }
+        None => None,
+    };
+    Ok(ArticleFacts { article, quantity: line.quantity, drop, f_code, swap, benefit })
 }

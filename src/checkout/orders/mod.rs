@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod appraisal;
+pub mod benefits;
 pub mod coupons;
 pub mod dto;
 pub mod facts;

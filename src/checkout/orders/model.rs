@@ -21,8 +21,8 @@ use crate::schema::{
 };
 use crate::statement;
 use crate::types::id::{
-    AccountId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, RenewalId, ShippingMethodId,
-    UpgradeQuoteId, VariantId,
+    AccountId, BenefitId, DriveId, DropId, FCodeId, InvitationId, LineId, OrderId, PlanId, RenewalId,
+    ShippingMethodId, UpgradeQuoteId, VariantId,
 };
 use crate::types::stored::stored_enum;
 
@@ -120,6 +120,8 @@ pub struct LineRow {
     pub upgrade_quote_id: Option<UpgradeQuoteId>,
     /// Of a line by which a membership goes on after its term.
     pub renewal_id: Option<RenewalId>,
+    /// By which an article cost nothing.
+    pub benefit_id: Option<BenefitId>,
 }
 
 impl LineRow {
@@ -196,6 +198,8 @@ batch_insert! {
         tax_rate_bp: i32 => Integer,
         upgrade_quote_id: Option<UpgradeQuoteId> => Nullable<SqlUuid>,
         renewal_id: Option<RenewalId> => Nullable<SqlUuid>,
+        benefit_id: Option<BenefitId> => Nullable<SqlUuid>,
+        saved_minor: i64 => BigInt,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::benefits::Waived;
 use super::coupons::{self, Asker, Candidates, Offered, Outcome};
 use super::rows::methods_of;
 use super::rules::{
@@ -9,11 +10,13 @@ use super::rules::{
 };
 use super::service::{Cart, Shop};
 use crate::checkout::pricing::coupons::{Candidate, Payable};
-use crate::checkout::pricing::rules::{Explained, Priced, PricedCart, PricedItem, price};
+use crate::checkout::pricing::rules::{BENEFIT, Explained, Priced, PricedCart, PricedItem, price};
 use crate::error::{Code, Result};
+use crate::membership::benefits::model::Benefit;
 use crate::membership::plans::model::Renews;
 use crate::membership::upgrades::model::Mode;
 use crate::promotion::campaigns::rules::{Person, Sold};
+use crate::shop::audience::{Ranks, Visitor};
 use crate::shop::drops::rules::unit_price as unit_price_in;
 use crate::shop::products::model::Article;
 use crate::shop::products::rules::{self as products, LIST_PRICE, UnitPrice};
@@ -85,7 +88,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
         },
         LineFacts::Article(line @ ArticleFacts { article, quantity, .. }) => {
-            let unit = unit_price(line, facts, now);
+            let unit = unit_price(line, facts.visitor, facts.ranks, now);
             PricedItem {
                 quantity: *quantity,
                 unit_price_minor: unit.minor,
@@ -120,10 +123,13 @@ pub(super) fn sold_article(article: &Article, in_drop: bool, is_reduced: bool) -
 }
 
 /// What one unit costs: by a swap the price of what is given up and the supplement, unless it is cheaper without.
-fn unit_price(line: &ArticleFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> UnitPrice {
-    let of = |article| products::unit_price(article, line.quantity, facts.visitor, facts.ranks, now);
+fn unit_price(line: &ArticleFacts<'_>, visitor: Visitor<'_>, ranks: &Ranks, now: DateTime<Utc>) -> UnitPrice {
+    if line.benefit.is_some() {
+        return UnitPrice { minor: 0, why: BENEFIT };
+    }
+    let of = |article| products::unit_price(article, line.quantity, visitor, ranks, now);
     let direct = match line.drop.and_then(|drop| drop.item(line.article.id)) {
-        Some(item) => unit_price_in(of(line.article), item, facts.visitor, facts.ranks),
+        Some(item) => unit_price_in(of(line.article), item, visitor, ranks),
         None => of(line.article),
     };
     let swapped = line.swap.map(|swap| {
@@ -133,11 +139,30 @@ fn unit_price(line: &ArticleFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) ->
     swapped.filter(|swapped| swapped.minor <= direct.minor).unwrap_or(direct)
 }
 
+/// What one unit costs who isn't a member.
+pub(super) fn public_price_minor(line: &ArticleFacts<'_>, facts: &Facts<'_>, now: DateTime<Utc>) -> i64 {
+    let others = Visitor { tier_rank: None, ..facts.visitor };
+    unit_price(&ArticleFacts { benefit: None, ..*line }, others, facts.ranks, now).minor
+}
+
+/// By how much a line is cheaper for its buyer, as a member, than for others; `given` units of it cost nothing anyway.
+pub(super) fn saved_minor(line: &LineFacts<'_>, given: i64, facts: &Facts<'_>, now: DateTime<Utc>) -> i64 {
+    let LineFacts::Article(line @ ArticleFacts { benefit: None, quantity, .. }) = line else { return 0 };
+    if facts.visitor.tier_rank.is_none() {
+        return 0;
+    }
+    let own_minor = unit_price(line, facts.visitor, facts.ranks, now).minor;
+    let less_minor = public_price_minor(line, facts, now).saturating_sub(own_minor);
+    less_minor.max(0).saturating_mul((quantity - given).max(0))
+}
+
 /// A cart as it is bought: its price, and the coupons that might have been used for it.
 pub(super) struct Bought<'a> {
     pub priced: Priced,
     pub coupons: Candidates<'a>,
     pub outcomes: Vec<Outcome>,
+    /// What a benefit took off the parcel.
+    pub waived: Option<Waived<'a>>,
 }
 
 /// Prices what was admitted.
@@ -147,7 +172,7 @@ pub(super) struct Bought<'a> {
 /// `method_not_offered`, `credit_insufficient`.
 pub(super) fn buy<'a>(
     cart: &Cart,
-    facts: &Facts<'_>,
+    facts: &Facts<'a>,
     offered: &'a Offered,
     ledger: &Ledger,
     shop: &Shop,
@@ -157,7 +182,10 @@ pub(super) fn buy<'a>(
     let person = Person { visitor: facts.visitor, ranks: facts.ranks, history: &history };
     let asker = Asker { buyer: facts.buyer, person, past: &ledger.past, zone: shop.zone, now };
     let coupons = offered.candidates(cart, &asker, |pool| ledger.left.get(&pool).copied());
-    let mut priced = price_of(facts, &coupons.might, cart.credit_minor, shop, now)?;
+    let waiver = ledger.benefits.waiver(facts, now);
+    let mut priced = price_of(facts, (&coupons.might, waiver), cart.credit_minor, shop, now)?;
+    let waived = waived(facts, waiver, &priced)?;
+    priced.explanation.extend(waived.map(|waived| waived.explained()));
     let plans = facts.lines.iter().enumerate().filter_map(|(index, line)| match line {
         LineFacts::Plan(PlanFacts { plan, .. })
         | LineFacts::Upgrade(UpgradeFacts { plan, .. })
@@ -170,7 +198,7 @@ pub(super) fn buy<'a>(
         return Err(Code::CreditInsufficient.at("credit", format!("there are {has_minor} minor units")));
     }
     let outcomes = coupons::outcomes(&coupons, &priced.coupons, facts.buyer.locale);
-    Ok(Bought { priced, coupons, outcomes })
+    Ok(Bought { priced, coupons, outcomes, waived })
 }
 
 /// The plan that doesn't renew by card because nothing is due: no card pays, so none is kept.
@@ -187,7 +215,7 @@ fn unrenewed(mut plans: impl Iterator<Item = (usize, Renews)>, due_minor: i64) -
 
 fn price_of(
     facts: &Facts<'_>,
-    coupons: &[Candidate<'_>],
+    (coupons, waiver): (&[Candidate<'_>], Option<&Benefit>),
     credit_minor: i64,
     shop: &Shop,
     now: DateTime<Utc>,
@@ -198,7 +226,11 @@ fn price_of(
     let least_minor = smallest_charge_minor(&shop.currency);
     let payable = Payable { methods: &methods, least_minor, credit_minor };
     let cart = PricedCart { items: &items, gifts: &facts.gifts, coupons, payable };
-    let priced = price(cart, |lines_minor| shipping_minor(facts, lines_minor))?;
+    let fee = |lines_minor: &[i64]| {
+        let fee = shipping_minor(facts, lines_minor)?;
+        Ok(fee.map(|minor| minor - waiver.map_or(0, |waiver| waived_minor(waiver, minor))))
+    };
+    let priced = price(cart, fee)?;
     if (1..least_minor).contains(&priced.totals.due_minor) {
         let why = format!("at least {least_minor} minor units can be charged, or nothing");
         return Err(Code::AmountTooSmall.at("lines", why));
@@ -208,6 +240,19 @@ fn price_of(
         return Err(Code::PledgeNeedsPrice.at("lines[0]", "it costs nothing"));
     }
     Ok(priced)
+}
+
+/// What a benefit takes off a fee.
+fn waived_minor(waiver: &Benefit, fee_minor: i64) -> i64 {
+    waiver.value_minor.map_or(fee_minor, |most| fee_minor.min(most))
+}
+
+/// What the benefit has taken off this cart's parcel: nothing, where that cost nothing anyway.
+fn waived<'a>(facts: &Facts<'a>, waiver: Option<&'a Benefit>, priced: &Priced) -> Result<Option<Waived<'a>>> {
+    let Some(benefit) = waiver else { return Ok(None) };
+    let lines_minor: Vec<_> = priced.lines.iter().map(|line| line.total_minor).collect();
+    let minor = waived_minor(benefit, shipping_minor(facts, &lines_minor)?.unwrap_or(0));
+    Ok((minor > 0).then_some(Waived { benefit, minor }))
 }
 
 /// Gift cards are in the shop's currency.

@@ -91,7 +91,7 @@ async fn quote_with(
     }
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![buyer_of(conn, &cart.customer).await?];
-    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
+    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, (now, shop.zone)).await?;
     ledger.credit = credit::balances(conn, &payers_of(&[cart])).await?;
     let facts = facts_of(cart, &catalog, &locked, now)?;
     rules::admit(&facts, &ledger, now)?;

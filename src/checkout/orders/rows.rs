@@ -6,10 +6,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use kindred_stripe::Method;
 use uuid::Uuid;
 
+use super::benefits::Entered;
 use super::model::{
     GIFT, GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState, RENEWAL, UPGRADE,
 };
-use super::prices::SWAP_OFFER;
+use super::prices::{SWAP_OFFER, saved_minor};
 use super::rules::{
     self, Admitted, ArticleFacts, Facts, GiftFacts, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts,
 };
@@ -27,6 +28,7 @@ use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
+use crate::membership::benefits::uses::NewUse as NewBenefitUse;
 use crate::membership::community::model::{self as community, Acceptance};
 use crate::membership::plans::model::Renews;
 use crate::people::accounts::model::NewGuest;
@@ -60,6 +62,7 @@ pub struct Rows {
     gift_cards: Vec<NewGiftCard>,
     acceptances: Vec<Acceptance>,
     gifts: Vec<NewGiftRow>,
+    benefit_uses: Vec<NewBenefitUse>,
 }
 
 impl Rows {
@@ -119,6 +122,7 @@ impl Rows {
             lines.push(self.add_line(&accepted, position, line)?);
         }
         self.add_coupons(&accepted, &lines)?;
+        self.add_benefits(id, &worded.benefits, &lines);
         self.baskets.extend(order.basket.map(|basket| (basket.id, id)));
         self.add_payment(id, totals.due_minor, &terms, order.charges_card, shop, now);
         if totals.credit_minor > 0 {
@@ -181,6 +185,8 @@ impl Rows {
             f_code_id: None,
             upgrade_quote_id: None,
             renewal_id: None,
+            benefit_id: None,
+            saved_minor: saved_minor(line, given_units(worded.priced, position), facts, now),
             title: worded.titles.get(position).cloned().ok_or_else(short)?,
             quantity: priced.quantity,
             unit_price_minor: priced.unit_price_minor,
@@ -258,6 +264,7 @@ impl Rows {
                 variant_id: Some(line.article.id),
                 drop_id: line.drop.map(|drop| drop.id),
                 f_code_id: line.f_code.map(|code| code.id),
+                benefit_id: line.benefit.map(|benefit| benefit.id),
                 ships_from: line.article.ships_from(now),
                 ..row
             },
@@ -311,6 +318,18 @@ impl Rows {
             created_at: now,
         }));
         Ok(())
+    }
+
+    /// Uses of benefits, by lines and by the parcel.
+    fn add_benefits(&mut self, order: OrderId, entered: &Entered, lines: &[LineId]) {
+        let of_lines = lines.iter().zip(&entered.lines);
+        let of_lines = of_lines.flat_map(|(line, uses)| uses.iter().map(|one| (Some(*line), one)));
+        let all = of_lines.chain(entered.parcel.iter().map(|one| (None, one)));
+        self.benefit_uses.extend(all.map(|(line_id, one)| NewBenefitUse {
+            order_id: Some(order),
+            line_id,
+            ..one.clone()
+        }));
     }
 
     /// What offers gave on a line, and the one by which it is taken instead of something else.
@@ -394,6 +413,7 @@ impl Rows {
             NewGiftCard::insert(&mut one, self.gift_cards).await?;
             NewGiftRow::insert(&mut one, self.gifts).await?;
             NewUse::insert(&mut one, self.uses).await?;
+            NewBenefitUse::insert(&mut one, self.benefit_uses).await?;
             NewLineCoupon::insert(&mut one, self.line_coupons).await
         };
         let places = NewSeriesPlace::insert(&mut two, self.places);
@@ -415,6 +435,11 @@ impl Rows {
         community::accept(conn, self.acceptances).await?;
         credit::model::write(conn, self.credit).await
     }
+}
+
+/// Units of a line that offers give.
+fn given_units(priced: &Priced, position: usize) -> i64 {
+    priced.given.iter().filter(|given| given.line == position).map(|given| given.quantity).sum()
 }
 
 /// The buyer's person, by whom limits count.
@@ -443,6 +468,8 @@ pub struct Worded<'a> {
     pub claims: &'a BTreeMap<PoolId, i64>,
     /// The shop's.
     pub day: NaiveDate,
+    /// What it uses of benefits.
+    pub benefits: Entered,
 }
 
 impl Worded<'_> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use super::benefits::BenefitLedger;
 use super::coupons::Past;
 use super::service::{GiftCardLine, GiftLine};
 use crate::checkout::credit::rules::Balance;
@@ -15,6 +16,7 @@ use crate::checkout::pricing::gifts::Gift;
 use crate::error::{AppError, Code, FieldError, Result};
 use crate::membership::applications::model::Application;
 use crate::membership::applications::rules as applications;
+use crate::membership::benefits::model::Benefit;
 use crate::membership::drives::model::{Admission, Drive};
 use crate::membership::drives::rules as drives;
 use crate::membership::invitations::model::Invitation;
@@ -60,6 +62,8 @@ pub struct Ledger {
     pub past: Past,
     /// Store credit of who pays by it.
     pub credit: HashMap<AccountId, Balance>,
+    /// What was used of members' benefits.
+    pub benefits: BenefitLedger,
 }
 
 impl Ledger {
@@ -96,12 +100,16 @@ impl Ledger {
 pub struct Facts<'a> {
     pub buyer: &'a Buyer,
     pub membership: Option<&'a MembershipRow>,
+    /// The membership under which the buyer stands: his own, or his head's.
+    pub standing: Option<&'a MembershipRow>,
     pub visitor: Visitor<'a>,
     pub ranks: &'a Ranks,
     pub lines: Vec<LineFacts<'a>>,
     pub shipping: Option<(&'a ShippingMethod, &'a Address)>,
     /// More in the pack, for who buys something of the cart.
     pub gifts: Vec<Gift<'a>>,
+    /// What the buyer's tier takes off a parcel.
+    pub waivers: Vec<&'a Benefit>,
 }
 
 /// What is known of one line.
@@ -161,6 +169,8 @@ pub struct ArticleFacts<'a> {
     pub f_code: Option<&'a FCode>,
     /// It is bought instead of something else.
     pub swap: Option<Swap<'a>>,
+    /// By which it costs nothing.
+    pub benefit: Option<&'a Benefit>,
 }
 
 /// What a line is sold instead of, and under which offer.
@@ -398,7 +408,11 @@ fn admit_article(
         let field = format!("lines[{index}].quantity");
         return Err(Code::InvalidField.at(field, format!("expected 1 to {most}")));
     }
-    products::may_buy(article, facts.visitor, facts.ranks, now)?;
+    // What a tier gives needn't be on the shelf.
+    match line.benefit {
+        Some(benefit) => ledger.benefits.admit(facts, line, benefit, index, now)?,
+        None => products::may_buy(article, facts.visitor, facts.ranks, now)?,
+    }
     if let Some(swap) = line.swap {
         let (visitor, ranks) = (facts.visitor, facts.ranks);
         let asked = offers::may_use(swap.offer, visitor, ranks, now)
@@ -440,7 +454,7 @@ fn admit_article(
             claims.extend(from_stock(article, quantity, &left, Code::SoldOut)?);
             Ok((claims, capped))
         }
-        (None, _) if !article.open_sale => Err(Code::DropRequired.error()),
+        (None, _) if !article.open_sale && line.benefit.is_none() => Err(Code::DropRequired.error()),
         (None, _) => Ok((from_stock(article, quantity, &left, Code::OutOfStock)?, None)),
     }
 }

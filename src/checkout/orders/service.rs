@@ -25,13 +25,15 @@ use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{Code, Result};
+use crate::membership::benefits::uses::{self as benefits, Part};
 use crate::membership::community;
 use crate::people::accounts::model::{self as accounts, Buyer};
 use crate::promotion::coupons::uses;
 use crate::shop::drops::model as drops;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{
-    AccountId, DriveId, DropId, OrderId, PlanId, RenewalId, ShippingMethodId, UpgradeQuoteId, VariantId,
+    AccountId, BenefitId, DriveId, DropId, OrderId, PlanId, RenewalId, ShippingMethodId, UpgradeQuoteId,
+    VariantId,
 };
 use crate::types::locale::Locale;
 use crate::types::money::Money;
@@ -85,6 +87,8 @@ pub struct ArticleLine {
     pub f_code: Option<String>,
     /// What it is taken instead of, by an offer.
     pub instead_of: Option<VariantId>,
+    /// By which it costs nothing.
+    pub benefit: Option<BenefitId>,
 }
 
 impl ArticleLine {
@@ -214,7 +218,7 @@ pub async fn place(
     let named: Vec<_> = batch.iter().filter_map(|order| order.basket.map(|basket| basket.id)).collect();
     let credit = credit::lock(conn, &payers_of(&carts)).await?;
     let mut baskets = baskets::lock(conn, &named).await?;
-    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, now).await?;
+    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, (now, shop.zone)).await?;
     ledger.credit = credit;
     let typed = batch.iter().any(|order| order.community_rules.is_some());
     if typed || catalog.has_plans() {
@@ -291,13 +295,19 @@ fn accept(
         return Err(Code::InvalidField.at("consents.backer_name", "goes with a crowdfunded drop"));
     }
     let offered = &catalog.coupons;
-    let Bought { priced, coupons, outcomes } = buy(&order.cart, &facts, offered, ledger, shop, now)?;
+    let Bought { priced, coupons, outcomes, waived } = buy(&order.cart, &facts, offered, ledger, shop, now)?;
     coupons::all_good(&outcomes, facts.buyer.locale)?;
     as_shown(order.shown.as_ref(), &priced)?;
     let titles = facts.lines.iter().map(|line| title_of(line, facts.buyer.locale)).collect();
     let claims = offered.claims(&coupons.might, &priced.coupons);
-    let worded =
-        Worded { titles, priced: &priced, coupons: &coupons.might, claims: &claims, day: offered.day() };
+    let worded = Worded {
+        titles,
+        priced: &priced,
+        coupons: &coupons.might,
+        claims: &claims,
+        day: offered.day(),
+        benefits: ledger.benefits.enter(&facts, waived, now)?,
+    };
     let id = rows.add(order, &facts, &admitted, worded, shop, now)?;
     rules::enter(&facts, &admitted, ledger);
     ledger.claim(&claims);
@@ -388,6 +398,7 @@ pub async fn let_go(conn: &mut Conn, id: OrderId, now: DateTime<Utc>) -> Result<
     model::release_places(conn, id, now).await?;
     drops::release_purchases(conn, id, now).await?;
     uses::release(conn, id, now).await?;
+    benefits::release(conn, Part::Order(id), now).await?;
     credit_service::release(conn, id, now).await
 }
 

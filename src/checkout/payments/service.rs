@@ -21,6 +21,7 @@ use crate::checkout::{pledges, refunds, renewals};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::membership::benefits::uses as benefits;
 use crate::membership::memberships::model::{MembershipRow, Stored};
 use crate::membership::memberships::rules::GRACE;
 use crate::membership::plans::model as plans;
@@ -178,6 +179,8 @@ enum Impossible {
     GoalMissed,
     /// The order's coupon is another one's by now.
     CouponGone,
+    /// What a benefit gave for it was used otherwise since.
+    BenefitGone,
     /// So is the store credit that was to pay a part of it.
     CreditGone,
 }
@@ -192,6 +195,7 @@ impl Impossible {
             Self::MembershipForbids => "membership_forbids",
             Self::GoalMissed => "goal_missed",
             Self::CouponGone => "coupon_gone",
+            Self::BenefitGone => "benefit_gone",
             Self::CreditGone => "credit_gone",
         }
     }
@@ -353,6 +357,9 @@ async fn make_possible(
                 accounts::load_buyer(conn, order.account_id).await.ok().and_then(|buyer| buyer.person_key);
             if !uses::renew(conn, order.id, person.as_deref()).await? {
                 return Ok(Err(Impossible::CouponGone));
+            }
+            if !benefits::renew(conn, order.id).await? {
+                return Ok(Err(Impossible::BenefitGone));
             }
             if !credit::renew(conn, order.id, order.account_id, order.credit_minor, now).await? {
                 return Ok(Err(Impossible::CreditGone));

@@ -24,10 +24,14 @@ pub struct PricedItem<'a> {
     pub sold: Sold<'a>,
 }
 
+/// Why an article costs nothing: the buyer's tier gives it.
+pub const BENEFIT: &str = "benefit";
+
 impl PricedItem<'_> {
-    /// None for a plan.
+    /// None for a plan, and for what a benefit gives: offers count what is bought.
     pub fn article(&self) -> Option<VariantId> {
         match self.sold {
+            Sold::Article { .. } if self.why == BENEFIT => None,
             Sold::Article { variant, .. } => Some(variant),
             Sold::Plan { .. } | Sold::GiftCard => None,
         }

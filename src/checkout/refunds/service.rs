@@ -28,6 +28,7 @@ use crate::checkout::shipments::promises;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::membership::benefits::uses::{self as benefits, Part};
 use crate::membership::memberships::ending;
 use crate::messages::mails::{self, Mail};
 use crate::people::accounts::model as accounts;
@@ -363,12 +364,14 @@ async fn give_back_coupons(
     Ok(())
 }
 
-/// What the order claimed as a whole can be claimed again: its coupons. Locks their pools.
+/// What the order claimed as a whole can be claimed again: its coupons, and what a benefit took off its parcel. Locks the
+/// coupons' pools.
 ///
 /// # Errors
 /// The database's.
 pub async fn give_back_whole(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
     claims::give_back_whole(conn, order, now).await?;
+    benefits::release(conn, Part::Parcel(order), now).await?;
     uses::release(conn, order, now).await
 }
 
@@ -384,6 +387,7 @@ fn rest_of(ended: &[&LineRow]) -> Vec<LineRow> {
 /// The database's.
 pub async fn give_back(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, line: &LineRow) -> Result<()> {
     claims::give_back(conn, order, line.id, now).await?;
+    benefits::release(conn, Part::Line(line.id), now).await?;
     orders::set_restocked(conn, line.id, now).await?;
     if line.is_membership() {
         return orders::release_places(conn, order, now).await;

@@ -10,8 +10,10 @@ use crate::audit::Actor;
 use crate::db::idempotency::{self, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Result};
+use crate::membership::benefits;
 use crate::membership::memberships::operators::{self, Action, Asked, Target};
 use crate::membership::seed::luoji;
+use crate::membership::tiers::model as tier_rows;
 use crate::people::accounts::model::find_by_email;
 use crate::people::accounts::service::{NewSeed, seed_all};
 use crate::people::operators::rules::Role;
@@ -22,7 +24,7 @@ use crate::shop::drops::dto::NewFCodes;
 use crate::shop::drops::{self, model as drop_rows};
 use crate::shop::seed::mall;
 use crate::types::email::Email;
-use crate::types::id::{AccountId, PlanId};
+use crate::types::id::{AccountId, CampaignId, PlanId};
 use crate::types::locale::Locale;
 
 const OWNER: &str = "owner@demo.test";
@@ -176,6 +178,28 @@ pub async fn give_out_coupons(app: &App) -> Result<()> {
         "every_minutes": 60, "per_round": 100, "per_person": 3,
     });
     giveouts::service::create(app, actor, &read(hourly)?).await?;
+    give_benefits(app, actor, made.id).await
+}
+
+/// What the two tiers give: a coupon a month of this campaign to both, and parcels to the lower one, as the higher has them free.
+async fn give_benefits(app: &App, actor: Actor, campaign: CampaignId) -> Result<()> {
+    for (code, allowed) in [("regular", 1), ("diehard", 3)] {
+        let mut conn = db::connect(&app.pool).await?;
+        let Some(tier) = tier_rows::id_by_code(&mut conn, code).await? else { continue };
+        drop(conn);
+        let coupons = json!({
+            "tier": tier, "kind": "monthly_coupon", "gives": "coupon", "every": "P1M", "allowed": allowed,
+            "campaign": campaign, "names": { "zh-CN": "每月会员券", "en": "Coupons of the month" },
+        });
+        benefits::service::create(app, actor, &read(coupons)?).await?;
+        if code == "regular" {
+            let parcels = json!({
+                "tier": tier, "kind": "free_parcels", "gives": "free_shipping", "every": "P1Y", "allowed": 12,
+                "names": { "zh-CN": "每年十二次包邮", "en": "Twelve parcels a year" },
+            });
+            benefits::service::create(app, actor, &read(parcels)?).await?;
+        }
+    }
     Ok(())
 }
 

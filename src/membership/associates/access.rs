@@ -33,6 +33,7 @@ pub struct Standing {
     frozen_causes: Vec<String>,
     closed_at: Option<DateTime<Utc>>,
     version: i32,
+    rested_seconds: i64,
 }
 
 impl Standing {
@@ -57,6 +58,7 @@ impl Standing {
             frozen_causes: self.frozen_causes,
             closed_at: self.closed_at,
             version: self.version,
+            rested_seconds: self.rested_seconds,
         }
     }
 }
@@ -103,7 +105,6 @@ pub async fn member(conn: &mut Conn, account: AccountId) -> Result<Option<Member
         row,
         tier_code: tier.code,
         tier_names: Names { zh: tier.names.zh, en: tier.names.en },
-        benefits: tier.benefits,
         plan: None,
         number: number_of(conn, account).await?,
         name: buyer.name,

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::membership::benefits::dto::OPENS_PRODUCT;
+use crate::membership::benefits::model::Benefit;
 use crate::membership::drives::model::{Admission, Drive};
 use crate::membership::drives::rules::{self, State};
 use crate::membership::plans::model::{Plan, Renews};
@@ -11,9 +13,6 @@ use crate::shop::products::model::Product;
 use crate::types::id::{DriveId, PlanId, ProductId, TierId};
 use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
-
-/// The kind of the benefits that are digital goods.
-const OPENS_PRODUCT: &str = "opens_product";
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Tier)]
@@ -40,7 +39,9 @@ pub struct TierBenefitView {
     pub kind: String,
     pub name: String,
     pub names: Names,
-    /// How often in a term; null: as often as one likes.
+    /// The period in which so many are allowed; null: they are allowed once.
+    pub every: Option<String>,
+    /// How often in a period; null: as often as one likes.
     pub allowed: Option<i64>,
     /// Of the kind `opens_product`: what every member of the tier may open (`GET /v1/me/access`).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,13 +114,21 @@ pub struct DrivePlanView {
 }
 
 impl TierView {
-    /// `associates` is the code of the tier that its members' associates are of. `plans` of all tiers; its own are taken.
+    /// `associates` is the code of the tier that its members' associates are of. `plans` and `benefits` of all tiers; its own
+    /// are taken.
     /// `opens`: the digital goods that it opens.
-    pub fn new(tier: &Tier, associates: &str, plans: &[Plan], opens: &[&Product], locale: Locale) -> Self {
+    pub fn new(
+        tier: &Tier,
+        associates: &str,
+        (plans, benefits): (&[Plan], &[Benefit]),
+        opens: &[&Product],
+        locale: Locale,
+    ) -> Self {
         let opened = opens.iter().map(|product| TierBenefitView {
             kind: OPENS_PRODUCT.to_owned(),
             name: product.names.pick(locale).to_owned(),
             names: product.names.clone(),
+            every: None,
             allowed: None,
             product: Some(OpenedProductView { id: product.id, slug: product.slug.clone() }),
         });
@@ -129,13 +138,14 @@ impl TierView {
             name: tier.names.pick(locale).to_owned(),
             names: tier.names.clone(),
             rank: tier.rank,
-            benefits: tier
-                .benefits
+            benefits: benefits
                 .iter()
+                .filter(|benefit| benefit.tier_id == tier.id)
                 .map(|benefit| TierBenefitView {
                     kind: benefit.kind.clone(),
                     name: benefit.names.pick(locale).to_owned(),
                     names: benefit.names.clone(),
+                    every: benefit.every.map(|every| every.to_string()),
                     allowed: benefit.allowed,
                     product: None,
                 })

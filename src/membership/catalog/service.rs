@@ -21,7 +21,7 @@ use crate::http::ready::Ready;
 use crate::membership::drives::model::Drive;
 use crate::membership::drives::rules;
 use crate::membership::tiers::model::Tier;
-use crate::membership::{drives, plans, tiers};
+use crate::membership::{benefits, drives, plans, tiers};
 use crate::shop::products::model::Product;
 use crate::shop::{products, rights};
 use crate::types::locale::Locale;
@@ -186,6 +186,7 @@ impl Catalog {
 async fn load(conn: &mut Conn, version: i64, now: DateTime<Utc>) -> Result<Snapshot> {
     let tiers = tiers::model::on_offer(conn).await?;
     let plans = plans::model::on_offer(conn).await?;
+    let benefits = benefits::model::on_offer(conn).await?;
     let drives = drives::model::on_show(conn).await?;
     let opened = rights::model::opened_by_belonging(conn, None).await?;
     let ranks = products::model::ranks(conn).await?;
@@ -195,7 +196,7 @@ async fn load(conn: &mut Conn, version: i64, now: DateTime<Utc>) -> Result<Snaps
             let is_told_of = |product: &&Product| rights::rules::is_told_of(product, tier.rank, &ranks, now);
             let opens: Vec<_> = opened.iter().filter(is_told_of).collect();
             let associates = tier.associate_tier.and_then(|id| ranks.code_of(id)).unwrap_or(&tier.code);
-            TierView::new(tier, associates, &plans, &opens, locale)
+            TierView::new(tier, associates, (&plans, &benefits), &opens, locale)
         };
         Ready::json(&List::<TierView>::whole(tiers.iter().map(view).collect()))
     })?;

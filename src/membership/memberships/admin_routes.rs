@@ -18,7 +18,7 @@ use crate::http::auth::{ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
-use crate::membership::{associates, plans};
+use crate::membership::{associates, benefits, plans};
 use crate::types::id::{AccountId, MembershipId};
 
 #[derive(utoipa::OpenApi)]
@@ -290,5 +290,7 @@ async fn detail(app: &App, id: MembershipId) -> Result<MemberDetailView> {
     let member = views::find(&mut conn, id).await?.ok_or(Code::NotFound)?;
     let terms = service::all_valued_terms(&mut conn, id).await?;
     let seats = associates::service::of_membership(&mut conn, id).await?;
-    MemberDetailView::new(member, &terms, seats, &app.settings.currency, app.clock.now())
+    let now = app.clock.now();
+    let had = benefits::service::had(&mut conn, member.row.account_id, &member.row, &terms, now).await?;
+    MemberDetailView::new(member, &terms, had, seats, &app.settings.currency, now)
 }

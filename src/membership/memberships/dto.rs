@@ -4,10 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Source, TermRow};
-use super::rules::{self, GRACE, Life, gives_access, life, standing_at};
+use super::rules::{self, GRACE, Life, Worth, life, standing_at};
 use super::views::Member;
 use crate::error::{AppError, Result};
 use crate::membership::associates::dto::AdminAssociateView;
+use crate::membership::benefits::dto::OwnBenefit;
+use crate::membership::benefits::uses::Had;
 use crate::membership::plans::model::Renews;
 use crate::membership::renewals::dto::ComingRenewal;
 use crate::types::id::{AccountId, AssociateId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
@@ -44,8 +46,8 @@ pub struct MembershipView {
     /// You belong by somebody else's membership: state, tier and dates follow that one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub associate: Option<AssociateOfView>,
-    /// What the tier gives; empty while the membership gives no access.
-    pub benefits: Vec<BenefitView>,
+    /// What the tier gives, and the digital goods that it opens; empty while the membership gives no access.
+    pub benefits: Vec<OwnBenefit>,
     pub worth: WorthView,
 }
 
@@ -59,26 +61,29 @@ pub struct AssociateOfView {
     pub head: Option<String>,
 }
 
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = MembershipBenefit)]
-pub struct BenefitView {
-    pub kind: String,
-    pub name: String,
-    pub names: Names,
-    /// How often in a term; null: as often as one likes.
-    pub allowed: Option<i64>,
-    pub used: i64,
-    pub left: Option<i64>,
-    /// Exclusive; null: for life.
-    pub until: Option<DateTime<Utc>>,
-}
-
-/// Of the terms that aren't over: what was paid for them, and how much of that is used up.
+/// What was paid for the terms that aren't over, and what was had for it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Worth)]
 pub struct WorthView {
+    /// For the terms that aren't over, and stayed paid.
     pub paid: Money,
+    /// What the benefits that were used since these began are worth: what others pay for them, what coupons took off.
     pub used: Money,
+    /// How much less than others one paid for what one bought since then.
+    pub saved: Money,
+    /// What is left of `paid` by the time that is left of the terms: an upgrade would credit it now.
+    pub remaining: Money,
+}
+
+impl WorthView {
+    fn new(worth: Worth, had: Had, currency: &str) -> Self {
+        Self {
+            paid: Money::new(worth.paid_minor, currency),
+            used: Money::new(had.used_minor, currency),
+            saved: Money::new(had.saved_minor, currency),
+            remaining: Money::new(worth.paid_minor - worth.used_minor, currency),
+        }
+    }
 }
 
 impl MembershipView {
@@ -87,6 +92,7 @@ impl MembershipView {
     pub fn new(
         member: Member,
         terms: &[TermRow],
+        had: Had,
         locale: Locale,
         currency: &str,
         now: DateTime<Utc>,
@@ -94,16 +100,6 @@ impl MembershipView {
         let row = member.row;
         let state = life(&row, now, GRACE);
         let worth = rules::worth(terms, standing_at(&row, now)).map_err(AppError::internal)?;
-        let benefit = |benefit: crate::membership::tiers::model::Benefit| BenefitView {
-            kind: benefit.kind,
-            name: benefit.names.pick(locale).to_owned(),
-            names: benefit.names,
-            allowed: benefit.allowed,
-            used: 0,
-            left: benefit.allowed,
-            until: row.ends_at,
-        };
-        let benefits = if gives_access(state) { member.benefits } else { Vec::new() };
         Ok(Self {
             id: row.id,
             state,
@@ -120,11 +116,8 @@ impl MembershipView {
             frozen_until: None,
             level: None,
             associate: member.seat.map(|(id, head)| AssociateOfView { id, head }),
-            benefits: benefits.into_iter().map(benefit).collect(),
-            worth: WorthView {
-                paid: Money::new(worth.paid_minor, currency),
-                used: Money::new(worth.used_minor, currency),
-            },
+            benefits: Vec::new(),
+            worth: WorthView::new(worth, had, currency),
         })
     }
 }
@@ -240,6 +233,7 @@ impl MemberDetailView {
     pub fn new(
         member: Member,
         terms: &[TermRow],
+        had: Had,
         associates: Vec<AdminAssociateView>,
         currency: &str,
         now: DateTime<Utc>,
@@ -247,10 +241,7 @@ impl MemberDetailView {
         let at = standing_at(&member.row, now);
         let worth = rules::worth(terms, at).map_err(AppError::internal)?;
         Ok(Self {
-            worth: WorthView {
-                paid: Money::new(worth.paid_minor, currency),
-                used: Money::new(worth.used_minor, currency),
-            },
+            worth: WorthView::new(worth, had, currency),
             terms: terms.iter().map(|term| TermView::new(term, currency)).collect(),
             associates,
             member: MemberView::new(member, now),

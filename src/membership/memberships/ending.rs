@@ -8,6 +8,7 @@ use super::rules;
 use super::service::{close, queue_expiry};
 use crate::db::Conn;
 use crate::error::{Code, Result};
+use crate::jobs::{self, Job};
 use crate::membership::associates;
 use crate::membership::renewals::model as renewals;
 use crate::types::id::{LineId, TermId};
@@ -129,6 +130,9 @@ async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime
     }
     model::store(conn, &membership).await?;
     queue_expiry(conn, &membership, now).await?;
+    if removal.closes {
+        jobs::enqueue(conn, &Job::TakeBackPerks { membership: membership.id }, now, now).await?;
+    }
     if membership.is_open() {
         associates::endings::tend(conn, &membership, now).await?;
     }

@@ -56,6 +56,8 @@ pub struct MembershipRow {
     pub frozen_causes: Vec<String>,
     pub closed_at: Option<DateTime<Utc>>,
     pub version: i32,
+    /// Time for which it was frozen, in seconds.
+    pub rested_seconds: i64,
 }
 
 impl MembershipRow {
@@ -294,6 +296,7 @@ pub async fn store(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
             memberships::frozen_at.eq(row.frozen_at),
             memberships::frozen_causes.eq(&row.frozen_causes),
             memberships::closed_at.eq(row.closed_at),
+            memberships::rested_seconds.eq(row.rested_seconds),
             memberships::version.eq(memberships::version + 1),
         ))
         .execute(conn)

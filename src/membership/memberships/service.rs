@@ -14,6 +14,7 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
 use crate::membership::associates;
+use crate::membership::benefits::service as benefits;
 use crate::membership::freezes::model as freezes;
 use crate::membership::plans::model::Plan;
 use crate::membership::renewals::rules::ANNOUNCE_BEFORE;
@@ -159,10 +160,12 @@ async fn start(
         frozen_causes: Vec::new(),
         closed_at: None,
         version: 1,
+        rested_seconds: 0,
     };
     model::insert(conn, &membership).await?;
     let term = new_term(&membership, &span, addition);
     model::insert_term(conn, &term).await?;
+    benefits::reached(conn, &membership, addition.source == Source::Trial, addition.now).await?;
     Ok(Added { membership, term, extended: false })
 }
 
@@ -278,6 +281,7 @@ pub async fn upgrade(
     membership.ends_at = span.ends_at;
     model::store(conn, &membership).await?;
     queue_expiry(conn, &membership, now).await?;
+    benefits::reached(conn, &membership, false, now).await?;
     let number = number_for(conn, membership.account_id, membership.chapter_id, now).await?;
     Ok(Activated {
         membership: membership.id,
@@ -442,6 +446,7 @@ pub async fn resume(
             }
         }
         membership.ends_at = end;
+        membership.rested_seconds += given_back.num_seconds();
         membership.state = Stored::Active;
         membership.frozen_at = None;
     }
@@ -464,6 +469,7 @@ pub async fn revoke(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> 
     }
     close(conn, &mut membership, Stored::Revoked, now).await?;
     model::store(conn, &membership).await?;
+    jobs::enqueue(conn, &Job::TakeBackPerks { membership: membership.id }, now, now).await?;
     Ok(true)
 }
 
@@ -504,13 +510,17 @@ pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
     let (terms, freeze, coming) = match member.seat {
         Some(_) => (Vec::new(), None, None),
         None => (
-            valued_terms(&mut conn, member.row.id).await?,
+            all_valued_terms(&mut conn, member.row.id).await?,
             freezes::open_of(&mut conn, member.row.id).await?,
             coming::coming(&mut conn, &member.row).await?,
         ),
     };
     let locale = load_buyer(&mut conn, account).await?.locale;
-    let view = MembershipView::new(member, &terms, locale, &app.settings.currency, app.clock.now())?;
+    let (now, zone) = (app.clock.now(), app.settings.timezone);
+    let benefits = benefits::of_member(&mut conn, account, &member.row, locale, (now, zone)).await?;
+    let had = benefits::had(&mut conn, account, &member.row, &terms, now).await?;
+    let view = MembershipView::new(member, &terms, had, locale, &app.settings.currency, now)?;
+    let view = MembershipView { benefits, ..view };
     Ok(MembershipView { frozen_until: freeze.map(|freeze| freeze.until), ..view.going_on(coming) })
 }
 

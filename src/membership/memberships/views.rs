@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::Value;
 
 use super::model::{MembershipRow, Stored};
 use super::rules::{GRACE, Life};
@@ -13,7 +12,6 @@ use crate::error::{AppError, Result};
 use crate::membership::associates::model::State;
 use crate::membership::number_series;
 use crate::membership::plans::model::Renews;
-use crate::membership::tiers::model::Benefit;
 use crate::schema::{accounts, associates, chapters, member_numbers, memberships, plans, tiers};
 use crate::types::id::{AccountId, AssociateId, ChapterId, MembershipId, TierId};
 use crate::types::locale::Names;
@@ -24,7 +22,6 @@ pub struct Member {
     pub row: MembershipRow,
     pub tier_code: String,
     pub tier_names: Names,
-    pub benefits: Vec<Benefit>,
     /// Code and renewal of the plan.
     pub plan: Option<(String, Renews)>,
     pub chapter_code: String,
@@ -42,7 +39,6 @@ struct MemberRow {
     tier_code: String,
     tier_zh: String,
     tier_en: String,
-    benefits: Value,
     plan: Option<(String, Renews)>,
     chapter_code: String,
     number: Option<String>,
@@ -59,7 +55,6 @@ impl TryFrom<MemberRow> for Member {
             row: row.row,
             tier_code: row.tier_code,
             tier_names: Names { zh: row.tier_zh, en: row.tier_en },
-            benefits: serde_json::from_value(row.benefits).map_err(AppError::internal)?,
             plan: row.plan,
             chapter_code: row.chapter_code,
             number: row.number,
@@ -83,7 +78,6 @@ macro_rules! members {
                 tiers::code,
                 tiers::name_zh,
                 tiers::name_en,
-                tiers::benefits,
                 (plans::code, plans::renews).nullable(),
                 chapters::code,
                 member_numbers::number.nullable(),

@@ -47,6 +47,7 @@ mod tests {
             frozen_causes: Vec::new(),
             closed_at: None,
             version: 1,
+            rested_seconds: 0,
         };
         assert_eq!(belongs(None, home, now), Err(Code::MembersOnly));
         assert_eq!(belongs(Some(&row), home, now), Ok(()));

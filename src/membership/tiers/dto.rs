@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Benefit, Tier};
+use super::model::Tier;
 use crate::types::id::TierId;
 use crate::types::locale::Names;
 use crate::types::patch::Patch;
@@ -17,8 +17,6 @@ pub struct NewTier {
     pub names: Names,
     /// The higher the better.
     pub rank: i32,
-    #[serde(default)]
-    pub benefits: Vec<Benefit>,
     /// Of what tier the associates of its members are; none: of this one.
     pub associate_tier: Option<TierId>,
 }
@@ -33,9 +31,6 @@ pub struct TierChange {
     #[serde(default)]
     #[schema(value_type = Option<i32>)]
     pub rank: Patch<i32>,
-    #[serde(default)]
-    #[schema(value_type = Option<Vec<Benefit>>)]
-    pub benefits: Patch<Vec<Benefit>>,
     /// Null: of this one.
     #[serde(default)]
     #[schema(value_type = Option<TierId>)]
@@ -50,7 +45,6 @@ pub struct TierView {
     pub code: String,
     pub names: Names,
     pub rank: i32,
-    pub benefits: Vec<Benefit>,
     /// Of what tier the associates of its members are; null: of this one.
     pub associate_tier: Option<TierId>,
     pub created_at: DateTime<Utc>,
@@ -66,7 +60,6 @@ impl From<Tier> for TierView {
             code: tier.code,
             names: tier.names,
             rank: tier.rank,
-            benefits: tier.benefits,
             associate_tier: tier.associate_tier,
             created_at: tier.created_at,
             archived_at: tier.archived_at,

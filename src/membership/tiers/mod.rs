@@ -1,7 +1,6 @@
-//! Tiers: paid levels of membership, with their rank and benefits.
+//! Tiers: paid levels of membership, with their rank.
 
 pub mod dto;
 pub mod model;
 pub mod routes;
-pub mod rules;
 pub mod service;

@@ -3,8 +3,6 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::db::Conn;
 use crate::db::page::Page;
@@ -13,17 +11,6 @@ use crate::schema::{plans, tiers};
 use crate::types::id::TierId;
 use crate::types::locale::Names;
 
-/// Something that members of a tier get.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Benefit {
-    /// A stable word for programs, such as `service_channel`.
-    pub kind: String,
-    pub names: Names,
-    /// How often in a term; null: as often as one likes.
-    pub allowed: Option<i64>,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tier {
     pub id: TierId,
@@ -31,7 +18,6 @@ pub struct Tier {
     pub names: Names,
     /// The higher the better.
     pub rank: i32,
-    pub benefits: Vec<Benefit>,
     /// Of what tier the associates of its members are; none: of this one.
     pub associate_tier: Option<TierId>,
     pub created_at: DateTime<Utc>,
@@ -47,7 +33,6 @@ struct TierRow {
     name_zh: String,
     name_en: String,
     rank: i32,
-    benefits: Value,
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
@@ -64,7 +49,6 @@ impl TryFrom<TierRow> for Tier {
             code: row.code,
             names: Names { zh: row.name_zh, en: row.name_en },
             rank: row.rank,
-            benefits: serde_json::from_value(row.benefits).map_err(AppError::internal)?,
             associate_tier: row.associate_tier_id,
             created_at: row.created_at,
             archived_at: row.archived_at,
@@ -142,7 +126,6 @@ pub async fn insert(conn: &mut Conn, tier: &Tier) -> Result<()> {
         name_zh: tier.names.zh.clone(),
         name_en: tier.names.en.clone(),
         rank: tier.rank,
-        benefits: serde_json::to_value(&tier.benefits).map_err(AppError::internal)?,
         created_at: tier.created_at,
         archived_at: tier.archived_at,
         version: tier.version,
@@ -162,7 +145,6 @@ pub async fn store(conn: &mut Conn, tier: &Tier) -> Result<()> {
             tiers::name_zh.eq(&tier.names.zh),
             tiers::name_en.eq(&tier.names.en),
             tiers::rank.eq(tier.rank),
-            tiers::benefits.eq(serde_json::to_value(&tier.benefits).map_err(AppError::internal)?),
             tiers::associate_tier_id.eq(tier.associate_tier),
             tiers::archived_at.eq(tier.archived_at),
             tiers::version.eq(tier.version),

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::dto::{NewTier, TierChange};
 use super::model::{self, Tier};
-use super::rules;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::{self, Conn};
@@ -23,7 +22,6 @@ pub async fn create(app: &App, actor: Actor, new: &NewTier) -> Result<Tier> {
         code: fields::slug("code", &new.code)?,
         names: fields::names("names", &new.names)?,
         rank: new.rank,
-        benefits: rules::benefits(&new.benefits)?,
         associate_tier: new.associate_tier,
         created_at: now,
         archived_at: None,
@@ -45,8 +43,6 @@ pub async fn change(app: &App, actor: Actor, id: TierId, seen: IfMatch, change: 
     let names = fields::kept("names", change.names)?;
     let names = names.map(|names| fields::names("names", &names)).transpose()?;
     let rank = fields::kept("rank", change.rank)?;
-    let benefits = fields::kept("benefits", change.benefits)?;
-    let benefits = benefits.map(|benefits| rules::benefits(&benefits)).transpose()?;
     let associate_tier = change.associate_tier.into_change();
     let tier = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
@@ -57,7 +53,6 @@ pub async fn change(app: &App, actor: Actor, id: TierId, seen: IfMatch, change: 
         let tier = Tier {
             names: names.clone().unwrap_or(before.names),
             rank: rank.unwrap_or(before.rank),
-            benefits: benefits.clone().unwrap_or(before.benefits),
             associate_tier: associate_tier.unwrap_or(before.associate_tier),
             version: before.version + 1,
             ..before

@@ -144,6 +144,7 @@ mod tests {
             frozen_causes: Vec::new(),
             closed_at: None,
             version: 1,
+            rested_seconds: 0,
         };
         let term = TermRow {
             id: TermId::new(),

@@ -368,6 +368,11 @@ pub enum Mail {
         order_number: String,
         expires_at: DateTime<Utc>,
     },
+    /// To who has reached a tier: a gift of it waits to be ordered.
+    WelcomeGift {
+        gifts_zh: String,
+        gifts_en: String,
+    },
     /// To who has started a trial: it costs nothing and ends by itself.
     TrialStarted {
         number: String,
@@ -456,7 +461,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 54] = [
+    pub const KINDS: [&str; 55] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -505,6 +510,7 @@ impl Mail {
         "gift_delivered",
         "gift_redeemed",
         "gift_expiring",
+        "welcome_gift",
         "trial_started",
         "trial_ending",
         "trial_ended",
@@ -648,6 +654,7 @@ impl Mail {
             | Self::GiftDelivered { .. }
             | Self::GiftRedeemed { .. }
             | Self::GiftExpiring { .. }
+            | Self::WelcomeGift { .. }
             | Self::TrialStarted { .. }
             | Self::TrialEnding { .. }
             | Self::TrialEnded { .. }

@@ -11,7 +11,7 @@ use crate::checkout::baskets::model as baskets;
 use crate::checkout::{gift_cards, gifts, invoices, portal, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
-use crate::membership::{measures, moves, organisers, renewals};
+use crate::membership::{benefits, measures, moves, organisers, renewals};
 use crate::messages::lists;
 use crate::people::{addresses, segments};
 use crate::promotion::{packets, partners, referrals};
@@ -111,6 +111,8 @@ SELECT jsonb_build_object(
     FROM renewals t WHERE account_id = $1),
   'portal_visits', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'url' ORDER BY id), '[]')
     FROM portal_visits t WHERE account_id = $1),
+  'benefit_uses', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'person_key' ORDER BY id), '[]')
+    FROM benefit_uses t WHERE account_id = $1),
   'trials', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'person_key' ORDER BY id), '[]')
     FROM trials t WHERE account_id = $1),
   'gifts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by'
@@ -279,6 +281,7 @@ pub async fn anonymise(
     portal::model::forget(conn, account).await?;
     organisers::model::forget(conn, account, now).await?;
     measures::model::forget(conn, account).await?;
+    benefits::uses::forget(conn, account).await?;
     lists::model::forget(conn, account, &addresses).await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
     forget_events(conn, &addresses).await?;

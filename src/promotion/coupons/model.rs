@@ -224,6 +224,16 @@ pub async fn revoke(
     Ok(diesel::update(found).set(coupons::revoked_at.eq(now)).execute(conn).await?)
 }
 
+/// Revokes these coupons, which are locked. Orders that hold or used one keep it.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke_these(conn: &mut Conn, ids: &[CouponId], now: DateTime<Utc>) -> Result<()> {
+    let found = coupons::table.filter(coupons::id.eq_any(ids)).filter(coupons::revoked_at.is_null());
+    diesel::update(found).set(coupons::revoked_at.eq(now)).execute(conn).await?;
+    Ok(())
+}
+
 /// Are there codes of it?
 ///
 /// # Errors

@@ -552,6 +552,18 @@ INSERT INTO coupon_mailings (id, campaign_id, segment_id, accounts, given, maile
     VALUES (u('mailing'), u('campaign'), u('segment'), 1, 1, 0, u('ada'), 'operator', t(0), t(1));
 INSERT INTO coupon_mailing_accounts VALUES (u('mailing'), u('ada'), u('mailed coupon'));
 
+-- Benefits of a tier: a coupon that ada claimed, a meal that was entered for her, and one that never runs out.
+INSERT INTO coupons (id, campaign_id, code, is_shared, account_id, created_at)
+    VALUES (u('perk coupon'), u('campaign'), 'PERK', false, u('ada'), t(6));
+INSERT INTO benefits (id, tier_id, kind, gives, name_zh, name_en, every, allowed, campaign_id, value_minor, in_trial, created_at) VALUES
+    (u('coupon benefit'), u('regular tier'), 'monthly_coupon', 'coupon', '券', 'Coupon', 'P1M', 1, u('campaign'), NULL, false, t(0)),
+    (u('meal benefit'), u('regular tier'), 'free_meals', 'service', '霸王餐', 'Meals', 'P1Y', 2, NULL, 5000, true, t(0)),
+    (u('parcel benefit'), u('regular tier'), 'parcels', 'free_shipping', '包邮', 'Parcels', NULL, NULL, NULL, NULL, false, t(0));
+INSERT INTO benefit_uses (id, benefit_id, account_id, membership_id, person_key, is_once, nth, ordinal, allowed, coupon_id,
+                          worth_minor, created_at) VALUES
+    (u('coupon use'), u('coupon benefit'), u('ada'), u('ada membership'), 'ada@shop.test', false, 0, 1, 1, u('perk coupon'), 0, t(6)),
+    (u('meal use'), u('meal benefit'), u('ada'), u('ada membership'), 'ada@shop.test', false, 0, 1, 2, NULL, 5000, t(6));
+
 -- A game that two played: a prize each, of which there is one; the second play's was out.
 INSERT INTO claim_codes VALUES ('wheel', 'game');
 INSERT INTO pools (id, kind, capacity, taken) VALUES (u('prize pool'), 'prize', 1, 1);

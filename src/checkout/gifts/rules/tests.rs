@@ -76,6 +76,7 @@ fn membership(tier: TierId, state: Stored, ends_at: Option<DateTime<Utc>>) -> Me
         frozen_causes: Vec::new(),
         closed_at: None,
         version: 1,
+        rested_seconds: 0,
     }
 }
 

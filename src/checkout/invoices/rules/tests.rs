@@ -66,6 +66,7 @@ fn line(total_minor: i64, tax_rate_bp: i32, tax_included_minor: i64) -> LineRow 
         ships_from: None,
         upgrade_quote_id: None,
         renewal_id: None,
+        benefit_id: None,
     }
 }
 

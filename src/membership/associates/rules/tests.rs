@@ -26,6 +26,7 @@ fn membership(state: Stored, ends_at: Option<DateTime<Utc>>) -> MembershipRow {
         frozen_causes: Vec::new(),
         closed_at: None,
         version: 1,
+        rested_seconds: 0,
     }
 }
 

@@ -34,6 +34,7 @@ fn membership(tier: TierId, ends_at: Option<DateTime<Utc>>) -> MembershipRow {
         frozen_causes: Vec::new(),
         closed_at: None,
         version: 1,
+        rested_seconds: 0,
     }
 }
 

@@ -140,6 +140,7 @@ fn membership(ends_at: DateTime<Utc>) -> MembershipRow {
         frozen_causes: Vec::new(),
         closed_at: None,
         version: 3,
+        rested_seconds: 0,
     }
 }
 

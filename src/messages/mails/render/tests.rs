@@ -297,6 +297,7 @@ fn samples() -> Vec<Mail> {
             order_number: number(),
             expires_at: utc("2014-08-12T16:00:00Z"),
         },
+        Mail::WelcomeGift { gifts_zh: "限量书盒".into(), gifts_en: "Limited book box".into() },
         Mail::TrialStarted {
             number: "LJ0001".to_owned(),
             tier_zh: "铁杆会员".to_owned(),

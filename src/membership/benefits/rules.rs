@@ -1,0 +1,107 @@
+//! What can be a benefit, which period of it runs, and what is left.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::model::Benefit;
+use crate::error::Code;
+use crate::membership::memberships::model::{MembershipRow, TermRow};
+use crate::membership::memberships::rules::{GRACE, Life, gives_access, life, standing_at};
+use crate::types::period::Term;
+use crate::types::stored::stored_enum;
+
+stored_enum! {
+    /// What a benefit gives.
+    Gives {
+        /// Something that is given elsewhere: a service channel, a free meal. Operators enter what is used of it.
+        Service = "service",
+        /// Told to members; the drops and the shelf decide who comes first.
+        EarlyAccess = "early_access",
+        /// A coupon of a campaign, for who claims it.
+        Coupon = "coupon",
+        /// Orders whose parcel costs nothing, or so much less.
+        FreeShipping = "free_shipping",
+        /// A unit of an article at no price, by an order: a gift of welcome, places at a gathering.
+        Article = "article",
+    }
+}
+
+/// The period that runs for one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Periods that are over.
+    pub nth: u32,
+    /// Exclusive; none has no end.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Which period of a benefit runs under a membership. Periods are counted from its start in the shop's zone, and stand still
+/// while it is frozen; the days of grace belong to the last one that was paid for.
+pub fn window(row: &MembershipRow, every: Option<Term>, now: DateTime<Utc>, zone: Tz) -> Window {
+    let rested = TimeDelta::seconds(row.rested_seconds);
+    let last = row.ends_at.map(|end| end - TimeDelta::microseconds(1));
+    let stands_at = standing_at(row, now);
+    let active_at = last.map_or(stands_at, |last| stands_at.min(last)) - rested;
+    let ends_at = row.ends_at.map(|end| if end <= now { end + GRACE } else { end });
+    let Some(every) = every else { return Window { nth: 0, until: ends_at } };
+    let nth = whole_periods(row.starts_at, every, active_at, zone);
+    let next = every.end_after(row.starts_at, nth + 1, zone).map(|end| end + rested);
+    let until = next.into_iter().chain(ends_at).filter(|until| now < *until).min();
+    Window { nth, until }
+}
+
+/// How many whole periods lie between the two moments.
+fn whole_periods(from: DateTime<Utc>, every: Term, to: DateTime<Utc>, zone: Tz) -> u32 {
+    // No month is longer than that, and no day an hour longer: a bound from below.
+    let longest = match every {
+        Term::Months(months) => TimeDelta::days(31) * i32::try_from(months).unwrap_or(i32::MAX),
+        Term::Days(days) => TimeDelta::hours(25) * i32::try_from(days).unwrap_or(i32::MAX),
+        Term::Lifetime => return 0,
+    };
+    let at_least = (to - from).num_seconds() / longest.num_seconds().max(1);
+    let mut nth = u32::try_from(at_least.max(0)).unwrap_or(u32::MAX);
+    while every.end_after(from, nth.saturating_add(1), zone).is_some_and(|end| end <= to) {
+        nth += 1;
+    }
+    nth
+}
+
+/// May who stands under this membership use the benefit now, as far as its tier goes? What is left of it is another question.
+///
+/// # Errors
+/// `members_only`, `membership_frozen`, `unknown_benefit`, `benefit_not_in_trial`.
+pub fn may_use(
+    benefit: &Benefit,
+    membership: Option<&MembershipRow>,
+    is_trial: bool,
+    now: DateTime<Utc>,
+) -> Result<(), Code> {
+    let row = membership.ok_or(Code::MembersOnly)?;
+    let life = life(row, now, GRACE);
+    if !gives_access(life) {
+        return Err(if life == Life::Frozen { Code::MembershipFrozen } else { Code::MembersOnly });
+    }
+    if benefit.tier_id != row.tier_id || benefit.archived_at.is_some() {
+        return Err(Code::UnknownBenefit);
+    }
+    if is_trial && !benefit.in_trial {
+        return Err(Code::BenefitNotInTrial);
+    }
+    Ok(())
+}
+
+/// The beginning of what was paid for the terms that aren't over: that of the first of them, or of the terms that upgrades
+/// credited to it. None where none runs.
+pub fn paid_since(terms: &[TermRow], at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let runs = |term: &&TermRow| term.ended_at.is_none() && term.ends_at.is_none_or(|end| end > at);
+    let mut found: Vec<&TermRow> = terms.iter().filter(runs).collect();
+    let mut next = 0;
+    while let Some(term) = found.get(next).copied() {
+        found.extend(terms.iter().filter(|earlier| earlier.replaced_by == Some(term.id)));
+        next += 1;
+    }
+    found.iter().map(|term| term.starts_at).min()
+}
+
+#[cfg(test)]
+mod tests;
