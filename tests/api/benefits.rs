@@ -68,6 +68,7 @@ fn time(value: &Value) -> DateTime<Utc> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_coupon_a_month_is_claimed_once_a_month_however_many_ask() {
     let mall = Mall::open().await;
+    let tea = mall.goods("TEA", 90, 9).await;
     let perk = monthly_coupon(&mall).await;
     let stranger = mall.shop.app.member("stranger@b.test").await;
     claim(&mall, &stranger, &perk, "k").await.refused(403, "members_only");
@@ -104,7 +105,6 @@ async fn a_coupon_a_month_is_claimed_once_a_month_however_many_ask() {
     claim(&mall, &anna, &perk, "once-more").await.refused(409, "benefit_used_up");
 
     // Its worth is what it takes off, once that is paid.
-    let tea = mall.goods("TEA", 90, 9).await;
     let wallet = desk::get(&mall, &anna, "/v1/me/coupons").await.ok(200);
     let mut body = mall.body(json!([{ "variant": tea }]));
     body["coupon_codes"] = json!([wallet["data"][0]["code"]]);

@@ -53,9 +53,9 @@ pub const BREAKAGES: &[Breakage] = &[
     breaks(
         &["benefits_follow_their_order"],
         Id("bus", "meal use"),
-        "UPDATE orders SET ship_to = '{}' WHERE id = u('ada order');
-         UPDATE benefit_uses SET order_id = u('ada order'), benefit_id = u('parcel benefit'), allowed = NULL,
-             released_at = t(8) WHERE id = u('meal use')",
+        "UPDATE orders SET ship_to = '{}' WHERE id = u('eve order');
+         UPDATE benefit_uses SET account_id = u('eve'), order_id = u('eve order'), benefit_id = u('parcel benefit'),
+             allowed = NULL, released_at = t(8) WHERE id = u('meal use')",
     ),
     breaks(
         &["benefits_follow_their_order"],
