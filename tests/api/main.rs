@@ -56,6 +56,7 @@ mod order_desk;
 mod packets;
 mod partners;
 mod payment_faults;
+mod plan_coupons;
 mod platform;
 mod preorders;
 mod private_postgres;

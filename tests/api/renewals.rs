@@ -13,15 +13,15 @@ use crate::support::mall::yuan;
 use crate::support::shop::Shop;
 
 /// A shop with a year (of 365 days) of `regular` for 200 yuan and of `diehard` for 1,200, both renewed by card.
-struct Club {
-    shop: Shop,
-    owner: Person,
-    regular: Value,
-    diehard: Value,
+pub struct Club {
+    pub shop: Shop,
+    pub owner: Person,
+    pub regular: Value,
+    pub diehard: Value,
 }
 
 impl Club {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let shop = Shop::open().await;
         let owner = shop.app.operator(Role::Owner).await;
         let mut plans = Vec::new();
@@ -34,26 +34,26 @@ impl Club {
         Self { shop, owner, regular, diehard }
     }
 
-    async fn advance(&self, by: TimeDelta, person: &Person) -> Person {
+    pub async fn advance(&self, by: TimeDelta, person: &Person) -> Person {
         self.shop.advance(by).await;
         self.shop.app.sign_in(&person.email).await
     }
 
     /// To so many days before the end of that person's term, or after it.
-    async fn to_end(&self, days_before: i64, person: &Person) -> Person {
+    pub async fn to_end(&self, days_before: i64, person: &Person) -> Person {
         let person = self.shop.app.sign_in(&person.email).await;
         let ends_at = time(&self.mine(&person).await["ends_at"]);
         let at = ends_at - TimeDelta::days(days_before) + TimeDelta::seconds(1);
         self.advance((at - self.shop.app.now()).max(TimeDelta::zero()), &person).await
     }
 
-    async fn order(&self, person: &Person, key: &str, line: Value) -> Answer {
+    pub async fn order(&self, person: &Person, key: &str, line: Value) -> Answer {
         let body =
             json!({ "lines": [line], "success_url": "http://shop.test/", "cancel_url": "http://shop.test/" });
         self.shop.app.post("/v1/orders?wait=payment").bearer(&person.token).key(key).json(&body).send().await
     }
 
-    async fn buy(&self, person: &Person, key: &str, line: Value) -> Value {
+    pub async fn buy(&self, person: &Person, key: &str, line: Value) -> Value {
         let order = self.order(person, key, line).await.ok(201);
         self.shop.pay(&order).await;
         let order = self.shop.settled(person, &order).await;
@@ -61,23 +61,23 @@ impl Club {
         order
     }
 
-    async fn member(&self, email: &str, plan: &Value) -> Person {
+    pub async fn member(&self, email: &str, plan: &Value) -> Person {
         let person = self.shop.app.member(email).await;
         self.buy(&person, "join", json!({ "plan": plan["id"] })).await;
         person
     }
 
-    async fn mine(&self, person: &Person) -> Value {
+    pub async fn mine(&self, person: &Person) -> Value {
         self.shop.app.get("/v1/me/membership").bearer(&person.token).send().await.ok(200)
     }
 
-    async fn say(&self, person: &Person, what: &str, body: Value) -> Answer {
+    pub async fn say(&self, person: &Person, what: &str, body: Value) -> Answer {
         let path = format!("/v1/me/membership/{what}");
         let key = uuid::Uuid::new_v4().to_string();
         self.shop.app.post(&path).bearer(&person.token).key(&key).json(&body).send().await
     }
 
-    async fn change_plan(&self, plan: &Value, change: Value) {
+    pub async fn change_plan(&self, plan: &Value, change: Value) {
         let owner = self.shop.app.sign_in(&self.owner.email).await;
         let path = format!("/v1/admin/plans/{}", plan["id"].as_str().unwrap());
         let now = self.shop.app.get(&path).bearer(&owner.token).send().await;
@@ -87,26 +87,26 @@ impl Club {
     }
 
     /// The customer at Stripe, whose cards can be made to fail.
-    async fn customer(&self, person: &Person) -> String {
+    pub async fn customer(&self, person: &Person) -> String {
         let sql = format!("SELECT stripe_customer_id AS text FROM accounts WHERE email = '{}'", person.email);
         text_sql(&mut *self.shop.app.conn().await, &sql).await
     }
 
-    async fn card(&self, person: &Person, behaviour: &str, times: Option<u32>) {
+    pub async fn card(&self, person: &Person, behaviour: &str, times: Option<u32>) {
         let customer = self.customer(person).await;
         self.shop.simulator().set_card(&customer, behaviour, times).unwrap();
     }
 
-    async fn count(&self, sql: &str) -> i64 {
+    pub async fn count(&self, sql: &str) -> i64 {
         count_sql(&mut *self.shop.app.conn().await, sql).await
     }
 
-    async fn mails(&self, kind: &str) -> i64 {
+    pub async fn mails(&self, kind: &str) -> i64 {
         self.count(&format!("SELECT count(*) AS count FROM mails WHERE kind = '{kind}'")).await
     }
 
     /// The text of the last mail to somebody that has a link to that page, and its token.
-    async fn link(&self, person: &Person, page: &str) -> (String, String) {
+    pub async fn link(&self, person: &Person, page: &str) -> (String, String) {
         self.shop.settle().await;
         let mails = self.shop.app.app.postbox.inbox().unwrap().to(&person.email);
         let mark = format!("/{page}?token=");
@@ -115,12 +115,12 @@ impl Club {
         (mail.text, token)
     }
 
-    async fn follow(&self, token: &str) -> Answer {
+    pub async fn follow(&self, token: &str) -> Answer {
         self.shop.app.post("/v1/renewal-links").json(&json!({ "token": token })).send().await
     }
 
     /// Pays on the page of an order that a link made.
-    async fn pay_link(&self, token: &str) {
+    pub async fn pay_link(&self, token: &str) {
         let order = self.follow(token).await.ok(201);
         assert_eq!(order["payment_state"], "ready", "{order}");
         self.shop.pay(&json!({ "payment": { "url": order["url"] } })).await;
@@ -128,7 +128,7 @@ impl Club {
     }
 }
 
-async fn plan(shop: &Shop, owner: &Person, code: &str, tier: &Value, more: Value) -> Value {
+pub async fn plan(shop: &Shop, owner: &Person, code: &str, tier: &Value, more: Value) -> Value {
     let mut plan = json!({
         "code": format!("{code}-year"), "tier": tier, "term": "P365D", "price": yuan(200), "renews": "card",
         "payment_methods": ["card", "alipay"], "open_sale": true,
@@ -139,7 +139,7 @@ async fn plan(shop: &Shop, owner: &Person, code: &str, tier: &Value, more: Value
     shop.app.make(owner, "/v1/admin/plans", &plan).await
 }
 
-fn time(value: &Value) -> DateTime<Utc> {
+pub fn time(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap().parse().unwrap()
 }
 

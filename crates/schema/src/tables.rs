@@ -1755,6 +1755,7 @@ diesel::table! {
         failure -> Nullable<Text>,
         created_at -> Timestamptz,
         closed_at -> Nullable<Timestamptz>,
+        told_minor -> Nullable<BigInt>,
     }
 }
 

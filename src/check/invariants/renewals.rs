@@ -21,13 +21,13 @@ pub const ALL: &[Invariant] = &[
         says: "a saved card is charged for a renewal alone, five days after its owner was told, and no more than he was told",
         prefix: "pay",
         sql: "SELECT c.payment_id, CASE WHEN r.id IS NULL THEN 'for no renewal'
-                                        ELSE format('told at %s of %s, ordered at %s for %s', r.noticed_at, r.price_minor,
+                                        ELSE format('told at %s of %s, ordered at %s for %s', r.noticed_at, coalesce(r.told_minor, r.price_minor),
                                                     o.created_at, o.total_minor) END
               FROM card_charges c JOIN payments p ON p.id = c.payment_id JOIN orders o ON o.id = p.order_id
               LEFT JOIN order_lines l ON l.order_id = o.id AND l.kind = 'renewal'
               LEFT JOIN renewals r ON r.id = l.renewal_id
               WHERE r.id IS NULL OR r.noticed_at IS NULL OR o.created_at < r.noticed_at + interval '5 days'
-                 OR o.total_minor > r.price_minor OR r.charges = 0",
+                 OR o.total_minor > coalesce(r.told_minor, r.price_minor) OR r.charges = 0",
     },
     Invariant {
         name: "planned_changes",

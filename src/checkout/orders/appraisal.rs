@@ -57,8 +57,14 @@ pub async fn appraise(
     customer: Customer,
     lines: &[Line],
 ) -> Result<Appraisal> {
-    let cart =
-        Cart { customer, lines: lines.to_vec(), shipping: None, coupon_codes: Vec::new(), credit_minor: 0 };
+    let cart = Cart {
+        customer,
+        lines: lines.to_vec(),
+        shipping: None,
+        coupon_codes: Vec::new(),
+        credit_minor: 0,
+        charges_card: false,
+    };
     let catalog = read_catalog(conn, &[&cart], now.date_naive(), now).await?;
     let pools = claims::read(conn, &pools_of(&catalog)).await?;
     let buyers = vec![buyer_of(conn, &cart.customer).await?];

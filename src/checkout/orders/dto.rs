@@ -319,7 +319,7 @@ impl OrderRequest {
             return Err(Code::InvalidField.at("credit", "a guest has no store credit"));
         }
         let shipping = self.shipping.as_ref().map(|asked| asked.parse(kept)).transpose()?;
-        Ok(Cart { customer, lines, shipping, coupon_codes, credit_minor })
+        Ok(Cart { customer, lines, shipping, coupon_codes, credit_minor, charges_card: false })
     }
 
     /// What the buyer says that he was shown; `units_minor` are the prices that his basket had when he filled it.

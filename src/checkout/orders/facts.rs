@@ -83,11 +83,15 @@ impl Catalog {
         Ok(())
     }
 
-    /// What carts may buy of it, as the scopes of coupons know it; which price anybody pays isn't known yet.
+    /// What carts may buy of it, as the scopes of coupons know it; which price anybody pays, and which sale of a plan it is, isn't known yet.
     fn sold(&self) -> Vec<Sold<'_>> {
-        let of_drives =
-            self.drives.values().map(|drive| Sold::Plan { plan: drive.plan.id, tier: &drive.plan.tier_code });
-        let of_plans = self.plans.values().map(|plan| Sold::Plan { plan: plan.id, tier: &plan.tier_code });
+        let of_drives = self.drives.values().map(|drive| Sold::Plan {
+            plan: drive.plan.id,
+            tier: &drive.plan.tier_code,
+            sale: None,
+        });
+        let of_plans =
+            self.plans.values().map(|plan| Sold::Plan { plan: plan.id, tier: &plan.tier_code, sale: None });
         let articles = self.articles.values().map(|article| sold_article(article, false, false));
         of_drives.chain(of_plans).chain(articles).collect()
     }

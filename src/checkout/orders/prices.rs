@@ -1,6 +1,7 @@
 //! What a cart costs: its lines, its coupons, its parcel; and what its lines are called.
 
 use chrono::{DateTime, Utc};
+use kindred_stripe::Method;
 
 use super::benefits::Waived;
 use super::coupons::{self, Asker, Candidates, Offered, Outcome};
@@ -13,9 +14,11 @@ use crate::checkout::pricing::coupons::{Candidate, Payable};
 use crate::checkout::pricing::rules::{BENEFIT, Explained, Priced, PricedCart, PricedItem, price};
 use crate::error::{Code, Result};
 use crate::membership::benefits::model::Benefit;
-use crate::membership::plans::model::Renews;
+use crate::membership::memberships::model::MembershipRow;
+use crate::membership::memberships::rules::{self as memberships, GRACE, Joining};
+use crate::membership::plans::model::{Plan, Renews};
 use crate::membership::upgrades::model::Mode;
-use crate::promotion::campaigns::rules::{Person, Sold};
+use crate::promotion::campaigns::rules::{Person, PlanSale, Sold};
 use crate::shop::audience::{Ranks, Visitor};
 use crate::shop::drops::rules::unit_price as unit_price_in;
 use crate::shop::products::model::Article;
@@ -68,7 +71,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             unit_price_minor: plan.price_minor,
             why: if drive.is_some() { "drive_price" } else { "plan_price" },
             tax_rate_bp: 0,
-            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+            sold: sold_plan(plan, sale_of(facts.membership, plan, now)),
         },
         LineFacts::Upgrade(UpgradeFacts { quote, plan }) => PricedItem {
             quantity: 1,
@@ -78,14 +81,14 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
                 Mode::Restart => "upgrade_restart",
             },
             tax_rate_bp: 0,
-            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+            sold: sold_plan(plan, PlanSale::Upgrade),
         },
         LineFacts::Renewal(RenewalFacts { renewal, plan }) => PricedItem {
             quantity: 1,
             unit_price_minor: renewal.price_minor,
             why: "renewal_price",
             tax_rate_bp: 0,
-            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+            sold: sold_plan(plan, PlanSale::Renewal),
         },
         LineFacts::Article(line @ ArticleFacts { article, quantity, .. }) => {
             let unit = unit_price(line, facts.visitor, facts.ranks, now);
@@ -102,7 +105,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             unit_price_minor: plan.price_minor,
             why: "plan_price",
             tax_rate_bp: 0,
-            sold: Sold::Plan { plan: plan.id, tier: &plan.tier_code },
+            sold: sold_plan(plan, PlanSale::Gift),
         },
         // It isn't taxed before it pays for something.
         LineFacts::GiftCard(card) => PricedItem {
@@ -112,6 +115,19 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             tax_rate_bp: 0,
             sold: Sold::GiftCard,
         },
+    }
+}
+
+/// What coupons know a plan by.
+fn sold_plan(plan: &Plan, sale: PlanSale) -> Sold<'_> {
+    Sold::Plan { plan: plan.id, tier: &plan.tier_code, sale: Some(sale) }
+}
+
+/// What buying a plan is: who has its tier goes on with it, in grace too.
+fn sale_of(open: Option<&MembershipRow>, plan: &Plan, now: DateTime<Utc>) -> PlanSale {
+    match memberships::joining(open, plan.tier, now, GRACE) {
+        Ok(Joining::Extends) => PlanSale::Renewal,
+        _ => PlanSale::Join,
     }
 }
 
@@ -183,7 +199,7 @@ pub(super) fn buy<'a>(
     let asker = Asker { buyer: facts.buyer, person, past: &ledger.past, zone: shop.zone, now };
     let coupons = offered.candidates(cart, &asker, |pool| ledger.left.get(&pool).copied());
     let waiver = ledger.benefits.waiver(facts, now);
-    let mut priced = price_of(facts, (&coupons.might, waiver), cart.credit_minor, shop, now)?;
+    let mut priced = price_of(facts, (&coupons.might, waiver), cart, shop, now)?;
     let waived = waived(facts, waiver, &priced)?;
     priced.explanation.extend(waived.map(|waived| waived.explained()));
     let plans = facts.lines.iter().enumerate().filter_map(|(index, line)| match line {
@@ -216,21 +232,32 @@ fn unrenewed(mut plans: impl Iterator<Item = (usize, Renews)>, due_minor: i64) -
 fn price_of(
     facts: &Facts<'_>,
     (coupons, waiver): (&[Candidate<'_>], Option<&Benefit>),
-    credit_minor: i64,
+    bought: &Cart,
     shop: &Shop,
     now: DateTime<Utc>,
 ) -> Result<Priced> {
     has_currency(facts, &shop.currency)?;
     let items: Vec<_> = facts.lines.iter().map(|line| priced_item(line, facts, now)).collect();
-    let methods = methods_of(facts)?;
+    let mut methods = methods_of(facts)?;
+    if bought.charges_card {
+        methods.retain(|method| *method == Method::Card);
+    }
     let least_minor = smallest_charge_minor(&shop.currency);
-    let payable = Payable { methods: &methods, least_minor, credit_minor };
+    let payable = Payable { methods: &methods, least_minor, credit_minor: bought.credit_minor };
     let cart = PricedCart { items: &items, gifts: &facts.gifts, coupons, payable };
     let fee = |lines_minor: &[i64]| {
         let fee = shipping_minor(facts, lines_minor)?;
         Ok(fee.map(|minor| minor - waiver.map_or(0, |waiver| waived_minor(waiver, minor))))
     };
     let priced = price(cart, fee)?;
+    let told = told(facts, bought).filter(|told_minor| priced.totals.total_minor > *told_minor);
+    let priced = match (told, items.first()) {
+        (Some(unit_price_minor), Some(item)) => {
+            let items = [PricedItem { unit_price_minor, why: "renewal_told", ..*item }];
+            price(PricedCart { items: &items, coupons: &[], ..cart }, fee)?
+        }
+        _ => priced,
+    };
     if (1..least_minor).contains(&priced.totals.due_minor) {
         let why = format!("at least {least_minor} minor units can be charged, or nothing");
         return Err(Code::AmountTooSmall.at("lines", why));
@@ -253,6 +280,15 @@ fn waived<'a>(facts: &Facts<'a>, waiver: Option<&'a Benefit>, priced: &Priced) -
     let lines_minor: Vec<_> = priced.lines.iter().map(|line| line.total_minor).collect();
     let minor = waived_minor(benefit, shipping_minor(facts, &lines_minor)?.unwrap_or(0));
     Ok((minor > 0).then_some(Waived { benefit, minor }))
+}
+
+/// What the member was told that this renewal will cost: it costs no more, also where a coupon that was told of is used up by
+/// now. Who types codes asks for another price.
+fn told(facts: &Facts<'_>, bought: &Cart) -> Option<i64> {
+    match facts.lines.as_slice() {
+        [LineFacts::Renewal(line)] if bought.coupon_codes.is_empty() => line.renewal.told_minor,
+        _ => None,
+    }
 }
 
 /// Gift cards are in the shop's currency.

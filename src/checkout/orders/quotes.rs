@@ -64,6 +64,14 @@ pub async fn quote(conn: &mut Conn, shop: &Shop, now: DateTime<Utc>, cart: &Cart
     Ok(quoted)
 }
 
+/// What a cart would cost at that time, whatever else the buyer could use.
+///
+/// # Errors
+/// As [`quote`].
+pub async fn price_at(conn: &mut Conn, shop: &Shop, at: DateTime<Utc>, cart: &Cart) -> Result<Priced> {
+    Ok(quote_with(conn, shop, at, cart, None).await?.priced)
+}
+
 /// What a cart would cost at that time, with a campaign as if it needed no code and weren't paused.
 ///
 /// # Errors

@@ -145,7 +145,6 @@ pub async fn place(
         consents: json!(Consents { backer_name: None, ..body.consents.clone().unwrap_or_default() }),
         success_url: return_url(&app, "success_url", body.success_url.as_deref())?,
         cancel_url: return_url(&app, "cancel_url", body.cancel_url.as_deref())?,
-        charges_card: false,
     };
     if !order.cart.coupon_codes.is_empty() {
         let mut conn = db::connect(&app.pool).await?;

@@ -124,7 +124,7 @@ impl Rows {
         self.add_coupons(&accepted, &lines)?;
         self.add_benefits(id, &worded.benefits, &lines);
         self.baskets.extend(order.basket.map(|basket| (basket.id, id)));
-        self.add_payment(id, totals.due_minor, &terms, order.charges_card, shop, now);
+        self.add_payment(id, totals.due_minor, &terms, order.cart.charges_card, shop, now);
         if totals.credit_minor > 0 {
             self.credit.push(credit::service::paid_by(id, facts.buyer.id, totals.credit_minor, now));
         }

@@ -141,6 +141,8 @@ pub struct Cart {
     pub coupon_codes: Vec<String>,
     /// Store credit that is to pay as much of it as it can.
     pub credit_minor: i64,
+    /// The buyer isn't there: his saved card is charged.
+    pub charges_card: bool,
 }
 
 /// An order to place.
@@ -165,8 +167,6 @@ pub struct PlaceOrder {
     pub backer_name: Option<String>,
     pub success_url: String,
     pub cancel_url: String,
-    /// The buyer isn't there: his saved card is charged.
-    pub charges_card: bool,
 }
 
 /// An order that stands, or stood before.

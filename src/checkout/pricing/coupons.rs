@@ -249,7 +249,9 @@ impl<F: Fn(&[i64]) -> Result<Option<i64>>> Cart<'_, F> {
             .covered(campaign)
             .fold((0_i64, 0_i64), |(units, minor), (_, line)| (units + line.units, minor + line.minor));
         if units == 0 {
-            return Err(Reason::NothingInScope);
+            let misses = |line: &CartLine<'_>| campaign.scope.misses_sale(campaign.class, line.sold);
+            let is_other = self.lines.iter().any(misses);
+            return Err(if is_other { Reason::OtherSale } else { Reason::NothingInScope });
         }
         let conditions = &campaign.conditions;
         if conditions.minimum_spend.as_ref().is_some_and(|least| minor < least.amount) {

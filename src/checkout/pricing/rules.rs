@@ -280,7 +280,7 @@ mod tests {
     }
 
     fn item(unit_price_minor: i64, quantity: i64) -> PricedItem<'static> {
-        let sold = Sold::Plan { plan: PlanId(uuid::Uuid::nil()), tier: "regular" };
+        let sold = Sold::Plan { plan: PlanId(uuid::Uuid::nil()), tier: "regular", sale: None };
         PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900, sold }
     }
 

@@ -8,6 +8,7 @@ use super::model;
 use super::service::{failed, link, order_of};
 use crate::app::App;
 use crate::checkout::orders::model::OrderState;
+use crate::checkout::orders::quotes;
 use crate::checkout::orders::service::{self as ordering, Shop};
 use crate::checkout::payments::jobs::stripe_failure;
 use crate::db::{self, Conn};
@@ -144,19 +145,32 @@ async fn with_card(app: &App, known: &Known, step: Step) -> Result<()> {
             return renewals::store(conn, &Renewal { announced_at: Some(now), ..renewal }).await;
         }
         let charge_at = known.ends_at.max(now + rules::NOTICE_AT_LEAST);
+        let told_minor = to_tell(app, conn, &renewal, charge_at).await?;
         let mail = Mail::RenewalNotice {
             token: link(conn, &buyer, now).await?,
             tier_zh: plan.tier_zh.clone(),
             tier_en: plan.tier_en.clone(),
-            amount_minor: renewal.price_minor,
+            amount_minor: told_minor,
             currency: renewal.currency.clone(),
             charge_at,
             card: card.last4.clone(),
         };
         tell(conn, &buyer, &format!("renewal_notice:{}", renewal.id), &mail, now).await?;
-        renewals::store(conn, &Renewal { noticed_at: Some(now), ..renewal }).await
+        renewals::store(conn, &Renewal { noticed_at: Some(now), told_minor: Some(told_minor), ..renewal })
+            .await
     })
     .await
+}
+
+/// What the card will be charged: the price, less what coupons that need no code take off it on that day. Where the order can't
+/// be judged yet, the price.
+async fn to_tell(app: &App, conn: &mut Conn, renewal: &Renewal, charge_at: DateTime<Utc>) -> Result<i64> {
+    let cart = order_of(app, renewal, String::new(), true).cart;
+    match quotes::price_at(conn, &Shop::of(&app.settings), charge_at, &cart).await {
+        Ok(priced) => Ok(priced.totals.total_minor.min(renewal.price_minor)),
+        Err(error) if error.code.status() < 500 => Ok(renewal.price_minor),
+        Err(error) => Err(error),
+    }
 }
 
 /// The card that would be charged.
@@ -213,7 +227,7 @@ async fn remind(app: &App, known: &Known, days: i32) -> Result<()> {
             token: link(conn, &buyer, now).await?,
             tier_zh: plan.tier_zh.clone(),
             tier_en: plan.tier_en.clone(),
-            amount_minor: renewal.price_minor,
+            amount_minor: renewal.told_minor.unwrap_or(renewal.price_minor),
             currency: renewal.currency.clone(),
             ends_at: known.ends_at,
             grace_ends_at: known.ends_at + GRACE,

@@ -112,7 +112,7 @@ pub async fn failed(
     let mail = Mail::RenewalFailed {
         token: link(conn, buyer, now).await?,
         reason: code.to_owned(),
-        amount_minor: failed.price_minor,
+        amount_minor: failed.told_minor.unwrap_or(failed.price_minor),
         currency: failed.currency.clone(),
         retry_at,
         grace_ends_at: failed.ends_at + GRACE,
@@ -219,6 +219,7 @@ pub fn order_of(app: &App, renewal: &Renewal, key: String, charges_card: bool) -
             shipping: None,
             coupon_codes: Vec::new(),
             credit_minor: 0,
+            charges_card,
         },
         basket: None,
         token_hash: None,
@@ -232,7 +233,6 @@ pub fn order_of(app: &App, renewal: &Renewal, key: String, charges_card: bool) -
         backer_name: None,
         success_url: home.clone(),
         cancel_url: home,
-        charges_card,
     }
 }
 

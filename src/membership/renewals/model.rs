@@ -80,6 +80,8 @@ pub struct Renewal {
     pub failure: Option<String>,
     pub created_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
+    /// What the card will be charged at most, as its owner was told: the price less what coupons would take off it.
+    pub told_minor: Option<i64>,
 }
 
 /// What was said of a membership, or that nothing was.

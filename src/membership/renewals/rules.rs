@@ -237,6 +237,7 @@ mod tests {
             failure: None,
             created_at: before(30),
             closed_at: None,
+            told_minor: None,
         }
     }
 

@@ -239,6 +239,7 @@ pub async fn ensure(
         failure: None,
         created_at: now,
         closed_at: None,
+        told_minor: None,
     };
     model::insert(conn, &renewal).await?;
     Ok(renewal)
@@ -289,7 +290,9 @@ pub async fn coming(conn: &mut Conn, row: &MembershipRow) -> Result<Option<Comin
         .await?
         .filter(|open| open.ends_at == ends_at && plan.as_ref().is_some_and(|plan| plan.id == open.plan_id));
     let noticed = open.as_ref().filter(|open| open.noticed_at.is_some());
-    let price_minor = noticed.map(|open| open.price_minor).or(plan.as_ref().map(|plan| plan.price_minor));
+    let price_minor = noticed
+        .map(|open| open.told_minor.unwrap_or(open.price_minor))
+        .or(plan.as_ref().map(|plan| plan.price_minor));
     Ok(Some(ComingRenewal {
         on: way == Way::Card,
         price: price_minor.zip(plan.as_ref()).map(|(minor, plan)| Money::new(minor, &plan.currency)),

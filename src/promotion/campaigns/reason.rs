@@ -51,6 +51,7 @@ reasons! {
     NotBought "coupon_not_bought" "仅限买过指定商品的用户使用。" "For those who have bought a certain product.";
     NotBirthdayMonth "coupon_not_birthday_month" "仅限生日当月使用。" "For the month of your birthday.";
     NothingInScope "coupon_nothing_in_scope" "购物车里没有适用的商品。" "Nothing in the cart is what it is for.";
+    OtherSale "coupon_other_sale" "这张券不适用于这种会员购买（入会、续费、升级或赠送）。" "It is for another way to buy a membership: joining, renewing, upgrading or giving.";
     GiftNotInCart "coupon_gift_not_in_cart" "请先把赠品加入购物车。" "Add the gift to the cart first.";
     MinimumSpend "coupon_minimum_spend" "还没达到最低消费金额。" "The cart doesn't come to the smallest sum for it.";
     MinimumQuantity "coupon_minimum_quantity" "件数还不够。" "The cart doesn't have enough of it.";

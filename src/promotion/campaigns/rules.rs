@@ -122,6 +122,20 @@ const UNITS_MAX: i64 = 1_000;
 /// Entries of one list of a scope.
 const SCOPE_MAX: usize = 200;
 
+stored_enum! {
+    /// Which sale of a plan it is.
+    PlanSale {
+        /// Who buys has no membership that goes on by it.
+        Join = "join",
+        /// It makes a membership longer, or follows it: bought again, by a link, by the saved card.
+        Renewal = "renewal",
+        /// By an upgrade quote.
+        Upgrade = "upgrade",
+        /// For somebody else.
+        Gift = "gift",
+    }
+}
+
 /// What of a cart a coupon is for. An empty list leaves that out of account; all lists empty: everything of its class.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -134,6 +148,8 @@ pub struct Scope {
     pub plans: Vec<PlanId>,
     /// Codes of tiers whose plans are meant.
     pub tiers: Vec<String>,
+    /// Sales of plans that are meant.
+    pub sales: Vec<PlanSale>,
     /// Not what is bought in a drop.
     pub except_drops: bool,
     /// Not what costs less than its list price already.
@@ -145,7 +161,7 @@ impl Scope {
     /// `invalid_field` for plans and tiers where goods are meant, or the other way round, and for lists that are too long.
     pub fn check(&self, class: Class) -> Result<()> {
         let of_goods = [self.products.len(), self.variants.len(), self.categories.len()];
-        let of_plans = [self.plans.len(), self.tiers.len()];
+        let of_plans = [self.plans.len(), self.tiers.len(), self.sales.len()];
         if of_goods.iter().chain(&of_plans).any(|length| *length > SCOPE_MAX) {
             return Err(Code::InvalidField.at("scope", format!("expected at most {SCOPE_MAX} of each")));
         }
@@ -166,6 +182,27 @@ impl Scope {
             && self.categories.is_empty()
             && self.plans.is_empty()
             && self.tiers.is_empty()
+            && self.sales.is_empty()
+    }
+
+    /// Is this plan meant, in whichever sale?
+    fn means(&self, plan: PlanId, tier: &str) -> bool {
+        match self.plans.is_empty() && self.tiers.is_empty() {
+            // Sales alone are those of every plan.
+            true => self.names_nothing() || !self.sales.is_empty(),
+            false => self.plans.contains(&plan) || self.tiers.iter().any(|code| code == tier),
+        }
+    }
+
+    /// Would this be meant, were it another sale of the plan?
+    pub fn misses_sale(&self, class: Class, sold: Sold<'_>) -> bool {
+        match sold {
+            Sold::Plan { plan, tier, .. } => {
+                let whichever = Sold::Plan { plan, tier, sale: None };
+                self.covers(class, whichever) && !self.covers(class, sold)
+            }
+            Sold::Article { .. } | Sold::GiftCard => false,
+        }
     }
 
     /// Is this sold thing meant, by a coupon of that class?
@@ -173,11 +210,11 @@ impl Scope {
         match sold {
             // It is money for money.
             Sold::GiftCard => false,
-            Sold::Plan { plan, tier } => {
+            Sold::Plan { plan, tier, sale } => {
+                let is_sale = |sale| self.sales.is_empty() || self.sales.contains(&sale);
                 matches!(class, Class::Membership | Class::Order)
-                    && (self.names_nothing()
-                        || self.plans.contains(&plan)
-                        || self.tiers.iter().any(|code| code == tier))
+                    && sale.is_none_or(is_sale)
+                    && self.means(plan, tier)
             }
             Sold::Article { variant, product, category, in_drop, is_reduced } => {
                 class != Class::Membership
@@ -199,6 +236,8 @@ pub enum Sold<'a> {
         plan: PlanId,
         /// The tier's code.
         tier: &'a str,
+        /// None: it isn't known yet, and may be any.
+        sale: Option<PlanSale>,
     },
     /// A variant or a bundle.
     Article {
@@ -356,4 +395,58 @@ pub fn code_ends_at(campaign: &Campaign, now: DateTime<Utc>) -> Option<DateTime<
 /// May these two be used in one order? Both must agree.
 pub fn combine(one: &Campaign, other: &Campaign) -> bool {
     one.combines_with.contains(&other.class) && other.combines_with.contains(&one.class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sold(plan: PlanId, tier: &str, sale: PlanSale) -> Sold<'_> {
+        Sold::Plan { plan, tier, sale: Some(sale) }
+    }
+
+    #[test]
+    fn sales_of_plans_are_named_beside_plans_and_tiers_or_alone() {
+        let (one, other) = (PlanId::new(), PlanId::new());
+        let means = |scope: &Scope, plan, sale| scope.covers(Class::Membership, sold(plan, "regular", sale));
+        let all = Scope::default();
+        assert!(means(&all, one, PlanSale::Join) && means(&all, one, PlanSale::Gift));
+        let renewals = Scope { sales: vec![PlanSale::Renewal], ..Scope::default() };
+        assert!(means(&renewals, one, PlanSale::Renewal) && means(&renewals, other, PlanSale::Renewal));
+        for sale in [PlanSale::Join, PlanSale::Upgrade, PlanSale::Gift] {
+            assert!(!means(&renewals, one, sale), "{sale:?}");
+            assert!(renewals.misses_sale(Class::Membership, sold(one, "regular", sale)), "{sale:?}");
+        }
+        assert!(!renewals.misses_sale(Class::Membership, sold(one, "regular", PlanSale::Renewal)));
+        let narrow = Scope { plans: vec![one], ..renewals.clone() };
+        assert!(means(&narrow, one, PlanSale::Renewal) && !means(&narrow, other, PlanSale::Renewal));
+        assert!(!narrow.misses_sale(Class::Membership, sold(other, "regular", PlanSale::Join)));
+        let by_tier = Scope { tiers: vec!["diehard".to_owned()], ..renewals.clone() };
+        assert!(!means(&by_tier, one, PlanSale::Renewal));
+        // Before it is known which sale it is, it may be any.
+        assert!(renewals.covers(Class::Membership, Sold::Plan { plan: one, tier: "regular", sale: None }));
+    }
+
+    #[test]
+    fn who_names_sales_of_plans_means_no_goods() {
+        let article = Sold::Article {
+            variant: VariantId::new(),
+            product: ProductId::new(),
+            category: None,
+            in_drop: false,
+            is_reduced: false,
+        };
+        let renewals = Scope { sales: vec![PlanSale::Renewal], ..Scope::default() };
+        assert!(Scope::default().covers(Class::Order, article) && !renewals.covers(Class::Order, article));
+        assert!(renewals.covers(Class::Order, sold(PlanId::new(), "regular", PlanSale::Renewal)));
+        for (class, is_fine) in [
+            (Class::Membership, true),
+            (Class::Order, true),
+            (Class::Product, false),
+            (Class::GiftItem, false),
+            (Class::Shipping, false),
+        ] {
+            assert_eq!(renewals.check(class).is_ok(), is_fine, "{class:?}");
+        }
+    }
 }

@@ -1,0 +1,1 @@
+ALTER TABLE renewals DROP COLUMN told_minor;
