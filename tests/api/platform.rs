@@ -86,6 +86,16 @@ async fn who_asks_too_often_waits_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mail_providers_leave_lists_as_often_as_their_customers_click() {
+    let app = TestApp::spawn_with(&[("KINDRED_LIMIT_REQUESTS_PER_MINUTE", "2")]).await;
+    for _ in 0..10 {
+        app.post("/v1/unsubscribe?t=x").send().await.refused(410, "token_invalid");
+    }
+    app.get("/healthz").send().await.ok(200);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn behind_a_trusted_proxy_its_word_counts() {
     let app = TestApp::spawn_with(&[
         ("KINDRED_LIMIT_REQUESTS_PER_MINUTE", "2"),
