@@ -286,3 +286,27 @@ async fn a_link_followed_by_who_isnt_signed_in_brings_no_orders_along() {
     adopt(&mall, &stranger, &bought, token(&bought)).await.ok(200);
     mall.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_the_community_that_a_guest_accepted_are_accepted_by_who_adopts() {
+    let mall = Mall::open().await;
+    let tea = mall.goods("TEA", 90, 20).await;
+    let rules =
+        json!({ "version": "1", "texts": { "zh-CN": "友善", "en": "Be kind." }, "expulsion_money": "rest" });
+    mall.shop.app.make(&mall.owner, "/v1/admin/community-rules", &rules).await;
+    let accepting = json!({ "email": TYPED, "consents": { "community_rules": "1" } });
+    for key in ["one", "two"] {
+        filled(&mall, json!([{ "variant": tea }])).await.order(&mall, key, accepting.clone()).await.ok(201);
+    }
+    mall.shop.advance(TimeDelta::days(2)).await;
+    // He accepts them himself later: he has since the first order.
+    let person = sign_up(&mall).await;
+    let request = mall.shop.app.post("/v1/me/community-rules").bearer(&person.token);
+    request.json(&json!({ "version": "1" })).send().await.ok(200);
+    verify(&mall, &person, &mailed(&mall, EMAIL).await).await.ok(204);
+    let of = "SELECT count(*) AS count FROM community_acceptances c JOIN orders o ON o.id = c.order_id
+              WHERE c.accepted_at = o.created_at AND c.account_id = o.account_id";
+    assert_eq!(count(&mall, of).await, 1);
+    assert_eq!(count(&mall, "SELECT count(*) AS count FROM community_acceptances").await, 1);
+    mall.finish().await;
+}

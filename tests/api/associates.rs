@@ -643,3 +643,29 @@ async fn a_membership_for_life() {
     assert_eq!(house.seats(&dora).await[0], 3);
     house.shop.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_associate_tries_nothing() {
+    let house = House::open().await;
+    let tried = json!({
+        "code": "tried", "tier": house.single["tier"], "term": "P365D", "price": yuan(200), "renews": "never",
+        "payment_methods": ["card"], "open_sale": true, "trial_days": 10,
+    });
+    let tried = house.shop.app.make(&house.owner, "/v1/admin/plans", &tried).await;
+    let (ada, _) = house.head("ada@example.org", &house.year).await;
+    let bob = house.associate(&ada, "bob@example.org").await;
+    let ask = async |person: &Person, key: &str| {
+        let request = house.shop.app.post("/v1/me/trials").bearer(&person.token).key(key);
+        request.json(&json!({ "plan": tried["id"] })).send().await
+    };
+    ask(&bob, "k").await.refused(409, "not_new");
+    assert_eq!(house.seats(&ada).await, [2, 0, 1, 1]);
+    assert_eq!(house.count("SELECT count(*) AS count FROM trials").await, 0);
+    // Whose invitation is open may still try: accepting it ends nothing of his.
+    house.invite(&ada, "carl", "carl@example.org").await.ok(201);
+    let carl = house.shop.app.member("carl@example.org").await;
+    ask(&carl, "k").await.ok(201);
+    let token = house.token("carl@example.org").await;
+    house.accept(&carl, &token).await.refused(409, "has_membership");
+    house.shop.finish().await;
+}

@@ -5,7 +5,7 @@ use kindred::people::operators::rules::Role;
 use serde_json::{Value, json};
 
 use crate::accounts::traces;
-use crate::support::catalog::{count_sql, run_sql};
+use crate::support::catalog::{count_sql, run_sql, text_sql};
 use crate::support::desk::id;
 use crate::support::mall::Mall;
 use crate::support::people::PASSWORD;
@@ -419,5 +419,78 @@ async fn an_appeal_comes_in_time_and_causes_of_a_freeze_stand_side_by_side() {
     mall.shop.advance(TimeDelta::days(5)).await;
     let anna = app.sign_in(&anna.email).await;
     appeal(&mall, &anna, &warned, "I was joking.").await.refused(409, "appeal_too_late");
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_grace_there_is_no_time_that_could_be_stopped() {
+    let mall = Mall::open().await;
+    let app = &mall.shop.app;
+    publish(&mall, "1").await.ok(201);
+    let anna = mall.member("anna@b.test", &mall.regular).await;
+    let before = membership(&mall, &anna).await;
+    mall.shop.advance(time(&before["ends_at"]) - app.now() + TimeDelta::hours(1)).await;
+    let anna = app.sign_in(&anna.email).await;
+    assert_eq!(membership(&mall, &anna).await["state"], "grace");
+    // It would be over before she comes back, and nothing could be renewed meanwhile.
+    let month = json!({ "kind": "suspension", "days": 30 });
+    measure(&mall, &anna, "s", month).await.refused(409, "membership_not_open");
+    let path = format!("/v1/admin/memberships/{}/freeze", id(&before));
+    let owner = owner(&mall).await;
+    let frozen = app.post(&path).bearer(&owner.token).key("f").json(&json!({ "reason": "Asked." }));
+    frozen.send().await.refused(409, "membership_not_open");
+    measure(&mall, &anna, "w", json!({ "kind": "warning" })).await.ok(201);
+    let after = membership(&mall, &anna).await;
+    assert_eq!((&after["state"], &after["ends_at"]), (&json!("grace"), &before["ends_at"]));
+    mall.finish().await;
+}
+
+/// A refund by the owner; its id at Stripe once it was sent.
+async fn refund(mall: &Mall, order: &Value, minor: i64) -> String {
+    let path = format!("/v1/admin/orders/{}/refunds", id(order));
+    let body = json!({ "reason": "A gesture.", "amount": { "amount": minor, "currency": "CNY" } });
+    let owner = owner(mall).await;
+    let key = format!("refund-{minor}");
+    mall.shop.app.post(&path).bearer(&owner.token).key(&key).json(&body).send().await.ok(201);
+    mall.shop.settle().await;
+    let sql = format!("SELECT stripe_refund_id AS text FROM refunds WHERE amount_minor = {minor}");
+    text_sql(&mut *mall.shop.app.conn().await, &sql).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_expulsion_gives_back_is_paid_once_whatever_becomes_of_other_refunds() {
+    let mall = Mall::open().await;
+    let app = &mall.shop.app;
+    publish_with(&mall, "1", "all").await.ok(201);
+    let anna = app.member("anna@b.test").await;
+    let joined = order(&mall, &anna, "join", json!({ "community_rules": "1" })).await.ok(201);
+    // A wallet's refund takes its days.
+    mall.shop.simulator().set_refund_delay(TimeDelta::days(5));
+    assert_eq!(mall.shop.on_page(&joined, &[("action", "pay"), ("method", "wechat_pay")]).await, 303);
+    let joined = mall.shop.settled(&anna, &joined).await;
+    refund(&mall, &joined, 5_000).await;
+    let expelled = measure(&mall, &anna, "e", json!({ "kind": "expulsion" })).await.ok(201);
+    assert_eq!(expelled["refund"]["amount"], 15_000);
+    let other = refund(&mall, &joined, 10_000).await;
+    let own = async || {
+        let sql = "SELECT coalesce(sum(amount_minor), 0)::bigint AS count FROM refunds WHERE cause LIKE 'measure:%'";
+        count_sql(&mut *app.conn().await, sql).await
+    };
+    // Whether those two come through isn't known: it waits.
+    assert_eq!((refunded(&mall, &joined).await, own().await), (15_000, 0));
+    app.check().await;
+    mall.shop.advance(TimeDelta::days(5) + TimeDelta::hours(3)).await;
+    // What went back since is a part of it.
+    assert_eq!((refunded(&mall, &joined).await, own().await), (20_000, 5_000));
+    // The bank sends that back: the rest is paid, once.
+    mall.shop.simulator().settle_refund(&other, false).unwrap();
+    mall.shop.settle().await;
+    assert_eq!((refunded(&mall, &joined).await, own().await), (20_000, 15_000));
+    let again = "UPDATE jobs SET state = 'queued', finished_at = NULL WHERE kind = 'refund_expelled'";
+    assert!(run_sql(&mut *app.conn().await, again).await > 0);
+    mall.shop.settle().await;
+    mall.shop.advance(TimeDelta::days(6)).await;
+    assert_eq!((refunded(&mall, &joined).await, own().await), (20_000, 15_000));
+    assert_eq!(mall.shop.simulator().book().refunded_minor, 20_000);
     mall.finish().await;
 }

@@ -354,3 +354,27 @@ async fn guessing_a_code_ends_soon() {
     assert_eq!(refused, 10, "thirty in an hour");
     mall.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_redeems_a_card_is_told_nothing_of_who_gave_it() {
+    let mall = Mall::open().await;
+    let ada = mall.shop.app.member("ada@b.test").await;
+    let to = json!({ "email": "ada.friend@b.test", "name": "小林", "message": "生日快乐" });
+    bought(&mall, &ada, "k", card(50, Some(to))).await;
+    let lin = mall.shop.app.member("lin@b.test").await;
+    let code = codes(&mall, "ada.friend@b.test").remove(0);
+    redeem(&mall, &lin, "k", &code).await.ok(200);
+    let card_of = async |person: &Person| {
+        let export = desk::get(&mall, person, "/v1/me/export").await.ok(200);
+        assert_eq!(export["gift_cards"].as_array().unwrap().len(), 1);
+        export["gift_cards"][0].clone()
+    };
+    let given = card_of(&lin).await;
+    for hidden in ["to_email", "to_name", "from_name", "message", "line_id"] {
+        assert!(given.get(hidden).is_none(), "{hidden}");
+    }
+    assert_eq!((&given["amount_minor"], given["redeemed_at"].is_string()), (&json!(5_000), true));
+    // Who gave it typed that.
+    assert_eq!(card_of(&ada).await["to_email"], "ada.friend@b.test");
+    mall.finish().await;
+}

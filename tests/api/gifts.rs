@@ -5,6 +5,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::baskets::Basket;
+use crate::support::catalog::text_sql;
 use crate::support::desk::{self, id};
 use crate::support::mall::{Mall, yuan};
 use crate::support::people::PASSWORD;
@@ -596,5 +597,75 @@ async fn guests_give_and_who_is_erased_is_forgotten() {
     erase(&bob).await.ok(204);
     let told = "gifts WHERE to_email LIKE 'bob%' OR to_name IS NOT NULL";
     assert_eq!(desk::count(&mall, told).await, 0);
+    mall.finish().await;
+}
+
+/// Where operators see to the gift of an order.
+async fn path_of(mall: &Mall, order: &Value) -> String {
+    let owner = mall.shop.app.sign_in(&mall.owner.email).await;
+    let list = desk::get(mall, &owner, &format!("/v1/admin/gifts?order={}", id(order))).await.ok(200);
+    format!("/v1/admin/gifts/{}", id(&list["data"][0]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gift_whose_refund_fails_is_good_again() {
+    let mall = Mall::open().await;
+    let ada = mall.shop.app.member("ada@b.test").await;
+    let lin = mall.shop.app.member("lin@b.test").await;
+    let fails = async |order: &Value| {
+        let sql = format!(
+            "SELECT r.stripe_refund_id AS text FROM refunds r JOIN orders o ON o.id = r.order_id WHERE o.number = '{}'",
+            order["number"].as_str().unwrap()
+        );
+        let refund = text_sql(&mut *mall.shop.app.conn().await, &sql).await;
+        mall.shop.simulator().settle_refund(&refund, false).unwrap();
+        mall.shop.settle().await;
+    };
+    let (order, code) = code_of(&mall, &ada, "k", &mall.regular).await;
+    refund(&mall, &order, "r", json!({ "reason": "Changed my mind." })).await.ok(201);
+    mall.shop.settle().await;
+    redeem(&mall, &lin, "void", &code).await.refused(409, "gift_void");
+    fails(&order).await;
+    redeem(&mall, &lin, "good", &code).await.ok(200);
+    // Before it was delivered: it is, once nothing goes back.
+    let to = json!({ "email": "may@b.test", "deliver_at": mall.shop.app.now() + TimeDelta::days(3) });
+    let order = bought(&mall, &ada, "later", gift(&mall.regular, Some(to))).await;
+    refund(&mall, &order, "later", json!({ "reason": "Changed my mind." })).await.ok(201);
+    mall.shop.advance(TimeDelta::days(4)).await;
+    assert!(mails(&mall, "may@b.test").is_empty());
+    fails(&order).await;
+    assert_eq!(codes(&mall, "may@b.test").len(), 1);
+    // What an operator has taken back stays so.
+    let ada = mall.shop.app.sign_in("ada@b.test").await;
+    let (order, code) = code_of(&mall, &ada, "taken", &mall.regular).await;
+    let path = format!("{}/void", path_of(&mall, &order).await);
+    operate(&mall, &path, json!({ "reason": "Abuse." })).await.ok(200);
+    refund(&mall, &order, "taken", json!({ "reason": "Changed my mind." })).await.ok(201);
+    mall.shop.settle().await;
+    fails(&order).await;
+    let lin = mall.shop.app.sign_in("lin@b.test").await;
+    redeem(&mall, &lin, "taken", &code).await.refused(409, "gift_void");
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gift_for_nobody_yet_that_goes_to_somebody_is_told_as_one() {
+    let mall = Mall::open().await;
+    let ada = mall.shop.app.member("ada@b.test").await;
+    let (order, old) = code_of(&mall, &ada, "k", &mall.regular).await;
+    let path = format!("{}/replace", path_of(&mall, &order).await);
+    operate(&mall, &path, json!({ "email": "lin@b.test", "reason": "For her." })).await.ok(200);
+    mall.shop.settle().await;
+    let count = async |what: &str| desk::count(&mall, what).await;
+    assert_eq!(count("mails WHERE kind = 'gift' AND to_address = 'lin@b.test'").await, 1);
+    // The buyer is told that it was sent, and has no code any more.
+    assert_eq!(count("mails WHERE kind = 'gift_delivered' AND to_address = 'ada@b.test'").await, 1);
+    let lin = mall.shop.app.member("lin@b.test").await;
+    redeem(&mall, &lin, "old", &old).await.refused(422, "unknown_gift");
+    // Back to its buyer, who hands it on himself.
+    operate(&mall, &path, json!({ "email": "ada@b.test", "reason": "Not for her." })).await.ok(200);
+    mall.shop.settle().await;
+    assert_eq!(count("mails WHERE kind = 'gift_code' AND to_address = 'ada@b.test'").await, 2);
+    redeem(&mall, &lin, "new", &codes(&mall, "ada@b.test").pop().unwrap()).await.ok(200);
     mall.finish().await;
 }

@@ -640,3 +640,110 @@ async fn a_job_that_runs_twice_does_each_step_once() {
     assert_eq!(club.shop.simulator().book().captured_minor, 40_000);
     club.shop.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_that_stripe_has_taken_twice_goes_back_once() {
+    let club = Club::open().await;
+    let ada = club.member("ada@example.org", &club.regular).await;
+    let ada = club.to_end(0, &ada).await;
+    let ends_at = club.mine(&ada).await["ends_at"].clone();
+    let one = async |column: &str| {
+        let sql = format!(
+            "SELECT {column} AS text FROM card_charges c JOIN payments p ON p.id = c.payment_id
+             JOIN orders o ON o.id = p.order_id"
+        );
+        text_sql(&mut *club.shop.app.conn().await, &sql).await
+    };
+    let charge = kindred_stripe::NewCharge {
+        order_id: one("'ord_' || replace(o.id::text, '-', '')").await,
+        payment_id: one("'pay_' || replace(p.id::text, '-', '')").await,
+        order_number: one("o.number").await,
+        amount_minor: 20_000,
+        currency: "CNY".to_owned(),
+        description: "Again".to_owned(),
+        customer: club.customer(&ada).await,
+        payment_method: one("c.stripe_payment_method_id").await,
+    };
+    // Under a key that Stripe has forgotten: another intent of the same payment.
+    club.shop.app.app.stripe().unwrap().charge_saved_card("another-key", &charge).await.unwrap();
+    club.shop.settle().await;
+    let book = club.shop.simulator().book();
+    assert_eq!((book.captured_minor, book.refunded_minor), (60_000, 20_000));
+    assert_eq!(club.mine(&ada).await["ends_at"], ends_at);
+    let back = "SELECT count(*) AS count FROM refunds WHERE reason = 'paid_already' AND amount_minor = 20000";
+    assert_eq!(club.count(back).await, 1);
+    // Told of it once more, nothing else happens.
+    club.shop.app.check().await;
+    let again = "UPDATE stripe_events SET state = 'received' WHERE kind = 'payment_intent.succeeded'";
+    run_sql(&mut *club.shop.app.conn().await, again).await;
+    let queued = "UPDATE jobs SET state = 'queued', finished_at = NULL WHERE kind = 'apply_event'";
+    run_sql(&mut *club.shop.app.conn().await, queued).await;
+    club.shop.settle().await;
+    assert_eq!((club.count(back).await, club.shop.simulator().book().refunded_minor), (1, 20_000));
+    club.shop.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_to_an_old_address_open_nothing() {
+    let club = Club::open().await;
+    let ada = club.member("ada@example.org", &club.regular).await;
+    let ada = club.to_end(6, &ada).await;
+    let (_, token) = club.link(&ada, "stop-renewal").await;
+    let body = json!({ "email": "ada.new@example.org", "password": crate::support::people::PASSWORD });
+    club.shop.app.patch("/v1/me").bearer(&ada.token).json(&body).send().await.ok(200);
+    club.shop.settle().await;
+    let mail =
+        club.shop.app.app.postbox.inbox().unwrap().to("ada.new@example.org").into_iter().next().unwrap();
+    let proof = mail.text.split("token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let verify = club.shop.app.post("/v1/email-verifications").json(&json!({ "token": proof }));
+    verify.send().await.ok(204);
+    let stop = club.shop.app.post("/v1/renewal-links/stop").json(&json!({ "token": token }));
+    stop.send().await.refused(410, "token_invalid");
+    club.follow(&token).await.refused(410, "token_invalid");
+    let ada = club.shop.app.sign_in("ada.new@example.org").await;
+    let ada = club.to_end(0, &ada).await;
+    assert_eq!(club.mine(&ada).await["state"], "active");
+    club.shop.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_renews_goes_on_under_the_rules_that_he_accepted() {
+    let club = Club::open().await;
+    let ada = club.member("ada@example.org", &club.regular).await;
+    let bob = club.member("bob@example.org", &club.regular).await;
+    club.say(&bob, "renewal", json!({ "on": false })).await.ok(200);
+    let publish = async |version: &str| {
+        let owner = club.shop.app.sign_in(&club.owner.email).await;
+        let rules = json!({ "version": version, "texts": { "zh-CN": "友善", "en": "Be kind." }, "expulsion_money": "rest" });
+        club.shop.app.make(&owner, "/v1/admin/community-rules", &rules).await
+    };
+    publish("1").await;
+    let ada = club.to_end(0, &ada).await;
+    // The card is charged: nobody is there who could accept.
+    assert_eq!(club.mine(&ada).await["state"], "active");
+    assert_eq!(club.shop.simulator().book().captured_minor, 60_000);
+    let standing = async |person: &Person| {
+        club.shop.app.get("/v1/me/community-rules").bearer(&person.token).send().await.ok(200)
+    };
+    let of_ada = standing(&ada).await;
+    assert_eq!((&of_ada["accepted"], &of_ada["asked"]), (&Value::Null, &json!(true)));
+    // Nor does a link ask; who orders the plan himself is asked, and so is who renews under a version that he hasn't seen.
+    let bob = club.shop.app.sign_in(&bob.email).await;
+    let line = json!({ "plan": club.regular["id"] });
+    club.order(&bob, "plan", line.clone()).await.refused(422, "community_rules_required");
+    let (_, token) = club.link(&bob, "renew").await;
+    club.pay_link(&token).await;
+    assert_eq!(club.mine(&bob).await["state"], "active");
+    let accept =
+        club.shop.app.post("/v1/me/community-rules").bearer(&bob.token).json(&json!({ "version": "1" }));
+    accept.send().await.ok(200);
+    publish("2").await;
+    let bob = club.shop.app.sign_in(&bob.email).await;
+    let of_bob = standing(&bob).await;
+    assert_eq!((&of_bob["accepted"], &of_bob["asked"]), (&json!("1"), &json!(true)));
+    club.say(&bob, "renewal", json!({ "on": true })).await.ok(200);
+    let bob = club.to_end(0, &bob).await;
+    assert_eq!(club.mine(&bob).await["state"], "active");
+    assert_eq!(standing(&bob).await["accepted"], "1");
+    club.shop.finish().await;
+}

@@ -257,12 +257,35 @@ async fn a_trial_that_rests_ends_later() {
     mall.shop.advance(TimeDelta::days(20)).await;
     assert_eq!(mine(&mall, &lin).await["state"], "frozen");
     assert_eq!(told(&mall, "lin@b.test").len(), 1);
+    // Nobody asks every day whether it goes on: who lets it resume says so.
+    let waits = "jobs WHERE kind IN ('end_trial', 'remind_trial') AND state <> 'done'";
+    assert_eq!(desk::count(&mall, waits).await, 0);
     operate("resume").await;
+    assert!(desk::count(&mall, "jobs WHERE kind = 'end_trial' AND state <> 'done'").await > 0);
     mall.shop.advance(TimeDelta::days(4)).await;
     assert_eq!(told(&mall, "lin@b.test").len(), 1, "three days are left");
     mall.shop.advance(TimeDelta::days(2)).await;
     assert_eq!(told(&mall, "lin@b.test").len(), 2);
     mall.shop.advance(TimeDelta::days(2)).await;
     assert_eq!(mine(&mall, &lin).await["state"], "expired");
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_that_is_over_ends_also_where_its_account_was_erased() {
+    let (mall, regular, _) = open().await;
+    let lin = mall.shop.app.member("lin@b.test").await;
+    ask(&mall, &lin, "k", &regular).await.ok(201);
+    // The job is late: the trial is over, and the account is erased before it comes.
+    let later = "UPDATE jobs SET run_at = run_at + interval '1 day' WHERE kind = 'end_trial'";
+    run_sql(&mut *mall.shop.app.conn().await, later).await;
+    mall.shop.advance(TimeDelta::days(10) + TimeDelta::hours(1)).await;
+    assert_eq!(mine(&mall, &lin).await["state"], "grace");
+    let lin = mall.shop.app.sign_in("lin@b.test").await;
+    let erase = json!({ "password": PASSWORD });
+    mall.shop.app.delete("/v1/me").bearer(&lin.token).json(&erase).send().await.ok(204);
+    mall.shop.advance(TimeDelta::days(1)).await;
+    assert_eq!(desk::count(&mall, "memberships WHERE state = 'expired'").await, 1);
+    assert_eq!(desk::count(&mall, "mails WHERE kind = 'trial_ended'").await, 0);
     mall.finish().await;
 }

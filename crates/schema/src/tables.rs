@@ -1089,6 +1089,7 @@ diesel::table! {
         measure_id -> Uuid,
         line_id -> Uuid,
         amount_minor -> BigInt,
+        refunded_minor -> BigInt,
     }
 }
 

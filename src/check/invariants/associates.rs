@@ -44,6 +44,14 @@ pub const ALL: &[Invariant] = &[
               WHERE a.n > 1 OR m.id IS NOT NULL",
     },
     Invariant {
+        name: "associates_not_expelled",
+        says: "nobody has a seat whose expulsion is in force",
+        prefix: "asct",
+        sql: "SELECT DISTINCT a.id, 'its account was expelled' FROM associates a
+              JOIN community_measures c ON c.account_id = a.account_id AND c.kind = 'expulsion' AND c.state = 'in_force'
+              WHERE a.state = 'active'",
+    },
+    Invariant {
         name: "associate_mails",
         says: "who was invited to a seat was mailed once, and once more when he took it",
         prefix: "",

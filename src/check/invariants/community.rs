@@ -32,17 +32,24 @@ pub const ALL: &[Invariant] = &[
         name: "expulsions_refunded",
         says: "what an expulsion gives back is the sum of its lines, and went back or a job does it",
         prefix: "meas",
-        // Of a line no more goes back than is left of it by then.
+        // Of a line no more goes back than is left of it by then, and what went back since for another reason is a part of it.
         sql: "SELECT x.id, CASE WHEN x.back_minor <> coalesce(l.amount_minor, 0)
                                 THEN format('gives back %s, its lines %s', x.back_minor, coalesce(l.amount_minor, 0))
                                 ELSE 'a refund is missing' END
               FROM (SELECT id, back_minor, 'meas_' || replace(id::text, '-', '') AS ext FROM community_measures
                     WHERE kind = 'expulsion') x
               LEFT JOIN (SELECT r.measure_id, sum(r.amount_minor) AS amount_minor,
-                                bool_or(f.id IS NULL AND l.refunded_minor < l.total_minor) AS is_missing
+                                bool_or(l.refunded_minor < l.total_minor AND coalesce(o.own, 0) < r.amount_minor
+                                        AND l.refunded_minor - r.refunded_minor + coalesce(o.failed, 0) < r.amount_minor)
+                                    AS is_missing
                          FROM measure_refunds r JOIN order_lines l ON l.id = r.line_id
-                         LEFT JOIN refunds f ON f.cause = 'measure:meas_' || replace(r.measure_id::text, '-', '')
-                             || ':ord_' || replace(l.order_id::text, '-', '')
+                         LEFT JOIN LATERAL (
+                             SELECT sum(x.amount_minor) AS own,
+                                    sum(x.amount_minor) FILTER (WHERE f.state = 'failed') AS failed
+                             FROM refund_lines x JOIN refunds f ON f.id = x.refund_id
+                             LEFT JOIN refunds p ON f.cause = 'credit_of:ref_' || replace(p.id::text, '-', '')
+                             WHERE x.line_id = r.line_id AND starts_with(coalesce(p.cause, f.cause),
+                                 'measure:meas_' || replace(r.measure_id::text, '-', '') || ':')) o ON true
                          GROUP BY r.measure_id) l ON l.measure_id = x.id
               LEFT JOIN (SELECT payload ->> 'measure' AS id FROM jobs
                          WHERE kind = 'refund_expelled' AND state <> 'done') j ON j.id = x.ext

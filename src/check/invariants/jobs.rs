@@ -102,11 +102,11 @@ owed! {
         "SELECT id, format('for %s', deliver_at) FROM gifts
          WHERE activated_at IS NOT NULL AND delivered_at IS NULL AND voided_at IS NULL AND held_at IS NULL AND to_email <> ''";
     "owed_ends_of_trials",
-        "a trial behind which nothing stands has a job that ends it",
+        "a trial behind which nothing stands, and which doesn't rest, has a job that ends it",
         "trl", "end_trial", "trial", "'trl_' || replace(w.id::text, '-', '')",
         "SELECT r.id, format('ends %s', t.ends_at) FROM trials r JOIN membership_terms t ON t.id = r.term_id
          JOIN memberships m ON m.id = t.membership_id
-         WHERE t.ended_at IS NULL AND m.state IN ('active', 'frozen') AND m.ends_at = t.ends_at";
+         WHERE t.ended_at IS NULL AND m.state = 'active' AND m.ends_at = t.ends_at";
     "owed_repeat_refunds",
         "an order that a card's repeated use of a coupon sends back has a job that does",
         "ord", "refund_repeat_card", "order", "'ord_' || replace(w.id::text, '-', '')",

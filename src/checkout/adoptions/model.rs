@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use crate::checkout::{gift_cards, gifts};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::membership::community;
 use crate::people::person;
 use crate::schema::{accounts, coupon_uses, drop_purchases, mails, order_adoptions, order_lines, orders};
 use crate::types::email::Email;
@@ -84,6 +85,7 @@ pub async fn move_orders(conn: &mut Conn, bought: &[Bought], to: AccountId) -> R
         .await?;
     gift_cards::model::move_to(conn, &ids, to).await?;
     gifts::model::move_to(conn, &ids, to).await?;
+    community::model::move_to(conn, &guests, to).await?;
     diesel::update(mails::table.filter(mails::account_id.eq_any(&guests)))
         .set(mails::account_id.eq(to))
         .execute(conn)

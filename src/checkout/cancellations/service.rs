@@ -8,6 +8,7 @@ use super::rules::{self, Cancellable, Sells};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
+use crate::checkout::gifts::service as gifts;
 use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::service::{audit_order, close, is_repeat, locale_of, remember};
@@ -21,7 +22,6 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::messages::mails::{self, Mail};
-use crate::people::accounts::model as accounts;
 use crate::shop::products::model::{Article, ProductKind};
 use crate::types::id::{AccountId, OrderId, RefundId};
 
@@ -115,7 +115,7 @@ async fn undo(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<(
     };
     rules::may_cancel(&lines.iter().map(cancellable).collect::<Vec<_>>())?;
     claims::lock_of(conn, order.id).await?;
-    accounts::lock_buyers(conn, &[order.account_id]).await?;
+    gifts::lock_accounts(conn, order.id, order.account_id).await?;
     let refund = send_back(conn, order, now).await?;
     model::insert(conn, order.id, refund, now).await?;
     for line in lines.iter().filter(|line| !line.is_refunded()) {

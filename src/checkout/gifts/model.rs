@@ -215,12 +215,15 @@ pub async fn take_code(conn: &mut Conn, id: GiftId) -> Result<()> {
     Ok(())
 }
 
-/// To somebody else.
+/// To somebody else; or, where it isn't `is_addressed`, to the buyer, who hands it on.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_receiver(conn: &mut Conn, id: GiftId, email: &str) -> Result<()> {
-    diesel::update(gifts::table.find(id)).set(gifts::to_email.eq(email)).execute(conn).await?;
+pub async fn set_receiver(conn: &mut Conn, id: GiftId, email: &str, is_addressed: bool) -> Result<()> {
+    diesel::update(gifts::table.find(id))
+        .set((gifts::to_email.eq(email), gifts::is_addressed.eq(is_addressed)))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -252,6 +255,18 @@ pub async fn redeem(
 pub async fn void(conn: &mut Conn, id: GiftId, now: DateTime<Utc>) -> Result<()> {
     let live = gifts::table.find(id).filter(gifts::voided_at.is_null());
     diesel::update(live).set(gifts::voided_at.eq(now)).execute(conn).await?;
+    Ok(())
+}
+
+/// What was void is good again.
+///
+/// # Errors
+/// The database's.
+pub async fn revive(conn: &mut Conn, id: GiftId) -> Result<()> {
+    diesel::update(gifts::table.find(id))
+        .set(gifts::voided_at.eq(None::<DateTime<Utc>>))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::dto::{GiftExtension, GiftRenewedCode};
 use super::model::{self, GiftRow};
 use super::rules::{self, may_redeem};
-use super::service::queue_reminders;
+use super::service::{buyer_of, queue_reminders};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::checkout::gift_codes::rules::State;
@@ -16,6 +16,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::jobs::{self, Job, Lane};
+use crate::types::email::Email;
 use crate::types::id::GiftId;
 
 /// Locks a gift for an operator's act, behind its order's row as everybody does.
@@ -101,7 +102,9 @@ pub async fn replace(
             may_redeem(&gift, now)?;
         }
         if let Some(email) = &asked.email {
-            model::set_receiver(conn, id, email.as_str()).await?;
+            let buyer = buyer_of(conn, &gift).await.and_then(|to| to.address.parse::<Email>().ok());
+            let is_addressed = buyer.is_none_or(|buyer| buyer.person() != email.person());
+            model::set_receiver(conn, id, email.as_str(), is_addressed).await?;
         }
         if gift.delivered_at.is_some() {
             model::take_code(conn, id).await?;

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::checkout::gift_cards::service::Disputed;
 use crate::checkout::gift_codes::rules::{Receiver, State, code as code_typed};
 use crate::checkout::orders::model as orders;
+use crate::checkout::refunds::model as refunds;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
@@ -132,6 +133,35 @@ async fn take_back(conn: &mut Conn, gift: &GiftRow, now: DateTime<Utc>) -> Resul
     model::void(conn, gift.id, now).await?;
     if let Some(term) = gift.term_id {
         ending::take_back(conn, term, now).await?;
+    }
+    Ok(())
+}
+
+/// A refund of the order has failed: gifts that a refund had taken back, that nobody had redeemed and of whose money something
+/// stayed, are good again. What an operator took back, or a bank, stays so. The order is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn revive(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
+    let lines = orders::lines_of(conn, &[order]).await?;
+    let paid: Vec<_> =
+        lines.iter().filter(|line| line.is_gift() && !line.is_refunded()).map(|line| line.id).collect();
+    if paid.is_empty() {
+        return Ok(());
+    }
+    // Whatever a refund ended, it ended at its own moment.
+    let refunds: Vec<_> =
+        refunds::of_order(conn, order).await?.into_iter().map(|row| row.created_at).collect();
+    for gift in model::lock_of_lines(conn, &paid).await? {
+        if gift.redeemed_at.is_some() || !gift.voided_at.is_some_and(|at| refunds.contains(&at)) {
+            continue;
+        }
+        model::revive(conn, gift.id).await?;
+        let gift = model::load(conn, gift.id).await?;
+        if rules::state(&gift, now) == State::Scheduled {
+            queue_delivery(conn, &gift, now).await?;
+        }
+        queue_reminders(conn, &gift, now).await?;
     }
     Ok(())
 }

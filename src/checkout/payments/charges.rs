@@ -199,6 +199,8 @@ async fn apply(app: &App, id: PaymentId, intent: &Intent) -> Result<()> {
                 let capture = capture_of(intent);
                 service::settle(conn, terms, now, &order, &row, &capture).await
             }
+            // A second one of a charge that has brought its money: where that comes too it goes back.
+            IntentStatus::Processing if row.captured_minor > 0 => Ok(()),
             IntentStatus::Processing => {
                 model::store_intent(conn, id, &intent.id).await?;
                 service::wait_for_money(conn, now, &row).await

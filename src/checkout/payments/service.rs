@@ -8,7 +8,7 @@ use kindred_stripe::{Checkout, CheckoutStatus, Method, PaymentStatus};
 use serde_json::json;
 
 use super::delivery::{DeliveryTerms, articles_of, count, deliver};
-use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState};
+use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState, StripeRef};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
@@ -212,7 +212,7 @@ pub(super) async fn settle(
     capture: &Capture,
 ) -> Result<()> {
     if row.captured_minor > 0 {
-        return Ok(());
+        return settle_second(conn, now, order, row, capture).await;
     }
     let lines = orders::lines_of(conn, &[order.id]).await?;
     match make_possible(conn, now, order, row, &lines, capture).await? {
@@ -230,6 +230,41 @@ pub(super) async fn settle(
         }
         Err(why) => send_back(conn, now, order, row, capture, why).await,
     }
+}
+
+/// Money of an attempt that has brought money. The same again is nothing new; another intent of Stripe's has taken it twice (a
+/// charge that was asked for once more, two pages of one attempt): it is a payment of its own, and goes back.
+async fn settle_second(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    order: &OrderRow,
+    row: &PaymentRow,
+    capture: &Capture,
+) -> Result<()> {
+    let Some(intent) = capture.intent.as_deref() else { return Ok(()) };
+    if row.stripe_payment_intent_id.as_deref().is_none_or(|known| known == intent)
+        || model::find(conn, StripeRef::Intent(intent)).await?.is_some()
+    {
+        return Ok(());
+    }
+    let last = model::latest_of(conn, &[order.id]).await?.pop().map_or(row.attempt, |last| last.attempt);
+    let second = NewPayment {
+        id: PaymentId::new(),
+        order_id: order.id,
+        attempt: last + 1,
+        state: PaymentState::Expired.as_str(),
+        amount_minor: row.amount_minor,
+        currency: row.currency.clone(),
+        methods: row.methods.join(","),
+        saves_card: false,
+        expires_at: None,
+        created_at: now,
+    };
+    let id = second.id;
+    NewPayment::insert(&mut &*conn, vec![second]).await?;
+    let second = model::load(conn, id).await?;
+    let capture = Capture { saved_method: None, ..capture.clone() };
+    send_back(conn, now, order, &second, &capture, Impossible::PaidAlready).await
 }
 
 /// How an order's claims stand once it can be honoured.

@@ -8,8 +8,10 @@ use super::model::{self, RefundLine, RefundRow, RefundState};
 use super::rules::{self, Asked, Parts, Refundable};
 use super::service::{How, Tells, book, cards_of, fail, owe_note, queue_mail, refundable, state_of};
 use crate::audit::Actor;
+use crate::checkout::claims;
 use crate::checkout::credit::service as credit;
 use crate::checkout::gift_cards::service as gift_cards;
+use crate::checkout::gifts::service as gifts;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
 use crate::checkout::orders::service as ordering;
 use crate::checkout::payments::model::PaymentRow;
@@ -17,7 +19,6 @@ use crate::checkout::pledges;
 use crate::checkout::shipments::promises;
 use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::people::accounts::model as accounts;
 use crate::types::id::{LineId, RefundId};
 
 /// Money goes back by Stripe for which store credit was given already: the credit is taken back, and owed where it is spent,
@@ -32,7 +33,9 @@ async fn undo_credit(
     if wanted_minor <= left_minor {
         return Ok(false);
     }
-    accounts::lock_buyers(conn, &[order.account_id]).await?;
+    // In the order in which the booking of the refund needs them.
+    claims::lock_of(conn, order.id).await?;
+    gifts::lock_accounts(conn, order.id, order.account_id).await?;
     let given = model::of_order(conn, order.id).await?;
     let given = given.iter().rev().filter(|row| row.payment_id.is_none() && row.state != RefundState::Failed);
     for row in given {

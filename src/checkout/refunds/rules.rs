@@ -126,6 +126,27 @@ fn exactly(lines: &[Refundable], shipping_minor: i64, parts: &Parts) -> Result<P
     if parts.amount_minor() == 0 { Err(Code::NothingToRefund.error()) } else { Ok(parts) }
 }
 
+/// What an expulsion gives back of a line, and what has gone back of it by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promised {
+    pub amount_minor: i64,
+    /// When it was promised.
+    pub before_minor: i64,
+    /// Now.
+    pub refunded_minor: i64,
+    /// By refunds of the expulsion itself, failed ones too: those are an operator's to mend.
+    pub own_minor: i64,
+    pub own_failed_minor: i64,
+}
+
+impl Promised {
+    /// What has yet to go back: what went back since then for another reason is a part of it.
+    pub fn due_minor(self) -> i64 {
+        let since_minor = self.refunded_minor - self.before_minor + self.own_failed_minor;
+        (self.amount_minor - since_minor).min(self.amount_minor - self.own_minor).max(0)
+    }
+}
+
 /// Of these parts of lines what is left of each.
 pub fn at_most(lines: &[Refundable], wanted: &[(LineId, i64)]) -> Vec<(LineId, i64)> {
     let left = |id: LineId| lines.iter().find(|line| line.line == id).map_or(0, Refundable::left_minor);
@@ -161,6 +182,30 @@ fn by_lines(lines: &[Refundable], wanted: &[(LineId, Option<i64>)]) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_an_expulsion_promises_is_paid_once_whatever_else_goes_back() {
+        let promised = Promised {
+            amount_minor: 150,
+            before_minor: 20,
+            refunded_minor: 20,
+            own_minor: 0,
+            own_failed_minor: 0,
+        };
+        assert_eq!(promised.due_minor(), 150);
+        // Another refund has paid a part of it, or more than it.
+        assert_eq!(Promised { refunded_minor: 120, ..promised }.due_minor(), 50);
+        assert_eq!(Promised { refunded_minor: 200, ..promised }.due_minor(), 0);
+        let paid = Promised { refunded_minor: 170, own_minor: 50, ..promised };
+        assert_eq!(paid.due_minor(), 0);
+        // That one failed since: the rest, and no more than the rest.
+        assert_eq!(Promised { refunded_minor: 70, ..paid }.due_minor(), 100);
+        assert_eq!(Promised { refunded_minor: 170, own_minor: 150, ..promised }.due_minor(), 0);
+        // What had gone back before comes back: no more than was promised.
+        assert_eq!(Promised { refunded_minor: 0, ..promised }.due_minor(), 150);
+        // Its own refund failed: an operator's.
+        assert_eq!(Promised { own_minor: 150, own_failed_minor: 150, ..promised }.due_minor(), 0);
+    }
+
     use super::*;
     use proptest::prelude::*;
 

@@ -29,6 +29,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
 use crate::membership::benefits::uses::{self as benefits, Part};
+use crate::membership::measures::model as measures;
 use crate::membership::memberships::ending;
 use crate::messages::mails::{self, Mail};
 use crate::people::accounts::model as accounts;
@@ -516,7 +517,8 @@ pub(super) fn state_of(status: RefundStatus) -> RefundState {
     }
 }
 
-/// The money didn't go back: the order doesn't count it any more. Rights that ended stay ended; an operator decides.
+/// The money didn't go back: the order doesn't count it any more. Rights that ended stay ended; an operator decides. A gift that
+/// nobody had redeemed is good again.
 /// The order's row is locked.
 ///
 /// # Errors
@@ -549,6 +551,13 @@ pub async fn fail(
         promises::review(conn, row.order_id, now).await?;
         if row.state == RefundState::Succeeded {
             invoices::owe(conn, row.order_id, invoices::Cause::TakenBack(row.id), now).await?;
+        }
+        gifts::revive(conn, row.order_id, now).await?;
+        if !row.cause.starts_with("measure:") {
+            // It may have been a part of what an expulsion gives back.
+            for measure in measures::refunding(conn, row.order_id).await? {
+                jobs::enqueue(conn, &Job::RefundExpelled { measure }, now, now).await?;
+            }
         }
     }
     let detail = json!({ "refund": row.id.to_string(), "amount_minor": row.amount_minor });

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use uuid::Uuid;
 
 use crate::db::Conn;
 use crate::error::Result;
@@ -116,7 +118,7 @@ pub async fn last_accepted(conn: &mut Conn, account: AccountId) -> Result<Option
         .optional()?)
 }
 
-/// Writes acceptances; one that is there already stays as it is.
+/// Writes acceptances; of two of one version the earlier one stays.
 ///
 /// # Errors
 /// The database's.
@@ -124,10 +126,35 @@ pub async fn accept(conn: &mut Conn, rows: Vec<Acceptance>) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    diesel::insert_into(community_acceptances::table)
-        .values(rows)
-        .on_conflict_do_nothing()
+    let each = |column: fn(&Acceptance) -> Uuid| rows.iter().map(column).collect::<Vec<_>>();
+    let orders: Vec<_> = rows.iter().map(|row| row.order_id.map(|order| order.0)).collect();
+    let versions: Vec<_> = rows.iter().map(|row| row.version.clone()).collect();
+    let times: Vec<_> = rows.iter().map(|row| row.accepted_at).collect();
+    diesel::sql_query(ACCEPT)
+        .bind::<Array<SqlUuid>, _>(each(|row| row.account_id.0))
+        .bind::<Array<Text>, _>(versions)
+        .bind::<Array<Nullable<SqlUuid>>, _>(orders)
+        .bind::<Array<Timestamptz>, _>(times)
         .execute(conn)
         .await?;
     Ok(())
+}
+
+const ACCEPT: &str = "
+INSERT INTO community_acceptances AS a (account_id, version, order_id, accepted_at)
+SELECT DISTINCT ON (account_id, version) account_id, version, order_id, accepted_at
+FROM unnest($1, $2, $3, $4) AS t (account_id, version, order_id, accepted_at)
+ORDER BY account_id, version, accepted_at
+ON CONFLICT (account_id, version) DO UPDATE
+SET order_id = excluded.order_id, accepted_at = excluded.accepted_at WHERE excluded.accepted_at < a.accepted_at";
+
+/// What these accounts accepted is another one's, who adopts their orders.
+///
+/// # Errors
+/// The database's.
+pub async fn move_to(conn: &mut Conn, from: &[AccountId], to: AccountId) -> Result<()> {
+    let own = community_acceptances::table.filter(community_acceptances::account_id.eq_any(from));
+    let moved: Vec<Acceptance> =
+        diesel::delete(own).returning(Acceptance::as_returning()).get_results(conn).await?;
+    accept(conn, moved.into_iter().map(|row| Acceptance { account_id: to, ..row }).collect()).await
 }

@@ -137,12 +137,14 @@ pub async fn expelled_of(conn: &mut Conn, accounts: &[AccountId]) -> Result<Hash
 }
 
 /// What of a line goes back with an expulsion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Insertable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = measure_refunds)]
 pub struct MeasureRefund {
     pub measure_id: MeasureId,
     pub line_id: LineId,
     pub amount_minor: i64,
+    /// Of the line, when the measure was taken.
+    pub refunded_minor: i64,
 }
 
 /// # Errors
@@ -154,16 +156,31 @@ pub async fn insert_refunds(conn: &mut Conn, rows: &[MeasureRefund]) -> Result<(
     Ok(())
 }
 
+/// Expulsions with which something of an order goes back.
+///
+/// # Errors
+/// The database's.
+pub async fn refunding(conn: &mut Conn, order: OrderId) -> Result<Vec<MeasureId>> {
+    Ok(measure_refunds::table
+        .inner_join(order_lines::table)
+        .filter(order_lines::order_id.eq(order))
+        .order(measure_refunds::measure_id)
+        .select(measure_refunds::measure_id)
+        .distinct()
+        .load(conn)
+        .await?)
+}
+
 /// What goes back with an expulsion, by order and line.
 ///
 /// # Errors
 /// The database's.
-pub async fn refunds_of(conn: &mut Conn, measure: MeasureId) -> Result<Vec<(OrderId, LineId, i64)>> {
+pub async fn refunds_of(conn: &mut Conn, measure: MeasureId) -> Result<Vec<(OrderId, MeasureRefund)>> {
     Ok(measure_refunds::table
         .inner_join(order_lines::table)
         .filter(measure_refunds::measure_id.eq(measure))
         .order((order_lines::order_id, order_lines::id))
-        .select((order_lines::order_id, order_lines::id, measure_refunds::amount_minor))
+        .select((order_lines::order_id, MeasureRefund::as_select()))
         .load(conn)
         .await?)
 }
@@ -178,6 +195,9 @@ pub struct PaidLine {
     /// What was paid for it and hasn't gone back.
     #[diesel(sql_type = BigInt)]
     pub left_minor: i64,
+    /// What has.
+    #[diesel(sql_type = BigInt)]
+    pub refunded_minor: i64,
 }
 
 /// The lines behind these terms, each term's own before those that it was credited with.
@@ -194,7 +214,7 @@ WITH RECURSIVE behind(term, id, line_id, step) AS (
     SELECT id, id, line_id, 0 FROM membership_terms WHERE id = ANY ($1)
     UNION ALL
     SELECT b.term, t.id, t.line_id, b.step + 1 FROM behind b JOIN membership_terms t ON t.replaced_by = b.id)
-SELECT b.term, l.id AS line, l.total_minor - l.refunded_minor AS left_minor
+SELECT b.term, l.id AS line, l.total_minor - l.refunded_minor AS left_minor, l.refunded_minor
 FROM behind b JOIN order_lines l ON l.id = b.line_id ORDER BY b.term, b.step, l.id DESC";
 
 /// Which measures a list shows.

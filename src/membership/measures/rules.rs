@@ -203,7 +203,7 @@ mod tests {
     fn the_rest_goes_back_by_the_terms_own_line_first_and_all_by_every_line() {
         let (one, two) = (TermId::new(), TermId::new());
         let [upgraded, credited, older, extended] = std::array::from_fn(|_| LineId::new());
-        let line = |term, line, left_minor| PaidLine { term, line, left_minor };
+        let line = |term, line, left_minor| PaidLine { term, line, left_minor, refunded_minor: 0 };
         let lines = [
             line(one, upgraded, 800),
             line(one, credited, 200),

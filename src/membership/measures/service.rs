@@ -109,6 +109,12 @@ async fn enact(
     };
     match asked.taking {
         Taking::Warning => model::insert(conn, &measure).await?,
+        // Its term is over, and its grace would be too before the suspension is.
+        Taking::Suspension(_) if life(open, now, GRACE) == Life::Grace => {
+            return Err(
+                Code::MembershipNotOpen.because("Its term is over: there is no time that could be stopped.")
+            );
+        }
         Taking::Suspension(days) => {
             let ends_at = now + TimeDelta::days(days);
             measure.ends_at = Some(ends_at);
@@ -118,12 +124,11 @@ async fn enact(
         }
         Taking::Expulsion(money) => {
             let rule = rules::money_rule(money, &stated(conn, open.account_id, &measure.version).await?)?;
-            let back = money_back(conn, rule, open, now).await?;
+            let back = money_back(conn, id, rule, open, now).await?;
             measure.money = Some(rule);
-            measure.back_minor = Some(back.iter().map(|(_, minor)| minor).sum());
+            measure.back_minor = Some(back.iter().map(|part| part.amount_minor).sum());
             model::insert(conn, &measure).await?;
-            let row = |(line_id, amount_minor)| MeasureRefund { measure_id: id, line_id, amount_minor };
-            model::insert_refunds(conn, &back.into_iter().map(row).collect::<Vec<_>>()).await?;
+            model::insert_refunds(conn, &back).await?;
             lives::revoke(conn, open.account_id, now).await?;
             jobs::enqueue(conn, &Job::RefundExpelled { measure: id }, now, now).await?;
         }
@@ -142,10 +147,11 @@ async fn stated(conn: &mut Conn, account: AccountId, in_force: &str) -> Result<V
 /// What goes back of which line for the terms that aren't over. Checkout does it, by a job, as it refunds anything.
 async fn money_back(
     conn: &mut Conn,
+    measure_id: MeasureId,
     rule: MoneyRule,
     open: &MembershipRow,
     now: DateTime<Utc>,
-) -> Result<Vec<(LineId, i64)>> {
+) -> Result<Vec<MeasureRefund>> {
     let at = standing_at(open, now);
     let mut running = Vec::new();
     for term in lives::valued_terms(conn, open.id).await? {
@@ -155,7 +161,12 @@ async fn money_back(
     }
     let terms: Vec<_> = running.iter().map(|(term, _)| *term).collect();
     let lines = model::lines_behind(conn, &terms).await?;
-    Ok(rules::money_back(rule, &running, &lines))
+    let refunded = |id: LineId| lines.iter().find(|of| of.line == id).map_or(0, |of| of.refunded_minor);
+    let part = |(line_id, amount_minor)| {
+        let refunded_minor = refunded(line_id);
+        MeasureRefund { measure_id, line_id, amount_minor, refunded_minor }
+    };
+    Ok(rules::money_back(rule, &running, &lines).into_iter().map(part).collect())
 }
 
 /// The job [`Job::EndSuspension`]: its days have passed, the membership resumes.

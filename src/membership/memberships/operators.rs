@@ -178,6 +178,12 @@ async fn change(
     let open = open.filter(|row| target == Target::Membership(row.id) || target == Target::Account(account));
     let open = open.ok_or(Code::MembershipNotOpen)?.clone();
     let done = match action {
+        // Grace can't be stopped: it would be over when the membership resumes.
+        Action::Freeze if life(&open, now, GRACE) == Life::Grace => {
+            return Err(
+                Code::MembershipNotOpen.because("Its term is over: there is no time that could be stopped.")
+            );
+        }
         Action::Extend(term) => extend(app, conn, held, &open, term, now).await.map(|()| true)?,
         Action::Freeze => service::freeze(conn, account, FreezeCause::Operator, now).await?,
         Action::Resume => service::resume(conn, account, FreezeCause::Operator, now).await?,

@@ -19,7 +19,7 @@ use crate::membership::freezes::model as freezes;
 use crate::membership::plans::model::Plan;
 use crate::membership::renewals::rules::ANNOUNCE_BEFORE;
 use crate::membership::renewals::{model as renewals, service as coming};
-use crate::membership::{measures, moves, plans};
+use crate::membership::{measures, moves, plans, trials};
 use crate::people::accounts::model::load_buyer;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::period::Term;
@@ -449,6 +449,8 @@ pub async fn resume(
         membership.rested_seconds += given_back.num_seconds();
         membership.state = Stored::Active;
         membership.frozen_at = None;
+        let tried = terms.iter().filter(|term| term.source == Source::Trial);
+        trials::service::resumed(conn, &tried.map(|term| term.id).collect::<Vec<_>>(), now).await?;
     }
     model::store(conn, &membership).await?;
     queue_expiry(conn, &membership, now).await?;

@@ -132,23 +132,14 @@ pub async fn list(conn: &mut Conn, wanted: &Wanted, now: DateTime<Utc>, page: Pa
         query = query.filter(memberships::tier_id.eq(tier));
     }
     if let Some(account) = wanted.account {
-        let of_head = associates::table
-            .filter(associates::account_id.eq(account))
-            .filter(associates::state.eq(State::Active))
-            .select(associates::membership_id);
-        query = query.filter(memberships::account_id.eq(account).or(memberships::id.eq_any(of_head)));
+        query = query.filter(memberships::id.eq_any(under(conn, account).await?));
     }
     if let Some(chapter) = wanted.chapter {
         query = query.filter(memberships::chapter_id.eq(chapter));
     }
     if let Some(number) = &wanted.number {
-        let holder = by_number(conn, number).await?.map(|(account, _)| account);
-        let of_head = associates::table
-            .filter(associates::account_id.eq(holder))
-            .filter(associates::state.eq(State::Active))
-            .select(associates::membership_id);
-        let own = memberships::account_id.nullable().eq(holder);
-        query = query.filter(own.or(memberships::id.eq_any(of_head).nullable()));
+        let Some((holder, _)) = by_number(conn, number).await? else { return Ok(Vec::new()) };
+        query = query.filter(memberships::id.eq_any(under(conn, holder).await?));
     }
     // As `rules::life` says it.
     let is_active = memberships::state.eq(Stored::Active);
@@ -165,6 +156,19 @@ pub async fn list(conn: &mut Conn, wanted: &Wanted, now: DateTime<Utc>, page: Pa
     };
     let rows: Vec<MemberRow> = query.load(conn).await?;
     rows.into_iter().map(Member::try_from).collect()
+}
+
+/// The memberships under which an account stands or stood: its own, and that of the head whose associate it is. Few, each
+/// found by an index; a condition over both in one query is by none.
+async fn under(conn: &mut Conn, account: AccountId) -> Result<Vec<MembershipId>> {
+    let own = memberships::table.filter(memberships::account_id.eq(account)).select(memberships::id);
+    let mut ids: Vec<MembershipId> = own.load(conn).await?;
+    let of_head = associates::table
+        .filter(associates::account_id.eq(account))
+        .filter(associates::state.eq(State::Active))
+        .select(associates::membership_id);
+    ids.extend(of_head.load::<MembershipId>(conn).await?);
+    Ok(ids)
 }
 
 /// Whose number it is, a member's or one by role, and since when.

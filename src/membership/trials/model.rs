@@ -58,6 +58,15 @@ pub async fn load(conn: &mut Conn, id: TrialId) -> Result<TrialRow> {
     row.ok_or_else(|| AppError::internal("a trial is gone"))
 }
 
+/// The trials that gave these terms.
+///
+/// # Errors
+/// The database's.
+pub async fn of_terms(conn: &mut Conn, terms: &[TermId]) -> Result<Vec<TrialRow>> {
+    let given = trials::table.filter(trials::term_id.eq_any(terms));
+    Ok(given.select(TrialRow::as_select()).load(conn).await?)
+}
+
 /// Has this person had a trial, whoever he was then?
 ///
 /// # Errors

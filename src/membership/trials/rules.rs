@@ -48,8 +48,10 @@ pub fn notice_at(term: &TermRow, notice: TimeDelta) -> Option<DateTime<Utc>> {
 /// What a job finds of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Course {
-    /// Its time isn't over: look again then. While the membership rests nobody knows when that is, so once a day.
+    /// Its time isn't over: look again then.
     Runs(DateTime<Utc>),
+    /// The membership rests: nobody knows when it is over. Whoever lets it resume queues its jobs anew.
+    Rests,
     /// It is over, and something goes on behind it or in its place.
     Left,
     /// It is over, and was all that there was.
@@ -63,7 +65,7 @@ pub fn course(membership: &MembershipRow, term: &TermRow, now: DateTime<Utc>) ->
         return Course::Left;
     }
     match term.ends_at {
-        Some(_) if membership.state == Stored::Frozen => Course::Runs(now + TimeDelta::days(1)),
+        Some(_) if membership.state == Stored::Frozen => Course::Rests,
         Some(end) if now < end => Course::Runs(end),
         Some(_) if is_all(membership, term) => Course::Over,
         Some(_) | None => Course::Left,
@@ -180,7 +182,7 @@ mod tests {
         let for_life = MembershipRow { ends_at: None, ..membership.clone() };
         assert_eq!(course(&for_life, &term, at(10)), Course::Left);
         let rests = MembershipRow { state: Stored::Frozen, frozen_at: Some(at(5)), ..membership.clone() };
-        assert_eq!(course(&rests, &term, at(20)), Course::Runs(at(21)));
+        assert_eq!(course(&rests, &term, at(20)), Course::Rests);
         let revoked = MembershipRow { state: Stored::Revoked, ..membership.clone() };
         assert_eq!(course(&revoked, &term, at(9)), Course::Left);
         let upgraded = TermRow { ended_at: Some(at(4)), ..term };

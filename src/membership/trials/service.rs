@@ -16,7 +16,7 @@ use crate::membership::memberships::model::{Source, TermRow, find_term};
 use crate::membership::plans::model::{self as plans, Plan};
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
-use crate::types::id::{PlanId, TrialId};
+use crate::types::id::{PlanId, TermId, TrialId};
 use crate::types::period::Term;
 
 /// Starts a trial for the account: a term that is worth nothing, with a number, which ends by itself. Tells the trial.
@@ -93,6 +93,22 @@ async fn give(
         ends_at,
     };
     mails::queue(conn, now, &to, &format!("trial_started:{}", trial.id), &mail).await
+}
+
+/// A membership resumes: the jobs of trials among its terms come when these are over by now. One that is done already finds
+/// nothing to do.
+///
+/// # Errors
+/// The database's.
+pub async fn resumed(conn: &mut Conn, terms: &[TermId], now: DateTime<Utc>) -> Result<()> {
+    for trial in model::of_terms(conn, terms).await? {
+        let Some(ends_at) = term_of(conn, &trial).await?.ends_at.filter(|end| *end > now) else { continue };
+        // The first looks itself when it is due.
+        let queued =
+            [(Job::RemindTrial { trial: trial.id }, now), (Job::EndTrial { trial: trial.id }, ends_at)];
+        jobs::enqueue_all(conn, &queued, now).await?;
+    }
+    Ok(())
 }
 
 /// What a trial gave.

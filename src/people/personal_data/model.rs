@@ -86,7 +86,9 @@ SELECT jsonb_build_object(
     FROM credit_balances t WHERE account_id = $1),
   'credit_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM credit_entries t WHERE account_id = $1),
-  'gift_cards', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by' ORDER BY id), '[]')
+  'gift_cards', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by'
+        - CASE WHEN account_id = $1 THEN ARRAY[]::text[] ELSE ARRAY['to_email', 'to_name', 'message', 'from_name', 'line_id', 'reason'] END
+        ORDER BY id), '[]')
     FROM gift_cards t WHERE account_id = $1 OR redeemed_by = $1),
   'give_out_claims', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM give_out_claims t WHERE account_id = $1),

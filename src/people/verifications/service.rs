@@ -109,6 +109,8 @@ async fn apply(
     now: DateTime<Utc>,
 ) -> Result<()> {
     if token.purpose == Purpose::ChangeEmail.as_str() {
+        // Links of earlier mails are in a mailbox that may be somebody else's by now.
+        one_time::withdraw(conn, account.id, Purpose::Renewal).await?;
         return model::set_email(conn, account.id, email, now).await;
     }
     // The address may have changed since the mail went out.

@@ -40,6 +40,11 @@ pub const BREAKAGES: &[Breakage] = &[
         "UPDATE associates SET account_id = u('ada') WHERE id = u('wim seat')",
     ),
     breaks(
+        &["associates_not_expelled"],
+        Id("asct", "wim seat"),
+        "UPDATE community_measures SET account_id = u('wim'), state = 'in_force', ended_at = NULL WHERE id = u('expelled')",
+    ),
+    breaks(
         &["associate_mails"],
         Word("associate:"),
         "UPDATE mails SET kind = 'associate_ended' WHERE kind = 'associate_joined'",

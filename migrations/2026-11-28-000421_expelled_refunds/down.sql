@@ -1,0 +1,1 @@
+ALTER TABLE measure_refunds DROP COLUMN refunded_minor;
