@@ -47,6 +47,7 @@ mod invitations;
 mod invoices;
 mod jobs;
 mod lives;
+mod lives_together;
 mod mails;
 mod memberships;
 mod notices;
