@@ -310,6 +310,33 @@ async fn a_refund_that_fails_later_counts_no_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_in_grace_leaves_as_much_of_it_as_there_was() {
+    let shop = Shop::open().await;
+    let sale = shop.drive(DriveSeed { methods: vec!["card"], ..DriveSeed::default() }).await;
+    let (person, _) = shop.join("a@b.test", sale).await;
+    let ends_at = shop.membership(&person).await.unwrap()["ends_at"].as_str().unwrap().to_owned();
+    let ends_at: chrono::DateTime<chrono::Utc> = ends_at.parse().unwrap();
+    let state = async || {
+        let person = shop.app.sign_in("a@b.test").await;
+        shop.membership(&person).await.unwrap()["state"].clone()
+    };
+    shop.advance(ends_at - shop.app.now() + TimeDelta::days(3)).await;
+    let paid = shop.simulator().book().payments.remove(0);
+    let dispute = shop.simulator().open_dispute(&paid.payment_intent, "fraudulent").unwrap();
+    shop.settle().await;
+    shop.advance(TimeDelta::days(30)).await;
+    assert_eq!(state().await, "frozen");
+    shop.simulator().close_dispute(&dispute, "won").unwrap();
+    shop.settle().await;
+    assert_eq!(state().await, "grace");
+    shop.advance(TimeDelta::days(4) - TimeDelta::hours(1)).await;
+    assert_eq!(state().await, "grace");
+    shop.advance(TimeDelta::hours(2)).await;
+    assert_eq!(state().await, "expired");
+    shop.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_freezes_and_its_end_resumes_or_revokes() {
     let shop = Shop::open().await;
     let sale = shop.drive(DriveSeed { methods: vec!["card"], ..DriveSeed::default() }).await;

@@ -301,6 +301,13 @@ pub fn thawed(term: &TermRow, frozen_at: DateTime<Utc>, given_back: TimeDelta) -
     Some(TermRow { ends_at: Some(end + given_back), ..term.clone() })
 }
 
+/// The last term of a membership that was frozen in grace: it was over then, and is as long over again, so that as much of its
+/// grace is left. None where it wasn't over.
+pub fn grace_kept(last: &TermRow, frozen_at: DateTime<Utc>, given_back: TimeDelta) -> Option<TermRow> {
+    let end = last.ends_at.filter(|end| *end <= frozen_at)?;
+    Some(TermRow { ends_at: Some(end + given_back), ..last.clone() })
+}
+
 /// `LJ0047`: the sequence padded to four digits, growing past 9999.
 pub fn member_number(prefix: &str, sequence: i64) -> String {
     format!("{prefix}{sequence:04}")

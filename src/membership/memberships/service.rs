@@ -445,6 +445,12 @@ pub async fn resume(
                 model::store_term(conn, &thawed).await?;
             }
         }
+        let is_last = |term: &&TermRow| term.ended_at.is_none() && term.ends_at == membership.ends_at;
+        let last = terms.iter().find(is_last);
+        if let Some(kept) = last.and_then(|last| rules::grace_kept(last, frozen_at, given_back)) {
+            end = kept.ends_at;
+            model::store_term(conn, &kept).await?;
+        }
         membership.ends_at = end;
         membership.rested_seconds += given_back.num_seconds();
         membership.state = Stored::Active;

@@ -261,6 +261,18 @@ fn frozen_time_is_given_back() {
 }
 
 #[test]
+fn who_was_frozen_in_grace_has_as_much_of_it_left() {
+    let [term] = chain(&[10]).try_into().unwrap();
+    let (end, back) = (term.ends_at.unwrap(), TimeDelta::days(100));
+    let at = |frozen_at| grace_kept(&term, frozen_at, back).and_then(|kept| kept.ends_at);
+    assert_eq!(at(end + TimeDelta::days(3)), Some(end + back));
+    assert_eq!((at(end), at(end - TimeDelta::seconds(1))), (Some(end + back), None));
+    let kept = grace_kept(&term, end + TimeDelta::days(3), back).unwrap();
+    assert_eq!(value_left(&kept, end + TimeDelta::days(3) + back), Ok(0));
+    assert_eq!(grace_kept(&term_row(start(), None, 1), end, back), None);
+}
+
+#[test]
 fn while_frozen_time_stands_still() {
     let row = membership(TierId::new(), None);
     let later = start() + TimeDelta::days(9);
