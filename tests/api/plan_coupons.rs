@@ -122,6 +122,36 @@ async fn a_renewal_is_ordered_with_a_code_and_its_worth_is_what_was_paid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_a_mail_takes_codes() {
+    let club = Club::open().await;
+    campaign(&club, "stay", json!({ "scope": { "sales": ["renewal"] } })).await;
+    campaign(&club, "join", json!({ "scope": { "sales": ["join"] } })).await;
+    let ada = club.member("ada@example.org", &club.regular).await;
+    club.say(&ada, "renewal", json!({ "on": false })).await.ok(200);
+    let ada = club.to_end(0, &ada).await;
+    let (_, token) = club.link(&ada, "renew").await;
+    let follow = async |codes: &[&str]| {
+        let body = json!({ "token": token, "coupon_codes": codes });
+        club.shop.app.post("/v1/renewal-links").json(&body).send().await
+    };
+    follow(&["a", "b", "c", "d", "e", "f"]).await.refused(422, "invalid_field");
+    let answer = follow(&["join"]).await;
+    let refused = answer.refused(422, "coupon_refused");
+    assert!(text(&refused["errors"][0]["detail"]).starts_with("coupon_other_sale"), "{refused}");
+    let order = follow(&["Stay"]).await.ok(201);
+    assert_eq!((&order["due"], &order["payment_state"]), (&yuan(180), &json!("ready")));
+    // The same again, and the bare link, find it; with other codes there is one that waits.
+    assert_eq!(follow(&["stay"]).await.ok(201)["id"], order["id"]);
+    assert_eq!(follow(&[]).await.ok(201)["id"], order["id"]);
+    follow(&["join"]).await.refused(409, "membership_order_pending");
+    club.shop.pay(&json!({ "payment": { "url": order["url"] } })).await;
+    club.shop.settle().await;
+    assert_eq!(club.mine(&ada).await["state"], "active");
+    assert_eq!(club.shop.simulator().book().captured_minor, 20_000 + 18_000);
+    club.shop.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sales_are_checked_and_go_with_plans() {
     let club = Club::open().await;
     let of = |class: &str, sales: Value| {

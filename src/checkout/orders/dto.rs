@@ -307,10 +307,7 @@ impl OrderRequest {
             return Err(Code::InvalidField.at("lines", format!("expected 1 to {LINES_MAX} lines")));
         }
         let lines = parse_lines(&self.lines)?;
-        if self.coupon_codes.len() > ASKED_MAX {
-            return Err(Code::InvalidField.at("coupon_codes", format!("expected at most {ASKED_MAX} codes")));
-        }
-        let coupon_codes = self.coupon_codes.iter().map(|typed| normal_code(typed)).collect();
+        let coupon_codes = coupon_codes(&self.coupon_codes)?;
         if self.points.is_some_and(|points| points != 0) {
             return Err(Code::InvalidField.at("points", "the account has no points"));
         }
@@ -348,6 +345,17 @@ impl OrderRequest {
     pub fn invite(&self) -> Option<InviteCode> {
         InviteCode::typed(self.invite_code.as_deref()?)
     }
+}
+
+/// Coupon codes as they are stored.
+///
+/// # Errors
+/// `invalid_field` for more than an order takes.
+pub fn coupon_codes(typed: &[String]) -> Result<Vec<String>> {
+    if typed.len() > ASKED_MAX {
+        return Err(Code::InvalidField.at("coupon_codes", format!("expected at most {ASKED_MAX} codes")));
+    }
+    Ok(typed.iter().map(|typed| normal_code(typed)).collect())
 }
 
 /// An id of a path: what can't be one names nothing.

@@ -14,6 +14,17 @@ pub struct RenewalLink {
     pub token: String,
 }
 
+/// To pay by a link.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewalPayment {
+    /// Of the mail.
+    pub token: String,
+    /// Five at most.
+    #[serde(default)]
+    pub coupon_codes: Vec<String>,
+}
+
 /// An order as who has the link sees it: nothing personal.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LinkedOrder {

@@ -165,7 +165,7 @@ async fn with_card(app: &App, known: &Known, step: Step) -> Result<()> {
 /// What the card will be charged: the price, less what coupons that need no code take off it on that day. Where the order can't
 /// be judged yet, the price.
 async fn to_tell(app: &App, conn: &mut Conn, renewal: &Renewal, charge_at: DateTime<Utc>) -> Result<i64> {
-    let cart = order_of(app, renewal, String::new(), true).cart;
+    let cart = order_of(app, renewal, String::new(), true, Vec::new()).cart;
     match quotes::price_at(conn, &Shop::of(&app.settings), charge_at, &cart).await {
         Ok(priced) => Ok(priced.totals.total_minor.min(renewal.price_minor)),
         Err(error) if error.code.status() < 500 => Ok(renewal.price_minor),
@@ -246,7 +246,7 @@ async fn charge(app: &App, known: &Known) -> Result<Option<DateTime<Utc>>> {
     let now = app.clock.now();
     let Some(renewal) = &known.renewal else { return Ok(None) };
     let key = format!("renewal:{}:{}", renewal.id, renewal.charges + 1);
-    let order = order_of(app, renewal, key, true);
+    let order = order_of(app, renewal, key, true, Vec::new());
     let refused = db::transaction(&app.pool, async |conn| {
         let placed =
             ordering::place(conn, &Shop::of(&app.settings), now, std::slice::from_ref(&order)).await?.pop();

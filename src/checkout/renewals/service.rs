@@ -7,7 +7,7 @@ use super::dto::LinkedOrder;
 use super::model;
 use crate::app::App;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
-use crate::checkout::orders::service::{Cart, Customer, Line, PlaceOrder};
+use crate::checkout::orders::service::{self as ordering, Cart, Customer, Line, PlaceOrder};
 use crate::checkout::payments::model as attempts;
 use crate::checkout::payments::service as payments;
 use crate::db::{self, Conn};
@@ -160,16 +160,41 @@ pub async fn owner_of(app: &App, token: &str) -> Result<AccountId> {
 ///
 /// # Errors
 /// `membership_not_open`, `already_for_life`, `membership_frozen`, `renewal_not_offered`, `use_upgrade_quote` while a change of
-/// tier is planned and the term runs, `membership_order_pending`.
-pub async fn order_by_link(app: &App, account: AccountId) -> Result<OrderId> {
+/// tier is planned and the term runs, `membership_order_pending`, also where the order that waits has other coupons than these
+/// codes; `coupon_refused`.
+pub async fn order_by_link(app: &App, account: AccountId, codes: Vec<String>) -> Result<OrderId> {
     let renewal = coming::offer(app, account).await?;
-    let earlier = model::orders_of(&mut *db::connect(&app.pool).await?, renewal.id).await?;
-    if let Some((order, _)) = earlier.iter().find(|(_, state)| *state == OrderState::PendingPayment) {
-        payments::reopen(app, *order).await?;
-        return Ok(*order);
+    let mut conn = db::connect(&app.pool).await?;
+    let earlier = model::orders_of(&mut conn, renewal.id).await?;
+    let key = |count: usize| format!("renewal-link:{}:{count}", renewal.id);
+    if let Some((waits, _)) = earlier.iter().find(|(_, state)| *state == OrderState::PendingPayment) {
+        let (last, hash) = (key(earlier.len() - 1), hash_of(renewal.id, false, &codes));
+        let same = codes.is_empty() || is_same(&mut conn, account, &last, &hash, *waits).await?;
+        drop(conn);
+        if !same {
+            return Err(Code::MembershipOrderPending.error());
+        }
+        payments::reopen(app, *waits).await?;
+        return Ok(*waits);
     }
-    let key = format!("renewal-link:{}:{}", renewal.id, earlier.len());
-    Ok(app.placer.place(order_of(app, &renewal, key, false)).await?.order)
+    drop(conn);
+    let order = order_of(app, &renewal, key(earlier.len()), false, codes);
+    Ok(app.placer.place(order).await?.order)
+}
+
+/// Did a request with these very codes place it?
+async fn is_same(
+    conn: &mut Conn,
+    account: AccountId,
+    key: &str,
+    hash: &[u8],
+    order: OrderId,
+) -> Result<bool> {
+    match ordering::placed_before(conn, account, key, hash).await {
+        Ok(placed) => Ok(placed == Some(order)),
+        Err(error) if error.code == Code::IdempotencyKeyReused => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// An order as who has the link sees it.
@@ -209,22 +234,29 @@ pub async fn stop_by_link(app: &App, account: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// The order of a renewal; with `charges_card` the saved card pays it.
-pub fn order_of(app: &App, renewal: &Renewal, key: String, charges_card: bool) -> PlaceOrder {
+/// The order of a renewal; with `charges_card` the saved card pays it, and its owner isn't there to type `codes`.
+pub fn order_of(
+    app: &App,
+    renewal: &Renewal,
+    key: String,
+    charges_card: bool,
+    codes: Vec<String>,
+) -> PlaceOrder {
     let home = app.settings.storefront_url.to_string();
+    let body_hash = hash_of(renewal.id, charges_card, &codes);
     PlaceOrder {
         cart: Cart {
             customer: Customer::Account(renewal.account_id),
             lines: vec![Line::Renewal(renewal.id)],
             shipping: None,
-            coupon_codes: Vec::new(),
+            coupon_codes: codes,
             credit_minor: 0,
             charges_card,
         },
         basket: None,
         token_hash: None,
         shown: None,
-        body_hash: hash_of(renewal.id, charges_card),
+        body_hash,
         key,
         invite: None,
         terms_version: None,
@@ -236,8 +268,12 @@ pub fn order_of(app: &App, renewal: &Renewal, key: String, charges_card: bool) -
     }
 }
 
-fn hash_of(renewal: RenewalId, charges_card: bool) -> Vec<u8> {
+fn hash_of(renewal: RenewalId, charges_card: bool, codes: &[String]) -> Vec<u8> {
     let mut hash = renewal.0.as_bytes().to_vec();
     hash.push(u8::from(charges_card));
+    for code in codes {
+        hash.push(b' ');
+        hash.extend(code.as_bytes());
+    }
     hash
 }
