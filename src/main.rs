@@ -115,7 +115,7 @@ async fn run(arguments: Arguments) -> Outcome {
             let report = rehearse::run(&options).await?;
             let text = if options.json { serde_json::to_string(&report)? } else { report.to_string() };
             writeln!(std::io::stdout(), "{text}")?;
-            Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::RehearsalInstance => {
             cli::init_logs(&source, Logs::Json);

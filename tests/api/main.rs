@@ -74,6 +74,7 @@ mod settings_page;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;
+mod three_years;
 mod trials;
 mod upgrades;
 mod vouchers;

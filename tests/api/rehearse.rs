@@ -7,14 +7,14 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
 /// What a rehearsal printed, and how it ended.
-struct Rehearsed {
-    is_success: bool,
-    report: Value,
-    log: String,
+pub struct Rehearsed {
+    pub is_success: bool,
+    pub report: Value,
+    pub log: String,
 }
 
 /// Rehearses with these options. `broken` is run on the rehearsal's database before its instances start.
-async fn rehearse(name: &str, options: &[&str], broken: Option<&str>) -> Rehearsed {
+pub async fn rehearse(name: &str, options: &[&str], broken: Option<&str>) -> Rehearsed {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kindred"))
         .args(["rehearse", name, "--json"])
         .args(options)

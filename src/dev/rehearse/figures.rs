@@ -198,7 +198,7 @@ pub async fn judge(evidence: Evidence<'_>, elapsed: Duration) -> Result<Report, 
         None => None,
         Some(made) => Some(coupons::judge(&client, scenario, made, &mut against).await?),
     };
-    let failed = failed_checks(&evidence).await?;
+    let failed = failed_checks(evidence.url, evidence.clock).await?;
     for (what, found) in
         [("oversold", oversold), ("number gaps", number_gaps), ("lost", lost), ("doubled", doubled)]
     {
@@ -262,7 +262,7 @@ async fn sold(client: &Client, kind: Kind) -> Result<BTreeMap<String, i64>, toki
 }
 
 /// A payment that our tables say was captured.
-struct Capture {
+pub struct Capture {
     order: String,
     intent: String,
     amount_minor: i64,
@@ -271,7 +271,11 @@ struct Capture {
     delivered: i64,
 }
 
-async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_postgres::Error> {
+/// All payments that our tables say were captured, by their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_postgres::Error> {
     let sql = "SELECT 'pay_' || replace(p.id::text, '-', ''), 'ord_' || replace(p.order_id::text, '-', ''),
             coalesce(p.stripe_payment_intent_id, ''), p.captured_minor,
             (SELECT coalesce(sum(r.amount_minor), 0)::bigint FROM refunds r
@@ -296,7 +300,7 @@ async fn captures(client: &Client) -> Result<HashMap<String, Capture>, tokio_pos
 }
 
 /// Lays both books side by side, payment by payment.
-fn compare_books(book: &Book, ours: &HashMap<String, Capture>, against: &mut Vec<String>) {
+pub fn compare_books(book: &Book, ours: &HashMap<String, Capture>, against: &mut Vec<String>) {
     let captured: i64 = ours.values().map(|capture| capture.amount_minor).sum();
     let refunded: i64 = ours.values().map(|capture| capture.refunded_minor).sum();
     if (captured, refunded) != (book.captured_minor, book.refunded_minor) {
@@ -394,9 +398,12 @@ async fn doubled(client: &Client, evidence: &Evidence<'_>) -> Result<i64, tokio_
 }
 
 /// The invariants that `kindred check` recomputes.
-async fn failed_checks(evidence: &Evidence<'_>) -> Result<Vec<String>, RehearsalError> {
-    let mut conn = crate::db::establish(evidence.url).await.map_err(crate::error::AppError::internal)?;
-    let report = crate::check::run(&mut conn, evidence.clock).await?;
+///
+/// # Errors
+/// The database's.
+pub async fn failed_checks(url: &str, clock: &Clock) -> Result<Vec<String>, RehearsalError> {
+    let mut conn = crate::db::establish(url).await.map_err(crate::error::AppError::internal)?;
+    let report = crate::check::run(&mut conn, clock).await?;
     let failed = report.checks.into_iter().filter(|check| !check.ok);
     Ok(failed.map(|check| format!("{}: {}", check.name, check.detail)).collect())
 }

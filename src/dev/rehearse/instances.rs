@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::place::Place;
-use super::{OUR_RATE, RehearsalError, SECRET_KEY, SHOP, WEBHOOK_SECRET, impossible};
+use super::{RehearsalError, SECRET_KEY, SHOP, WEBHOOK_SECRET, impossible};
 
 /// The hidden subcommand that [`super::instance::serve`] is behind.
 pub const SUBCOMMAND: &str = "rehearsal-instance";
@@ -31,15 +31,20 @@ struct Instance {
 }
 
 impl Fleet {
-    /// Starts them and waits until each answers.
+    /// Starts them and waits until each answers. They keep to so many calls of Stripe a second together.
     ///
     /// # Errors
     /// When one can't be started.
-    pub async fn start(count: usize, place: &Place, stripe_url: &str) -> Result<Self, RehearsalError> {
+    pub async fn start(
+        count: usize,
+        place: &Place,
+        stripe_url: &str,
+        stripe_rate: u32,
+    ) -> Result<Self, RehearsalError> {
         let mut instances = Vec::with_capacity(count);
         for number in 0..count {
             let address = free_address()?;
-            let environment = environment(number, address, place, stripe_url);
+            let environment = environment(number, address, place, (stripe_url, stripe_rate));
             let log = place.folder().join(format!("instance-{number}.log"));
             let child = Mutex::new(spawn(&environment, &log)?);
             instances.push(Instance { address, environment, log, child });
@@ -121,7 +126,7 @@ fn environment(
     number: usize,
     address: SocketAddr,
     place: &Place,
-    stripe_url: &str,
+    (stripe_url, stripe_rate): (&str, u32),
 ) -> Vec<(&'static str, String)> {
     let folder = place.folder();
     vec![
@@ -130,7 +135,7 @@ fn environment(
         ("KINDRED_PUBLIC_URL", SHOP.to_owned()),
         ("KINDRED_DATA_DIR", folder.join(format!("instance-{number}")).display().to_string()),
         ("KINDRED_STRIPE_URL", stripe_url.to_owned()),
-        ("KINDRED_STRIPE_RATE", OUR_RATE.to_string()),
+        ("KINDRED_STRIPE_RATE", stripe_rate.to_string()),
         ("STRIPE_SECRET_KEY", SECRET_KEY.to_owned()),
         ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
         ("KINDRED_SMTP_URL", format!("file://{}", folder.join("mails").display())),

@@ -8,7 +8,7 @@
 //! database), `instances` (the program under test), `sale` (what all buyers share), `visit` (one buyer's way to the shop,
 //! with its retries), `person`, `board`, `mood` and `buyer` (what people do), `fulfilment` and `desk` (what buyers and
 //! operators do after a sale of goods), `watch` (the eye on the pools), `chaos` (what is killed), `figures`, `parcels` and
-//! `report` (the judgement).
+//! `report` (the judgement). `years` is another kind: no rush, but lives of members on a clock that is moved.
 
 mod board;
 mod buyer;
@@ -31,7 +31,9 @@ mod sale;
 mod scenario;
 mod visit;
 mod watch;
+mod years;
 
+use std::fmt;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +49,7 @@ use crate::people::passwords::{Hasher, Password};
 use crate::ports::clock::Clock;
 
 pub use report::{Latency, Report};
+pub use years::YearsReport;
 
 use buyer::Buyer;
 use figures::{Brought, Evidence};
@@ -75,12 +78,13 @@ const DRAIN_MAX: Duration = Duration::from_secs(90);
 /// What to rehearse, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// What is rehearsed: luoji-2013, book-box-2014, mi-fan-festival or coupon-rush.
+    /// What is rehearsed: luoji-2013, book-box-2014, mi-fan-festival, coupon-rush or three-years.
     pub name: String,
     /// Prints the report as one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// How many people come [default: 20000 x scale; 50000 x scale to the coupon rush].
+    /// How many people come [default: 20000 x scale; 50000 x scale to the coupon rush; 10000 x scale
+    /// live three years].
     #[arg(long)]
     pub buyers: Option<u32>,
     /// How many of them are in the shop at a time.
@@ -98,6 +102,33 @@ pub struct Options {
     /// Multiplies quotas and buyers.
     #[arg(long, default_value = "1")]
     pub scale: Decimal,
+}
+
+/// What came of a rehearsal.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    Sale(Report),
+    Years(YearsReport),
+}
+
+impl Outcome {
+    pub fn passed(&self) -> bool {
+        match self {
+            Self::Sale(report) => report.passed,
+            Self::Years(report) => report.passed,
+        }
+    }
+}
+
+/// For people.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sale(report) => report.fmt(f),
+            Self::Years(report) => report.fmt(f),
+        }
+    }
 }
 
 /// Why a rehearsal could not be held; one that was held and went wrong is a report.
@@ -127,15 +158,24 @@ pub(crate) fn impossible(why: impl Into<String>) -> RehearsalError {
 ///
 /// # Errors
 /// [`RehearsalError`] when it could not be held.
-pub async fn run(options: &Options) -> Result<Report, RehearsalError> {
+pub async fn run(options: &Options) -> Result<Outcome, RehearsalError> {
     let begun = Instant::now();
-    let scenario = Scenario::named(&options.name, options.scale)?;
+    let scenario = match options.name.as_str() {
+        years::NAME => None,
+        name => Some(Scenario::named(name, options.scale)?),
+    };
     if options.instances == 0 || options.concurrency == 0 {
         return Err(impossible("--instances and --concurrency are at least 1"));
     }
     let place = Place::open().await?;
+    let held = async {
+        Ok(match &scenario {
+            None => Outcome::Years(years::hold(options, &place, begun).await?),
+            Some(scenario) => Outcome::Sale(hold(options, scenario, &place, begun).await?),
+        })
+    };
     let report = tokio::select! {
-        report = hold(options, &scenario, &place, begun) => report,
+        report = held => report,
         () = interrupted() => Err(impossible("interrupted")),
     };
     place.close().await;
@@ -168,8 +208,8 @@ async fn hold(
     // Tests that break a guard on purpose wait for this line.
     tracing::info!(database = place.url(), buyers = crowd.buyers, "the rehearsal's database is ready");
 
-    let running = start_stripe(&clock)?;
-    let fleet = Fleet::start(options.instances, place, &running.url).await?;
+    let running = start_stripe(&clock, Some(STRIPE_RATE))?;
+    let fleet = Fleet::start(options.instances, place, &running.url, OUR_RATE).await?;
     running.simulator.set_webhook_url(Some(format!("{}/v1/stripe/webhooks", fleet.front())));
     running.simulator.set_chaos(faults(options));
     tracing::info!(instances = options.instances, seconds = begun.elapsed().as_secs(), "the sale opens");
@@ -251,9 +291,9 @@ async fn shop(sale: &Arc<Sale>, crowd: &scenario::Crowd, seed: u64) {
     }
 }
 
-fn start_stripe(clock: &Clock) -> Result<stripe::Running, RehearsalError> {
+fn start_stripe(clock: &Clock, rate_per_second: Option<u32>) -> Result<stripe::Running, RehearsalError> {
     let settings = stripe::Settings {
-        rate_per_second: Some(STRIPE_RATE),
+        rate_per_second,
         webhook_secrets: vec![WEBHOOK_SECRET.to_owned()],
         ..stripe::Settings::new(clock.clone(), SECRET_KEY)
     };

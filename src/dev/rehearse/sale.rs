@@ -86,7 +86,7 @@ impl Sale {
 }
 
 /// Each buyer comes from an address of its own, out of the loopback network.
-fn address_of(index: u32) -> IpAddr {
+pub fn address_of(index: u32) -> IpAddr {
     let part = |divisor: u32, modulus: u32| u8::try_from((index / divisor) % modulus + 1).unwrap_or(1);
     IpAddr::V4(Ipv4Addr::new(127, part(62_500, 250), part(250, 250), part(1, 250)))
 }

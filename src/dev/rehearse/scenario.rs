@@ -104,7 +104,7 @@ impl Scenario {
                 ("coupon-rush", Kind::Coupons { shipping }, coupons::coupon_rush())
             }
             _ => {
-                let known = "luoji-2013, book-box-2014, mi-fan-festival, coupon-rush";
+                let known = "luoji-2013, book-box-2014, mi-fan-festival, coupon-rush, three-years";
                 return Err(impossible(format!("there is no rehearsal `{name}`; there are: {known}")));
             }
         };
