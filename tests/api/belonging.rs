@@ -206,7 +206,8 @@ async fn operators_say_who_may_open_it_and_the_tiers_page_tells() {
     assert_eq!(benefits().await, [vec![json!("course")], vec![json!("course")]]);
     let tiers = app.get("/v1/tiers").header("Accept-Language", "en").send().await.ok(200);
     let expected = json!({
-        "kind": "opens_product", "name": "course", "names": { "zh-CN": "course", "en": "course" }, "allowed": null,
+        "kind": "opens_product", "name": "course", "names": { "zh-CN": "course", "en": "course" }, "every": null,
+        "allowed": null,
         "product": { "id": made["id"], "slug": "course" },
     });
     assert_eq!(tiers["data"][0]["benefits"][0], expected);
