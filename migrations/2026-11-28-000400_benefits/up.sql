@@ -36,14 +36,17 @@ ALTER TABLE tiers DROP COLUMN benefits;
 
 -- Time for which a membership has been frozen: the periods of its benefits stand still for it.
 ALTER TABLE memberships ADD COLUMN rested_seconds bigint NOT NULL DEFAULT 0;
+UPDATE memberships m SET rested_seconds = f.seconds
+FROM (SELECT membership_id, ceil(extract(epoch FROM sum(ended_at - started_at)))::bigint AS seconds
+      FROM membership_freezes WHERE ended_at IS NOT NULL GROUP BY membership_id) f WHERE f.membership_id = m.id;
 DROP VIEW standings;
 CREATE VIEW standings AS
 SELECT m.id AS key, NULL::uuid AS seat_id, m.id, m.account_id, m.tier_id, m.plan_id, m.chapter_id, m.state, m.starts_at,
-       m.ends_at, m.frozen_at, m.frozen_causes, m.closed_at, m.version, m.rested_seconds
+       m.ends_at, m.frozen_at, m.frozen_causes, m.closed_at, m.version, m.rested_seconds, m.starts_at AS periods_from
 FROM memberships m WHERE m.state IN ('active', 'frozen')
 UNION ALL
 SELECT a.id, a.id, m.id, a.account_id, coalesce(t.associate_tier_id, m.tier_id), NULL::uuid, m.chapter_id, m.state,
-       a.accepted_at, m.ends_at, m.frozen_at, m.frozen_causes, m.closed_at, m.version, m.rested_seconds
+       a.accepted_at, m.ends_at, m.frozen_at, m.frozen_causes, m.closed_at, m.version, m.rested_seconds, m.starts_at
 FROM associates a JOIN memberships m ON m.id = a.membership_id JOIN tiers t ON t.id = m.tier_id
 WHERE a.state = 'active' AND m.state IN ('active', 'frozen');
 

@@ -130,8 +130,8 @@ pub enum Job {
     RemindTrial { trial: TrialId },
     /// Ends a trial behind which nothing was bought.
     EndTrial { trial: TrialId },
-    /// Takes back coupons of a membership whose money went back.
-    TakeBackPerks { membership: MembershipId },
+    /// Takes back coupons that were claimed since then under a membership whose money went back.
+    TakeBackPerks { membership: MembershipId, since: DateTime<Utc> },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -293,7 +293,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::RemindGift { gift } => gifts::jobs::remind(app, gift).await,
         Job::RemindTrial { trial } => membership::trials::jobs::remind(app, trial).await,
         Job::EndTrial { trial } => membership::trials::jobs::end(app, trial).await,
-        Job::TakeBackPerks { membership } => promotion::perks::service::take_back(app, membership).await,
+        Job::TakeBackPerks { membership, since } => {
+            promotion::perks::service::take_back(app, membership, since).await
+        }
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,
         Job::DecideGoal { drop } => pledges::jobs::decide(app, drop).await,

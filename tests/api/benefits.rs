@@ -219,6 +219,33 @@ async fn a_welcome_gift_is_a_line_that_costs_nothing_once_a_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_gift_that_is_never_sent_can_be_had_again() {
+    let mall = Mall::open().await;
+    let (gift, bag) = welcome_gift(&mall, &mall.regular, 9).await;
+    let tea = mall.goods("TEA", 90, 9).await;
+    let anna = mall.member("anna@b.test", &mall.regular).await;
+    let gift_line = json!({ "variant": bag, "benefit": gift["id"] });
+    // Refunded beside what was paid, on sale again or not; and by itself, where its parcel was all that was paid.
+    for (key, lines, restock) in [
+        ("both", json!([{ "variant": tea }, gift_line]), true),
+        ("kept", json!([{ "variant": tea }, gift_line]), false),
+        ("alone", json!([gift_line]), true),
+    ] {
+        let order = mall.buy(&anna, key, lines).await;
+        let path = format!("/v1/admin/orders/{}/refunds", id(&order));
+        admin(&mall, &path, key, json!({ "reason": "Sold by mistake.", "restock": restock })).await.ok(201);
+        mall.shop.settle().await;
+        assert_eq!(mall.shop.show(&anna, &order).await["state"], "refunded");
+        assert_eq!(stands(&mine(&mall, &anna).await, "welcome_gift").1, 1, "{key}");
+    }
+    // What wasn't put back on sale stays out of it.
+    assert_eq!((mall.stands(&bag).await, mall.stands(&tea).await), ((9, 0, 1), (9, 0, 1)));
+    let order = mall.buy(&anna, "at-last", json!([gift_line])).await;
+    desk::send(&mall, &order).await;
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn gifts_run_out_like_everything_else() {
     let mall = Mall::open().await;
     let (gift, bag) = welcome_gift(&mall, &mall.regular, 3).await;
@@ -313,6 +340,31 @@ async fn so_many_parcels_a_year_cost_nothing() {
     mall.shop.settle().await;
     let after = mine(&mall, &anna).await;
     assert_eq!((stands(&after, "free_parcels").1, &after["worth"]["used"]), (json!(2), &yuan(0)));
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rest_too_small_to_charge_is_left_to_the_parcel() {
+    let mall = Mall::open().await;
+    let (gift, bag) = welcome_gift(&mall, &mall.regular, 9).await;
+    let line = json!([{ "variant": bag, "benefit": gift["id"] }]);
+    let anna = mall.member("anna@b.test", &mall.regular).await;
+    let fee = mall.quote(&anna, line.clone()).await.ok(200)["totals"]["shipping"]["amount"].as_i64().unwrap();
+    // One that leaves a yuan to pay, and one that is never counted and takes less.
+    let most = json!({ "amount": fee - 100, "currency": "CNY" });
+    free_parcels(&mall, json!({ "value": most })).await;
+    let quote = mall.quote(&anna, line.clone()).await.ok(200);
+    assert_eq!(quote["totals"]["due"]["amount"], fee, "less than can be charged is not taken off to");
+    let tea = mall.goods("TEA", 90, 9).await;
+    let with_tea = json!([{ "variant": bag, "benefit": gift["id"] }, { "variant": tea }]);
+    let quote = mall.quote(&anna, with_tea).await.ok(200);
+    assert!(quote["explanation"].to_string().contains("benefit:free_parcels"));
+    let less = json!({ "value": { "amount": fee - 100, "currency": "CNY" } });
+    let unlimited = benefit(&mall, &mall.regular, "always", "free_shipping", less).await;
+    let order = mall.buy(&anna, "tea", json!([{ "variant": tea }])).await;
+    assert_eq!(order["state"], "paid");
+    let uses = desk::get(&mall, &anna, "/v1/me/benefit-uses").await.ok(200);
+    assert_eq!((&uses["data"][0]["benefit"], uses["data"].as_array().unwrap().len()), (&unlimited["id"], 1));
     mall.finish().await;
 }
 
@@ -447,6 +499,14 @@ async fn the_worth_of_a_fee_is_what_was_used_and_saved_for_it() {
     let seen =
         desk::get(&mall, &mall.owner, &format!("/v1/admin/members/{}", member.as_str().unwrap())).await;
     assert_eq!(seen.ok(200)["worth"]["saved"]["amount"], saved);
+    // Over, it sets nothing against nothing.
+    let ends_at = time(&mine(&mall, &anna).await["ends_at"]);
+    let anna = back(&mall, &anna, ends_at - mall.shop.app.now()).await;
+    let over = mine(&mall, &anna).await;
+    assert_eq!(
+        (&over["state"], &over["worth"]["paid"], &over["worth"]["saved"]),
+        (&json!("grace"), &yuan(0), &yuan(0))
+    );
     mall.finish().await;
 }
 
@@ -466,6 +526,17 @@ async fn a_trial_has_only_what_is_given_in_trials_and_frozen_months_dont_count()
     claim(&mall, &anna, &perk, "k").await.refused(409, "benefit_not_in_trial");
     let path = format!("/v1/admin/benefits/{}/uses", id(&meals));
     admin(&mall, &path, "meal", json!({ "account": anna.id })).await.ok(201);
+    // Who joins behind the trial has the rest at once, and is told of the gift.
+    welcome_gift(&mall, &mall.regular, 3).await;
+    let told = || {
+        let inbox = mall.shop.app.app.postbox.inbox().unwrap().all();
+        inbox.iter().filter(|mail| mail.to == "anna@b.test" && mail.subject.contains("welcome_gift")).count()
+    };
+    let grant = format!("/v1/admin/accounts/{}/memberships", anna.id);
+    admin(&mall, &grant, "join", json!({ "plan": plan["id"], "reason": "Paid in cash." })).await.ok(201);
+    mall.shop.settle().await;
+    assert_eq!(told(), 1);
+    claim(&mall, &anna, &perk, "k").await.ok(201);
 
     let bob = mall.member("bob@b.test", &mall.regular).await;
     claim(&mall, &bob, &perk, "one").await.ok(201);

@@ -104,6 +104,7 @@ const DEARER: &str = "
     CREATE FUNCTION charge_more() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         NEW.price_minor := 20001;
+        NEW.told_minor := CASE WHEN NEW.told_minor IS NOT NULL THEN 20001 END;
         RETURN NEW;
     END $$;
     CREATE TRIGGER charge_more BEFORE INSERT OR UPDATE ON renewals FOR EACH ROW EXECUTE FUNCTION charge_more();";

@@ -18,5 +18,6 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         version -> Integer,
         rested_seconds -> BigInt,
+        periods_from -> Timestamptz,
     }
 }

@@ -29,7 +29,8 @@ pub const ALL: &[Invariant] = &[
               FROM benefit_uses u JOIN benefits b ON b.id = u.benefit_id JOIN memberships m ON m.id = u.membership_id
               CROSS JOIN LATERAL (SELECT substring(b.every FROM '[0-9]+')::int AS n, right(b.every, 1) AS unit) p
               WHERE (b.every IS NULL AND u.nth > 0)
-                 OR u.created_at - m.starts_at < u.nth * p.n * CASE p.unit
+                 -- An hour for where the clocks change.
+                 OR u.created_at - m.starts_at + interval '1 hour' < u.nth * p.n * CASE p.unit
                         WHEN 'Y' THEN interval '365 days' WHEN 'M' THEN interval '28 days' ELSE interval '23 hours' END",
     },
     Invariant {
@@ -67,6 +68,7 @@ pub const ALL: &[Invariant] = &[
         sql: "SELECT u.id, format('%s, of a %s order', CASE WHEN u.released_at IS NULL THEN 'counts' ELSE 'given back' END, o.state)
               FROM benefit_uses u JOIN orders o ON o.id = u.order_id LEFT JOIN order_lines l ON l.id = u.line_id
               WHERE (u.released_at IS NULL AND (o.state IN ('cancelled', 'expired') OR l.restocked_at IS NOT NULL))
-                 OR (u.released_at IS NOT NULL AND o.state IN ('pending_payment', 'paid', 'fulfilled') AND l.restocked_at IS NULL)",
+                 OR (u.released_at IS NOT NULL AND o.state IN ('pending_payment', 'paid', 'fulfilled') AND l.restocked_at IS NULL
+                     AND NOT EXISTS (SELECT FROM refunds r WHERE r.order_id = o.id))",
     },
 ];

@@ -53,7 +53,9 @@ pub const ALL: &[Invariant] = &[
               LEFT JOIN (SELECT DISTINCT line_id FROM refund_lines WHERE restock) r ON r.line_id = l.id
               LEFT JOIN order_cancellations x ON x.order_id = o.id
               WHERE (l.restocked_at IS NULL AND c.n > 0 AND c.live = 0)
-                 OR (l.restocked_at IS NOT NULL AND r.line_id IS NULL AND x.order_id IS NULL)",
+                 OR (l.restocked_at IS NOT NULL AND r.line_id IS NULL AND x.order_id IS NULL
+                     -- What a benefit gave has no part in a refund: it goes with the rest.
+                     AND NOT (l.benefit_id IS NOT NULL AND EXISTS (SELECT FROM refunds b WHERE b.order_id = o.id)))",
     },
     Invariant {
         name: "returned_units",

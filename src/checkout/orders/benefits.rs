@@ -39,6 +39,11 @@ pub struct Waived<'a> {
     pub minor: i64,
 }
 
+/// What a benefit takes off a fee.
+pub fn waived_minor(waiver: &Benefit, fee_minor: i64) -> i64 {
+    waiver.value_minor.map_or(fee_minor, |most| fee_minor.min(most))
+}
+
 impl Waived<'_> {
     pub fn explained(&self) -> Explained {
         Explained {
@@ -70,7 +75,7 @@ impl BenefitLedger {
         benefits: &[Benefit],
         standings: &[&MembershipRow],
         buyers: &[Buyer],
-        (now, zone): (DateTime<Utc>, Tz),
+        zone: Tz,
     ) -> Result<Self> {
         if benefits.is_empty() || standings.is_empty() {
             return Ok(Self { zone, ..Self::default() });
@@ -80,7 +85,7 @@ impl BenefitLedger {
         let people: Vec<_> = buyers.iter().filter_map(|buyer| buyer.person_key.clone()).collect();
         let used = Used::read(conn, &ids, &accounts, &people).await?;
         let memberships: Vec<_> = standings.iter().map(|row| row.id).collect();
-        Ok(Self { zone, used, trials: trials_among(conn, &memberships, now).await? })
+        Ok(Self { zone, used, trials: trials_among(conn, &memberships).await? })
     }
 
     /// How often the buyer can use the benefit now.
@@ -88,14 +93,16 @@ impl BenefitLedger {
     /// # Errors
     /// Those of [`rules::may_use`].
     fn left(&self, benefit: &Benefit, facts: &Facts<'_>, now: DateTime<Utc>) -> Result<i64, Code> {
-        let is_trial = facts.standing.is_some_and(|row| self.trials.contains(&row.id));
-        rules::may_use(benefit, facts.standing, is_trial, now)?;
+        let standing = facts.standing.map(|(row, _)| row);
+        let is_trial = standing.is_some_and(|row| self.trials.contains(&row.id));
+        rules::may_use(benefit, standing, is_trial, now)?;
         Ok(self.user(facts, now).map_or(0, |user| self.used.left(benefit, &user)))
     }
 
     fn user<'a>(&self, facts: &Facts<'a>, now: DateTime<Utc>) -> Option<User<'a>> {
         let (account, person) = (facts.buyer.id, facts.buyer.person_key.as_deref());
-        facts.standing.map(|membership| User { account, person, membership, now, zone: self.zone })
+        let (membership, periods_from) = facts.standing?;
+        Some(User { account, person, membership, periods_from, now, zone: self.zone })
     }
 
     /// May the line at this position be had by its benefit, beside those before it?
@@ -136,11 +143,10 @@ impl BenefitLedger {
         Ok(())
     }
 
-    /// The benefit that takes most off this buyer's parcel; of two the one that isn't counted.
-    pub fn waiver<'a>(&self, facts: &Facts<'a>, now: DateTime<Utc>) -> Option<&'a Benefit> {
+    /// The benefit that takes most off this buyer's parcel, which costs about so much; of two the one that isn't counted.
+    pub fn waiver<'a>(&self, facts: &Facts<'a>, fee_minor: i64, now: DateTime<Utc>) -> Option<&'a Benefit> {
         let usable = |benefit: &&&Benefit| self.left(benefit, facts, now).is_ok_and(|left| left > 0);
-        let by_worth =
-            |benefit: &&&Benefit| (benefit.value_minor.unwrap_or(i64::MAX), benefit.allowed.is_none());
+        let by_worth = |benefit: &&&Benefit| (waived_minor(benefit, fee_minor), benefit.allowed.is_none());
         facts.waivers.iter().filter(usable).max_by_key(by_worth).copied()
     }
 

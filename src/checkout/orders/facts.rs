@@ -120,6 +120,8 @@ pub struct Locked {
     memberships: HashMap<AccountId, MembershipRow>,
     /// Those whose associates they are.
     heads: HashMap<AccountId, MembershipRow>,
+    /// From when the periods of these are counted.
+    periods_from: HashMap<AccountId, DateTime<Utc>>,
     applications: Vec<Application>,
     /// Of those that the catalog names.
     segments: HashMap<AccountId, Vec<String>>,
@@ -341,17 +343,22 @@ pub async fn read_locked(
         applications::of(conn, &by_application, &ids).await?
     };
     let standings = access::standings_of(conn, &ids).await?;
+    let mut periods_from = HashMap::with_capacity(standings.len());
+    for standing in &standings {
+        periods_from.insert(standing.account(), standing.periods_from());
+    }
     let (own, others): (Vec<_>, Vec<_>) = standings.into_iter().partition(|row| row.seat().is_none());
     let by_account = |rows: Vec<Standing>| -> HashMap<AccountId, MembershipRow> {
         rows.into_iter().map(Standing::into_row).map(|row| (row.account_id, row)).collect()
     };
     let (memberships, heads) = (by_account(own), by_account(others));
     let rows: Vec<_> = memberships.values().chain(heads.values()).collect();
-    ledger.benefits = BenefitLedger::read(conn, &catalog.benefits, &rows, &buyers, (now, zone)).await?;
+    ledger.benefits = BenefitLedger::read(conn, &catalog.benefits, &rows, &buyers, zone).await?;
     let segments = segments_of(conn, &catalog.segments(), &ids, now).await?;
     let locked = Locked {
         memberships,
         heads,
+        periods_from,
         buyers: buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect(),
         applications,
         segments,
@@ -404,9 +411,11 @@ pub fn facts_without_lines<'a>(
             (buyer, visitor_of(locked.standing(id), segments, &catalog.ranks, now))
         }
     };
-    let (membership, standing) = (locked.memberships.get(&buyer.id), locked.standing(&buyer.id));
+    let membership = locked.memberships.get(&buyer.id);
+    let standing = locked.standing(&buyer.id).zip(locked.periods_from.get(&buyer.id).copied());
     let is_waiver = |benefit: &&Benefit| {
-        benefit.gives == Gives::FreeShipping && standing.is_some_and(|row| row.tier_id == benefit.tier_id)
+        benefit.gives == Gives::FreeShipping
+            && standing.is_some_and(|(row, _)| row.tier_id == benefit.tier_id)
     };
     let waivers = catalog.benefits.iter().filter(is_waiver).collect();
     let (ranks, lines, gifts) = (&catalog.ranks, Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use kindred_stripe::Method;
 
-use super::benefits::Waived;
+use super::benefits::{Waived, waived_minor};
 use super::coupons::{self, Asker, Candidates, Offered, Outcome};
 use super::rows::methods_of;
 use super::rules::{
@@ -198,8 +198,13 @@ pub(super) fn buy<'a>(
     let person = Person { visitor: facts.visitor, ranks: facts.ranks, history: &history };
     let asker = Asker { buyer: facts.buyer, person, past: &ledger.past, zone: shop.zone, now };
     let coupons = offered.candidates(cart, &asker, |pool| ledger.left.get(&pool).copied());
-    let waiver = ledger.benefits.waiver(facts, now);
-    let mut priced = price_of(facts, (&coupons.might, waiver), cart, shop, now)?;
+    let waiver = ledger.benefits.waiver(facts, full_fee_minor(facts, now), now);
+    let priced_with = |waiver| price_of(facts, (&coupons.might, waiver), cart, shop, now);
+    let (mut priced, waiver) = match priced_with(waiver) {
+        // With less off there is enough to charge.
+        Err(error) if waiver.is_some() && error.code == Code::AmountTooSmall => (priced_with(None)?, None),
+        priced => (priced?, waiver),
+    };
     let waived = waived(facts, waiver, &priced)?;
     priced.explanation.extend(waived.map(|waived| waived.explained()));
     let plans = facts.lines.iter().enumerate().filter_map(|(index, line)| match line {
@@ -269,9 +274,11 @@ fn price_of(
     Ok(priced)
 }
 
-/// What a benefit takes off a fee.
-fn waived_minor(waiver: &Benefit, fee_minor: i64) -> i64 {
-    waiver.value_minor.map_or(fee_minor, |most| fee_minor.min(most))
+/// What the parcel costs by itself, before coupons; 0 where that isn't known.
+fn full_fee_minor(facts: &Facts<'_>, now: DateTime<Utc>) -> i64 {
+    let items = facts.lines.iter().map(|line| priced_item(line, facts, now));
+    let lines_minor: Vec<_> = items.map(|item| item.unit_price_minor.saturating_mul(item.quantity)).collect();
+    shipping_minor(facts, &lines_minor).ok().flatten().unwrap_or(0)
 }
 
 /// What the benefit has taken off this cart's parcel: nothing, where that cost nothing anyway.

@@ -100,8 +100,8 @@ impl Ledger {
 pub struct Facts<'a> {
     pub buyer: &'a Buyer,
     pub membership: Option<&'a MembershipRow>,
-    /// The membership under which the buyer stands: his own, or his head's.
-    pub standing: Option<&'a MembershipRow>,
+    /// The membership under which the buyer stands, his own or his head's, and from when its periods are counted.
+    pub standing: Option<(&'a MembershipRow, DateTime<Utc>)>,
     pub visitor: Visitor<'a>,
     pub ranks: &'a Ranks,
     pub lines: Vec<LineFacts<'a>>,

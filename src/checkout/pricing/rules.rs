@@ -136,7 +136,10 @@ pub fn price(cart: PricedCart<'_>, fee: impl Fn(&[i64]) -> Result<Option<i64>>) 
         let of_line = || given.iter().filter(|given| given.line == index);
         of_cart.push(CartLine {
             sold: item.sold,
-            units: item.quantity - of_line().map(|given| given.quantity).sum::<i64>(),
+            units: match item.why {
+                BENEFIT => 0,
+                _ => item.quantity - of_line().map(|given| given.quantity).sum::<i64>(),
+            },
             minor: minor - of_line().map(|given| given.discount_minor).sum::<i64>(),
         });
         let reason = item.why.to_owned();

@@ -312,7 +312,11 @@ pub(super) async fn book(
         lines.iter().filter(|line| line.is_gift_card()).filter_map(|line| touched(&line)).collect();
     let members: Vec<_> =
         lines.iter().filter(|line| line.is_membership()).filter_map(|line| touched(&line)).collect();
-    if ended.is_empty() && cards.is_empty() && members.is_empty() {
+    let unsent: Vec<_> = match state {
+        OrderState::Refunded => lines.iter().filter(|line| is_unsent_benefit(line)).collect(),
+        _ => Vec::new(),
+    };
+    if ended.is_empty() && cards.is_empty() && members.is_empty() && unsent.is_empty() {
         return give_back_coupons(conn, order.id, state, now).await;
     }
     let taken_in = match restock {
@@ -347,7 +351,21 @@ pub(super) async fn book(
             None => give_back(conn, now, order.id, line).await?,
         }
     }
+    for line in unsent {
+        match restock {
+            Some(_) => give_back(conn, now, order.id, line).await?,
+            None => benefits::release(conn, Part::Line(line.id), now).await?,
+        }
+    }
+    if state == OrderState::Refunded && lines.iter().all(|line| line.shipped == 0) {
+        benefits::release(conn, Part::Parcel(order.id), now).await?;
+    }
     give_back_coupons(conn, order.id, state, now).await
+}
+
+/// Nothing is sent of an order that is refunded as a whole: what a benefit was to give with it can be had again.
+fn is_unsent_benefit(line: &LineRow) -> bool {
+    line.benefit_id.is_some() && line.shipped == 0 && line.restocked_at.is_none()
 }
 
 /// An order that is refunded in full, and of which everything is back on sale, gives its coupons back. Where a line cost

@@ -34,12 +34,22 @@ pub struct Standing {
     closed_at: Option<DateTime<Utc>>,
     version: i32,
     rested_seconds: i64,
+    periods_from: DateTime<Utc>,
 }
 
 impl Standing {
     /// The seat by which the account belongs; none where the membership is its own.
     pub fn seat(&self) -> Option<AssociateId> {
         self.seat_id
+    }
+
+    pub fn account(&self) -> AccountId {
+        self.account_id
+    }
+
+    /// From when the periods of benefits are counted: the start of the membership, also for who took a seat of it later.
+    pub fn periods_from(&self) -> DateTime<Utc> {
+        self.periods_from
     }
 
     /// The membership, as if it were the account's: an associate's is of the tier that the seat gives, and counts from when he
@@ -106,6 +116,7 @@ pub async fn member(conn: &mut Conn, account: AccountId) -> Result<Option<Member
         tier_code: tier.code,
         tier_names: Names { zh: tier.names.zh, en: tier.names.en },
         plan: None,
+        periods_from: head.row.starts_at,
         number: number_of(conn, account).await?,
         name: buyer.name,
         email: buyer.email,

@@ -35,17 +35,22 @@ pub struct Window {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// Which period of a benefit runs under a membership. Periods are counted from its start in the shop's zone, and stand still
+/// Which period of a benefit runs under a membership. Periods are counted from its start (`from`) in the shop's zone, and stand still
 /// while it is frozen; the days of grace belong to the last one that was paid for.
-pub fn window(row: &MembershipRow, every: Option<Term>, now: DateTime<Utc>, zone: Tz) -> Window {
+pub fn window(
+    row: &MembershipRow,
+    from: DateTime<Utc>,
+    every: Option<Term>,
+    (now, zone): (DateTime<Utc>, Tz),
+) -> Window {
     let rested = TimeDelta::seconds(row.rested_seconds);
     let last = row.ends_at.map(|end| end - TimeDelta::microseconds(1));
     let stands_at = standing_at(row, now);
     let active_at = last.map_or(stands_at, |last| stands_at.min(last)) - rested;
     let ends_at = row.ends_at.map(|end| if end <= now { end + GRACE } else { end });
     let Some(every) = every else { return Window { nth: 0, until: ends_at } };
-    let nth = whole_periods(row.starts_at, every, active_at, zone);
-    let next = every.end_after(row.starts_at, nth + 1, zone).map(|end| end + rested);
+    let nth = whole_periods(from, every, active_at, zone);
+    let next = every.end_after(from, nth + 1, zone).map(|end| end + rested);
     let until = next.into_iter().chain(ends_at).filter(|until| now < *until).min();
     Window { nth, until }
 }

@@ -15,11 +15,11 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
-use crate::membership::associates::access;
+use crate::membership::associates::access::{self, Standing};
 use crate::membership::catalog;
 use crate::membership::memberships::model::{MembershipRow, TermRow};
 use crate::membership::memberships::rules::{GRACE, gives_access, life, standing_at};
-use crate::membership::memberships::views;
+use crate::membership::memberships::views::{self, Member};
 use crate::membership::tiers::model as tiers;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
@@ -240,15 +240,23 @@ pub async fn take(
     let buyer = accounts::lock_buyers(conn, &[account]).await?.pop().ok_or(Code::Unauthenticated)?;
     // A change of the benefit is seen from the next use on.
     let benefit = model::find(conn, id).await?.ok_or(Code::NotFound)?;
-    let standing = access::of(conn, &[account]).await?.pop();
-    let trials =
-        uses::trials_among(conn, &standing.iter().map(|row| row.id).collect::<Vec<_>>(), now).await?;
+    let standing = access::standings_of(conn, &[account]).await?.pop();
+    let periods_from = standing.as_ref().map_or(now, Standing::periods_from);
+    let standing = standing.map(Standing::into_row);
+    let trials = uses::trials_among(conn, &standing.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
     let is_trial = standing.as_ref().is_some_and(|row| trials.contains(&row.id));
     rules::may_use(&benefit, standing.as_ref(), is_trial, now)?;
     let membership = standing.ok_or(Code::MembersOnly)?;
     let people: Vec<_> = buyer.person_key.iter().cloned().collect();
     let mut used = Used::read(conn, &[id], &[account], &people).await?;
-    let user = User { account, person: buyer.person_key.as_deref(), membership: &membership, now, zone };
+    let user = User {
+        account,
+        person: buyer.person_key.as_deref(),
+        membership: &membership,
+        periods_from,
+        now,
+        zone,
+    };
     if used.left(&benefit, &user) < 1 {
         return Err(Code::BenefitUsedUp.error());
     }
@@ -294,7 +302,7 @@ pub async fn enter_service(
             action: "benefit.use",
             subject_kind: "account",
             subject_id: account.to_string(),
-            reason: note.as_deref(),
+            reason: None,
             detail: json!({ "benefit": id.to_string(), "use": use_id.to_string() }),
         };
         audit::record(conn, now, entry).await?;
@@ -339,10 +347,11 @@ pub async fn release_service(app: &App, actor: Actor, id: BenefitUseId, reason: 
 pub async fn of_member(
     conn: &mut Conn,
     account: AccountId,
-    membership: &MembershipRow,
+    member: &Member,
     locale: Locale,
     (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<Vec<OwnBenefit>> {
+    let (membership, periods_from) = (&member.row, member.periods_from);
     if !gives_access(life(membership, now, GRACE)) {
         return Ok(Vec::new());
     }
@@ -351,7 +360,7 @@ pub async fn of_member(
     let person = accounts::load_buyer(conn, account).await?.person_key;
     let people: Vec<_> = person.iter().cloned().collect();
     let used = Used::read(conn, &ids, &[account], &people).await?;
-    let user = User { account, person: person.as_deref(), membership, now, zone };
+    let user = User { account, person: person.as_deref(), membership, periods_from, now, zone };
     let own = benefits.into_iter().map(|benefit| {
         let (window, used) = used.so_far(&benefit, &user);
         OwnBenefit::new(benefit, window, used, locale)
@@ -361,7 +370,8 @@ pub async fn of_member(
     Ok(own.chain(by_tier.map(|right| OwnBenefit::opened(right, locale))).collect())
 }
 
-/// What an account had from this membership since the terms that aren't over began; `terms` are all that it ever had.
+/// What an account had from this membership since the terms that aren't over began; `terms` are all that it ever had, none
+/// those of an associate.
 ///
 /// # Errors
 /// The database's.
@@ -372,8 +382,12 @@ pub async fn had(
     terms: &[TermRow],
     now: DateTime<Utc>,
 ) -> Result<Had> {
-    let since = rules::paid_since(terms, standing_at(membership, now)).unwrap_or(membership.starts_at);
-    uses::had_since(conn, account, since).await
+    match rules::paid_since(terms, standing_at(membership, now)) {
+        Some(since) => uses::had_since(conn, account, since).await,
+        // An associate has paid nothing, and had what he had.
+        None if terms.is_empty() => uses::had_since(conn, account, membership.starts_at).await,
+        None => Ok(Had::default()),
+    }
 }
 
 /// A gift of welcome waits for who has reached a tier: a mail tells of it, unless he has had it. The account is locked.
@@ -397,7 +411,8 @@ pub async fn reached(
     let used = Used::read(conn, &ids, &[buyer.id], &people).await?;
     // Once a person: the period doesn't matter.
     let (person, zone) = (buyer.person_key.as_deref(), Tz::UTC);
-    let user = User { account: buyer.id, person, membership, now, zone };
+    let periods_from = membership.starts_at;
+    let user = User { account: buyer.id, person, membership, periods_from, now, zone };
     gifts.retain(|gift| used.left(gift, &user) > 0);
     let (Some(address), Some(first)) = (buyer.email.clone(), gifts.first()) else { return Ok(()) };
     let to = Recipient { account: Some(buyer.id), address, locale: buyer.locale };

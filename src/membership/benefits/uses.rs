@@ -88,6 +88,8 @@ pub struct User<'a> {
     /// See [`crate::people::person`].
     pub person: Option<&'a str>,
     pub membership: &'a MembershipRow,
+    /// From when its periods are counted.
+    pub periods_from: DateTime<Utc>,
     pub now: DateTime<Utc>,
     /// The shop's.
     pub zone: Tz,
@@ -128,7 +130,7 @@ impl Used {
 
     /// The times of a period that are used, and the period.
     fn of(&self, benefit: &Benefit, user: &User<'_>) -> (Window, HashSet<i64>) {
-        let window = window(user.membership, benefit.every, user.now, user.zone);
+        let window = window(user.membership, user.periods_from, benefit.every, (user.now, user.zone));
         let is_his = |one: &&Counted| {
             one.benefit_id == benefit.id
                 && if benefit.is_once() {
@@ -190,19 +192,14 @@ impl Used {
     }
 }
 
-/// Those of these memberships that stand by nothing but a trial at that time.
+/// Those of these memberships that have nothing but a trial: not even something that was bought to follow it.
 ///
 /// # Errors
 /// The database's.
-pub async fn trials_among(
-    conn: &mut Conn,
-    memberships: &[MembershipId],
-    now: DateTime<Utc>,
-) -> Result<HashSet<MembershipId>> {
+pub async fn trials_among(conn: &mut Conn, memberships: &[MembershipId]) -> Result<HashSet<MembershipId>> {
     let terms: Vec<(MembershipId, Source)> = membership_terms::table
         .filter(membership_terms::membership_id.eq_any(memberships))
         .filter(membership_terms::ended_at.is_null())
-        .filter(membership_terms::starts_at.le(now))
         .select((membership_terms::membership_id, membership_terms::source))
         .load(conn)
         .await?;
@@ -355,13 +352,18 @@ pub async fn renew(conn: &mut Conn, order: OrderId) -> Result<bool> {
     Ok(true)
 }
 
-/// Coupons that were claimed under a membership and still count.
+/// Coupons that were claimed under a membership since then and still count.
 ///
 /// # Errors
 /// The database's.
-pub async fn coupons_of(conn: &mut Conn, membership: MembershipId) -> Result<Vec<CouponId>> {
+pub async fn coupons_of(
+    conn: &mut Conn,
+    membership: MembershipId,
+    since: DateTime<Utc>,
+) -> Result<Vec<CouponId>> {
     let found: Vec<Option<CouponId>> = benefit_uses::table
         .filter(benefit_uses::membership_id.eq(membership))
+        .filter(benefit_uses::created_at.ge(since))
         .filter(benefit_uses::coupon_id.is_not_null())
         .filter(benefit_uses::released_at.is_null())
         .select(benefit_uses::coupon_id)
@@ -417,4 +419,4 @@ SELECT (SELECT coalesce(sum(u.worth_minor), 0) FROM benefit_uses u LEFT JOIN ord
                                  ELSE round(l.saved_minor::numeric * (l.total_minor - l.refunded_minor) / l.total_minor)
                             END), 0)
         FROM orders o JOIN order_lines l ON l.order_id = o.id
-        WHERE o.account_id = $1 AND o.paid_at >= $2 AND l.saved_minor > 0 AND o.state <> 'cancelled')::bigint AS saved_minor";
+        WHERE o.account_id = $1 AND o.paid_at >= $2 AND l.saved_minor > 0 AND l.restocked_at IS NULL)::bigint AS saved_minor";

@@ -113,6 +113,7 @@ async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime
             || model::stays_paid_minor(conn, &following).await? > 0;
         if !is_bought {
             restore(conn, &mut membership, &back, &following, now).await?;
+            take_back_perks(conn, removed, now).await?;
             associates::endings::tend(conn, &membership, now).await?;
             return Ok(true);
         }
@@ -131,12 +132,19 @@ async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime
     model::store(conn, &membership).await?;
     queue_expiry(conn, &membership, now).await?;
     if removal.closes {
-        jobs::enqueue(conn, &Job::TakeBackPerks { membership: membership.id }, now, now).await?;
+        take_back_perks(conn, removed, now).await?;
     }
     if membership.is_open() {
         associates::endings::tend(conn, &membership, now).await?;
     }
     Ok(true)
+}
+
+/// Coupons that were claimed since this term began, and aren't used, go with it.
+async fn take_back_perks(conn: &mut Conn, term: &TermRow, now: DateTime<Utc>) -> Result<()> {
+    let job = Job::TakeBackPerks { membership: term.membership_id, since: term.starts_at };
+    jobs::enqueue(conn, &job, now, now).await?;
+    Ok(())
 }
 
 /// What an upgrade's term replaced, in order. Of what was refunded since, what that had replaced.

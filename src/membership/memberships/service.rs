@@ -199,6 +199,10 @@ async fn extend(conn: &mut Conn, mut membership: MembershipRow, addition: &Addit
         membership.plan_id = plan_id;
     }
     model::store(conn, &membership).await?;
+    // Who had tried it has joined now.
+    if addition.source != Source::Trial && terms.iter().all(|term| term.source == Source::Trial) {
+        benefits::reached(conn, &membership, false, addition.now).await?;
+    }
     Ok(Added { membership, term, extended: true })
 }
 
@@ -452,7 +456,8 @@ pub async fn resume(
             model::store_term(conn, &kept).await?;
         }
         membership.ends_at = end;
-        membership.rested_seconds += given_back.num_seconds();
+        // Rounded up: no period begins before its time.
+        membership.rested_seconds += given_back.num_seconds() + i64::from(given_back.subsec_nanos() > 0);
         membership.state = Stored::Active;
         membership.frozen_at = None;
         let tried = terms.iter().filter(|term| term.source == Source::Trial);
@@ -477,7 +482,13 @@ pub async fn revoke(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> 
     }
     close(conn, &mut membership, Stored::Revoked, now).await?;
     model::store(conn, &membership).await?;
-    jobs::enqueue(conn, &Job::TakeBackPerks { membership: membership.id }, now, now).await?;
+    jobs::enqueue(
+        conn,
+        &Job::TakeBackPerks { membership: membership.id, since: membership.starts_at },
+        now,
+        now,
+    )
+    .await?;
     Ok(true)
 }
 
@@ -525,7 +536,7 @@ pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
     };
     let locale = load_buyer(&mut conn, account).await?.locale;
     let (now, zone) = (app.clock.now(), app.settings.timezone);
-    let benefits = benefits::of_member(&mut conn, account, &member.row, locale, (now, zone)).await?;
+    let benefits = benefits::of_member(&mut conn, account, &member, locale, (now, zone)).await?;
     let had = benefits::had(&mut conn, account, &member.row, &terms, now).await?;
     let view = MembershipView::new(member, &terms, had, locale, &app.settings.currency, now)?;
     let view = MembershipView { benefits, ..view };

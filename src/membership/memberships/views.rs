@@ -29,6 +29,8 @@ pub struct Member {
     /// The account's; none after erasure.
     pub name: Option<String>,
     pub email: Option<String>,
+    /// From when the periods of benefits are counted.
+    pub periods_from: DateTime<Utc>,
     /// Of an associate: his seat, and the head's number.
     pub seat: Option<(AssociateId, Option<String>)>,
 }
@@ -52,6 +54,7 @@ impl TryFrom<MemberRow> for Member {
     /// Fails on a row that another program wrote.
     fn try_from(row: MemberRow) -> Result<Self> {
         Ok(Self {
+            periods_from: row.row.starts_at,
             row: row.row,
             tier_code: row.tier_code,
             tier_names: Names { zh: row.tier_zh, en: row.tier_en },

@@ -6,6 +6,10 @@ use crate::membership::memberships::model::{Source, Stored};
 use crate::types::id::{AccountId, BenefitId, ChapterId, MembershipId, TermId, TierId};
 use crate::types::locale::Names;
 
+fn of(row: &MembershipRow, every: Option<Term>, now: DateTime<Utc>) -> Window {
+    window(row, row.starts_at, every, (now, Shanghai))
+}
+
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
@@ -35,19 +39,19 @@ const YEAR: Option<Term> = Some(Term::Months(12));
 fn periods_are_counted_from_the_start_in_the_shops_zone() {
     // 31 January in Shanghai: the months end on 28 February, 31 March, 30 April.
     let row = membership("2026-01-30T17:00:00Z", Some("2027-01-30T17:00:00Z"));
-    let nth = |now: &str| window(&row, MONTH, at(now), Shanghai).nth;
+    let nth = |now: &str| of(&row, MONTH, at(now)).nth;
     assert_eq!(nth("2026-01-30T17:00:00Z"), 0);
     assert_eq!((nth("2026-02-27T16:59:59Z"), nth("2026-02-27T17:00:00Z")), (0, 1));
     assert_eq!((nth("2026-03-30T16:59:59Z"), nth("2026-03-30T17:00:00Z")), (1, 2));
     assert_eq!((nth("2026-04-29T16:59:59Z"), nth("2026-04-29T17:00:00Z")), (2, 3));
-    let until = window(&row, MONTH, at("2026-02-01T00:00:00Z"), Shanghai).until;
+    let until = of(&row, MONTH, at("2026-02-01T00:00:00Z")).until;
     assert_eq!(until, Some(at("2026-02-27T17:00:00Z")));
 }
 
 #[test]
 fn who_joined_on_the_29th_of_february_has_years_too() {
     let row = membership("2028-02-29T04:00:00Z", None);
-    let nth = |now: &str| window(&row, YEAR, at(now), Shanghai).nth;
+    let nth = |now: &str| of(&row, YEAR, at(now)).nth;
     assert_eq!((nth("2029-02-28T03:59:59Z"), nth("2029-02-28T04:00:00Z")), (0, 1));
     assert_eq!((nth("2032-02-29T03:59:59Z"), nth("2032-02-29T04:00:00Z")), (3, 4));
 }
@@ -55,10 +59,10 @@ fn who_joined_on_the_29th_of_february_has_years_too() {
 #[test]
 fn the_days_of_grace_belong_to_the_last_period() {
     let row = membership("2026-01-01T00:00:00Z", Some("2027-01-01T00:00:00Z"));
-    let grace = window(&row, YEAR, at("2027-01-03T00:00:00Z"), Shanghai);
+    let grace = of(&row, YEAR, at("2027-01-03T00:00:00Z"));
     assert_eq!(grace, Window { nth: 0, until: Some(at("2027-01-08T00:00:00Z")) });
     let renewed = MembershipRow { ends_at: Some(at("2028-01-01T00:00:00Z")), ..row };
-    let next = window(&renewed, YEAR, at("2027-01-03T00:00:00Z"), Shanghai);
+    let next = of(&renewed, YEAR, at("2027-01-03T00:00:00Z"));
     assert_eq!(next, Window { nth: 1, until: Some(at("2028-01-01T00:00:00Z")) });
 }
 
@@ -69,16 +73,28 @@ fn a_period_stands_still_while_the_membership_rests() {
     let row = membership("2026-01-01T00:00:00Z", Some("2027-01-31T00:00:00Z"));
     let rested = MembershipRow { rested_seconds: thirty, ..row.clone() };
     let now = at("2027-01-15T00:00:00Z");
-    assert_eq!(window(&rested, YEAR, now, Shanghai), Window { nth: 0, until: rested.ends_at });
-    assert_eq!(window(&row, YEAR, now, Shanghai).nth, 1, "it would have begun otherwise");
+    assert_eq!(of(&rested, YEAR, now), Window { nth: 0, until: rested.ends_at });
+    assert_eq!(of(&row, YEAR, now).nth, 1, "it would have begun otherwise");
+    // A part of a second that was given back opens nothing either: rests are rounded up.
+    let end = at("2027-01-31T00:00:00Z") + TimeDelta::milliseconds(400);
+    let uneven = MembershipRow { ends_at: Some(end), rested_seconds: thirty + 1, ..row.clone() };
+    assert_eq!(of(&uneven, YEAR, end + TimeDelta::days(1)).nth, 0);
     let frozen = MembershipRow { frozen_at: Some(at("2026-01-20T00:00:00Z")), ..row };
-    assert_eq!(window(&frozen, MONTH, at("2026-02-10T00:00:00Z"), Shanghai).nth, 0);
+    assert_eq!(of(&frozen, MONTH, at("2026-02-10T00:00:00Z")).nth, 0);
+}
+
+#[test]
+fn who_took_a_seat_later_has_the_periods_of_its_membership() {
+    let head = membership("2026-01-10T00:00:00Z", Some("2027-01-10T00:00:00Z"));
+    let seat = MembershipRow { starts_at: at("2026-03-25T00:00:00Z"), ..head.clone() };
+    let now = at("2026-04-01T00:00:00Z");
+    assert_eq!(window(&seat, head.starts_at, MONTH, (now, Shanghai)), of(&head, MONTH, now));
 }
 
 #[test]
 fn what_is_allowed_once_has_no_periods() {
     let row = membership("2026-01-01T00:00:00Z", None);
-    let never = window(&row, None, at("2031-01-01T00:00:00Z"), Shanghai);
+    let never = of(&row, None, at("2031-01-01T00:00:00Z"));
     assert_eq!(never, Window { nth: 0, until: None });
 }
 
