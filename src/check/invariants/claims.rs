@@ -185,6 +185,9 @@ pub const ALL: &[Invariant] = &[
               WHERE c.state = 'released' AND o.paid_at IS NOT NULL AND c.line_id IS NOT NULL
                 AND NOT EXISTS (SELECT FROM refund_lines r WHERE r.line_id = c.line_id AND r.restock)
                 AND NOT EXISTS (SELECT FROM order_cancellations x WHERE x.order_id = c.order_id)
+                -- What a benefit gave has no part in a refund: it goes with the rest.
+                AND NOT EXISTS (SELECT FROM order_lines l JOIN refunds b ON b.order_id = l.order_id
+                                WHERE l.id = c.line_id AND l.benefit_id IS NOT NULL)
                 AND NOT EXISTS (SELECT FROM claims t WHERE t.line_id = c.line_id AND t.pool_id = c.pool_id
                                                        AND t.state = 'taken')",
     },
@@ -229,7 +232,9 @@ pub const ALL: &[Invariant] = &[
              LEFT JOIN order_cancellations x ON x.order_id = w.order_id
              WHERE c.n IS NULL
                 OR (c.live <> 1 AND o.state NOT IN ('cancelled', 'expired')
-                    AND r.line_id IS NULL AND x.order_id IS NULL)"
+                    AND r.line_id IS NULL AND x.order_id IS NULL
+                    AND NOT EXISTS (SELECT FROM order_lines l JOIN refunds b ON b.order_id = l.order_id
+                                    WHERE l.id = w.line_id AND l.benefit_id IS NOT NULL))"
         ),
     },
 ];
