@@ -84,7 +84,8 @@ macro_rules! batch_insert {
     (@expression $column:ident $expression:literal) => { $expression };
 }
 
-/// Declares a statement of our own, kept prepared: its text with a field, bound as a parameter, wherever one stands.
+/// Declares a statement of our own, kept prepared: its text with a field, bound as a parameter, wherever one stands. Rows that
+/// it returns are read by their columns' names.
 ///
 /// ```ignore
 /// statement! {
@@ -102,6 +103,10 @@ macro_rules! statement {
         impl ::diesel::query_builder::QueryId for $name {
             type QueryId = Self;
             const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl ::diesel::query_builder::Query for $name {
+            type SqlType = ::diesel::sql_types::Untyped;
         }
 
         impl ::diesel::query_builder::QueryFragment<::diesel::pg::Pg> for $name {

@@ -15,6 +15,7 @@ use crate::db::Conn;
 use crate::error::{AppError, Result};
 use crate::ports::clock::machine_now;
 use crate::schema::{instances, jobs};
+use crate::statement;
 use crate::types::id::JobId;
 
 /// A running job whose instance has not been seen for that long goes back to the queue.
@@ -145,25 +146,28 @@ pub async fn claim(
     now: DateTime<Utc>,
     instance: Uuid,
 ) -> Result<Vec<Claimed>> {
-    // Chosen once: as a plain subquery it may be run again for each row, and would choose others.
-    let sql = "WITH due AS MATERIALIZED \
-                 (SELECT id FROM jobs WHERE lane = $3 AND state = 'queued' AND run_at <= $4 \
-                  AND (kind <> ALL ($6) OR NOT EXISTS (SELECT FROM jobs r WHERE r.state = 'running' \
-                       AND r.kind = jobs.kind AND r.payload = jobs.payload)) \
-                  ORDER BY run_at LIMIT $5 FOR UPDATE OF jobs SKIP LOCKED) \
-               UPDATE jobs SET state = 'running', lease = $1, leased_until = $2, attempts = attempts + 1 \
-               FROM due WHERE jobs.id = due.id \
-               RETURNING jobs.id, kind, payload, attempts";
-    let rows = diesel::sql_query(sql)
-        .bind::<SqlUuid, _>(instance)
-        .bind::<Timestamptz, _>(machine_now() + LEASE)
-        .bind::<Text, _>(lane.as_str())
-        .bind::<Timestamptz, _>(now)
-        .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
-        .bind::<Array<Text>, _>(Job::MERGED.as_slice())
-        .load(conn)
-        .await?;
-    Ok(rows)
+    let taken = Take {
+        lane: lane.as_str(),
+        now,
+        merged: Job::MERGED.to_vec(),
+        limit: i64::try_from(limit).unwrap_or(i64::MAX),
+        instance,
+        until: machine_now() + LEASE,
+    };
+    Ok(taken.load(conn).await?)
+}
+
+// Chosen once: as a plain subquery it may be run again for each row, and would choose others.
+statement! {
+    struct Take = "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE lane = "
+        [lane: &'static str => Text] " AND state = 'queued' AND run_at <= "
+        [now: DateTime<Utc> => Timestamptz] " AND (kind <> ALL ("
+        [merged: Vec<&'static str> => Array<Text>] ") OR NOT EXISTS (SELECT FROM jobs r \
+             WHERE r.state = 'running' AND r.kind = jobs.kind AND r.payload = jobs.payload)) ORDER BY run_at LIMIT "
+        [limit: i64 => BigInt] " FOR UPDATE OF jobs SKIP LOCKED) UPDATE jobs SET state = 'running', lease = "
+        [instance: Uuid => SqlUuid] ", leased_until = "
+        [until: DateTime<Utc> => Timestamptz] ", attempts = attempts + 1 FROM due WHERE jobs.id = due.id \
+         RETURNING jobs.id, kind, payload, attempts"
 }
 
 /// The jobs that need not run of those that were claimed, and are done by that: of twins in [`Job::MERGED`] one does the work

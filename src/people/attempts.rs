@@ -13,6 +13,7 @@ use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::ports::clock::machine_now;
 use crate::schema::attempts;
+use crate::statement;
 
 /// The key of one kind of attempt at one subject.
 pub fn key(kind: &str, subject: &str) -> String {
@@ -27,6 +28,17 @@ struct Counted {
     count: i32,
 }
 
+// The count stops just above the limit, and a refused attempt doesn't make the window longer.
+statement! {
+    struct Count = "INSERT INTO attempts AS a (key, window_started_at, count) VALUES ("
+        [key: String => Text] ", "
+        [now: DateTime<Utc> => Timestamptz] ", 1) ON CONFLICT (key) DO UPDATE SET \
+             count = CASE WHEN a.window_started_at <= $4 THEN 1 ELSE LEAST(a.count, "
+        [limit: i32 => Integer] ") + 1 END, window_started_at = CASE WHEN a.window_started_at <= "
+        [over: DateTime<Utc> => Timestamptz] " THEN $2 ELSE a.window_started_at END \
+         RETURNING window_started_at, count"
+}
+
 /// Counts one attempt and refuses it when `limit` were made in the window. Call it outside of a transaction, before the
 /// work: one that is rolled back would not be counted, and many at once would all pass a check made without counting.
 ///
@@ -34,19 +46,8 @@ struct Counted {
 /// `too_many_attempts` with the seconds until the window ends; the database's.
 pub async fn count(conn: &mut Conn, key: &str, window: TimeDelta, limit: i32) -> Result<()> {
     let now = machine_now();
-    // The count stops just above the limit, and a refused attempt doesn't make the window longer.
-    let sql = "INSERT INTO attempts AS a (key, window_started_at, count) VALUES ($1, $2, 1) \
-               ON CONFLICT (key) DO UPDATE SET \
-                   count = CASE WHEN a.window_started_at <= $3 THEN 1 ELSE LEAST(a.count, $4) + 1 END, \
-                   window_started_at = CASE WHEN a.window_started_at <= $3 THEN $2 ELSE a.window_started_at END \
-               RETURNING window_started_at, count";
-    let row: Counted = diesel::sql_query(sql)
-        .bind::<Text, _>(key)
-        .bind::<Timestamptz, _>(now)
-        .bind::<Timestamptz, _>(now - window)
-        .bind::<Integer, _>(limit)
-        .get_result(conn)
-        .await?;
+    let counted = Count { key: key.to_owned(), now, limit, over: now - window };
+    let row: Counted = counted.get_result(conn).await?;
     if row.count <= limit {
         return Ok(());
     }

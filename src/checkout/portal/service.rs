@@ -77,8 +77,9 @@ pub async fn open(app: &App, id: PortalVisitId) -> Result<Outcome> {
     drop(conn);
     let Some(customer) = buyer.stripe_customer_id else { return Ok(Outcome::Done) };
     let locale = Some(buyer.locale.as_str());
-    let made =
-        app.stripe()?.create_portal(&format!("portal:{id}"), &customer, &visit.return_url, locale).await;
+    // A key a try: a second page does no harm, and under one key Stripe would repeat a failure.
+    let key = format!("portal:{id}:{}", app.clock.now().timestamp_millis());
+    let made = app.stripe()?.create_portal(&key, &customer, &visit.return_url, locale).await;
     let mut conn = db::connect(&app.pool).await?;
     match made {
         Ok(url) => model::set_url(&mut conn, id, &url).await?,

@@ -45,11 +45,14 @@ impl Person {
         Ok(())
     }
 
-    /// A call as who is signed in; signs in again when the token is over.
+    /// A call as who is signed in; signs in where he isn't, or when the token is over.
     ///
     /// # Errors
     /// As [`Visit::call`].
     pub async fn ask(&mut self, visit: &Visit<'_>, call: Call<'_>) -> Result<Answer, Trouble> {
+        if self.token.is_empty() {
+            self.sign_in(visit).await?;
+        }
         let answer = visit.call(&Call { token: Some(&self.token), ..call.clone() }).await?;
         if answer.status != 401 {
             return Ok(answer);

@@ -50,6 +50,12 @@ pub struct BookedPayment {
 }
 
 impl Store {
+    /// The first two sums of [`Self::book`], the one less the other.
+    pub fn kept_minor(&self) -> i64 {
+        let succeeded = self.charges.oldest_first().filter(|charge| charge.status == Status::Succeeded);
+        succeeded.map(|charge| charge.amount - charge.refunded).sum()
+    }
+
     pub fn book(&self) -> Book {
         let mut book = Book::default();
         for session in self.sessions.oldest_first() {

@@ -364,6 +364,11 @@ impl Simulator {
         lock(&self.inner.store).book()
     }
 
+    /// What was captured and not refunded, in minor units.
+    pub fn kept_minor(&self) -> i64 {
+        lock(&self.inner.store).kept_minor()
+    }
+
     /// The last calls of the API, oldest first.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.inner.requests).iter().cloned().collect()

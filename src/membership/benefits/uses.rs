@@ -17,6 +17,7 @@ use crate::db::page::Page;
 use crate::error::Result;
 use crate::membership::memberships::model::{MembershipRow, Source};
 use crate::schema::{benefit_uses, benefits, membership_terms};
+use crate::statement;
 use crate::types::id::{AccountId, BenefitId, BenefitUseId, CouponId, LineId, MembershipId, OrderId};
 
 batch_insert! {
@@ -400,16 +401,14 @@ pub struct Had {
 /// # Errors
 /// The database's.
 pub async fn had_since(conn: &mut Conn, account: AccountId, since: DateTime<Utc>) -> Result<Had> {
-    Ok(diesel::sql_query(HAD)
-        .bind::<SqlUuid, _>(account)
-        .bind::<Timestamptz, _>(since)
-        .get_result(conn)
-        .await?)
+    Ok(HadSince { account, since }.get_result(conn).await?)
 }
 
-const HAD: &str = "
-SELECT (SELECT coalesce(sum(u.worth_minor), 0) FROM benefit_uses u LEFT JOIN orders o ON o.id = u.order_id
-        WHERE u.account_id = $1 AND u.created_at >= $2 AND u.released_at IS NULL
+statement! {
+    struct HadSince = "SELECT (SELECT coalesce(sum(u.worth_minor), 0) FROM benefit_uses u LEFT JOIN orders o ON o.id = u.order_id
+        WHERE u.account_id = "
+        [account: AccountId => SqlUuid] " AND u.created_at >= "
+        [since: DateTime<Utc> => Timestamptz] " AND u.released_at IS NULL
           AND (u.order_id IS NULL OR o.paid_at IS NOT NULL))::bigint
      + (SELECT coalesce(sum(c.discount_minor + c.shipping_minor), 0)
         FROM benefit_uses u JOIN coupon_uses c ON c.coupon_id = u.coupon_id JOIN orders o ON o.id = c.order_id
@@ -419,4 +418,5 @@ SELECT (SELECT coalesce(sum(u.worth_minor), 0) FROM benefit_uses u LEFT JOIN ord
                                  ELSE round(l.saved_minor::numeric * (l.total_minor - l.refunded_minor) / l.total_minor)
                             END), 0)
         FROM orders o JOIN order_lines l ON l.order_id = o.id
-        WHERE o.account_id = $1 AND o.paid_at >= $2 AND l.saved_minor > 0 AND l.restocked_at IS NULL)::bigint AS saved_minor";
+        WHERE o.account_id = $1 AND o.paid_at >= $2 AND l.saved_minor > 0 AND l.restocked_at IS NULL)::bigint AS saved_minor"
+}

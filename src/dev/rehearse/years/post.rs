@@ -8,9 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::visit::{Trouble, trouble};
 use super::asker::Asker;
 
-/// The newest mail of that kind that somebody got.
+/// The newest mail of that kind that somebody got: as who has an account, else by his address.
 const NEWEST: &str = "SELECT 'mail_' || replace(id::text, '-', '') FROM mails
-    WHERE to_address = $1 AND state = 'sent' AND kind IN {kinds} ORDER BY created_at DESC, id DESC LIMIT 1";
+    WHERE {whose} AND state = 'sent' AND kind IN {kinds} ORDER BY created_at DESC, id DESC LIMIT 1";
+const WHOSE: [&str; 2] = ["account_id = (SELECT id FROM accounts WHERE email = $1)", "to_address = $1"];
 
 /// The words of the newest mail to an address, of one of these kinds.
 ///
@@ -24,7 +25,14 @@ pub async fn newest(
 ) -> Result<String, Trouble> {
     let quoted: Vec<_> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
     let sql = NEWEST.replace("{kinds}", &format!("({})", quoted.join(", ")));
-    let id = asker.text(&sql, to).await.map_err(|error| trouble(error.to_string()))?;
+    let mut id = None;
+    for whose in WHOSE {
+        let found = asker.text(&sql.replace("{whose}", whose), to).await;
+        id = id.or(found.map_err(|error| trouble(error.to_string()))?);
+        if id.is_some() {
+            break;
+        }
+    }
     let id = id.ok_or_else(|| trouble(format!("{to} got no mail of {kinds:?}")))?;
     let file = folder.join(format!("{id}.eml"));
     let raw = std::fs::read_to_string(&file).map_err(|error| trouble(format!("{id}: {error}")))?;

@@ -9,7 +9,7 @@ use super::super::{RehearsalError, impossible};
 /// How many people a rehearsal of full size has.
 const PEOPLE: i64 = 10_000;
 /// So many join on a day, at most.
-const JOIN_A_DAY: u32 = 500;
+const JOIN_A_DAY: u32 = 2_500;
 
 /// A life that is led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn people_are_by_scale_or_by_number_and_join_within_days() {
         let all = People::at(Decimal::ONE, None).unwrap();
-        assert_eq!((all.count, all.joining_days), (10_000, 20));
+        assert_eq!((all.count, all.joining_days), (10_000, 4));
         let few = People::at("0.0056".parse().unwrap(), None).unwrap();
         assert_eq!((few.count, few.joining_days, few.joins_on(55)), (56, 1, 0));
         assert_eq!(People::at(Decimal::ONE, Some(7)).unwrap().count, 7);

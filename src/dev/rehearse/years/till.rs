@@ -32,14 +32,13 @@ pub struct Paid {
 }
 
 impl<'w> Till<'w> {
-    /// Comes in and signs in.
+    /// Comes in; signs in with the first thing that asks for it.
     ///
     /// # Errors
-    /// When the shop doesn't know him.
+    /// When no client can be made.
     pub async fn enter(world: &'w World, address: u32, email: String) -> Result<Self, Trouble> {
         let visit = world.enter(address).await?;
-        let mut person = Person::new(email.clone());
-        person.sign_in(&visit).await?;
+        let person = Person::new(email.clone());
         Ok(Self { world, visit, person, email })
     }
 
@@ -154,15 +153,18 @@ impl<'w> Till<'w> {
     /// When there is no page, or it doesn't take the card.
     pub async fn save_card(&mut self) -> Result<(), Trouble> {
         let body = json!({ "return_url": format!("{SHOP}/") });
-        let made = self.person.demand(&self.visit, Call::post("/v1/me/billing-portal", &body), 201).await?;
-        let path = format!("/v1/me/billing-portal/{}", made.text("/id"));
-        let (begun, mut answer) = (Instant::now(), made);
+        let ask = Call::post("/v1/me/billing-portal", &body);
+        let begun = Instant::now();
+        let mut answer = self.person.demand(&self.visit, ask.clone(), 201).await?;
         while answer.text("/url").is_empty() {
             if begun.elapsed() > PAGE_MAX {
                 return Err(trouble("the page for saved cards never came"));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
-            answer = self.get(&path).await?;
+            answer = match answer.text("/failure") {
+                "" => self.get(&format!("/v1/me/billing-portal/{}", answer.text("/id"))).await?,
+                _ => self.person.demand(&self.visit, ask.clone(), 201).await?,
+            };
         }
         match self.visit.pay(answer.text("/url"), "action=add&last4=1881&exp_month=12&exp_year=2040").await? {
             PageAnswer::Accepted => Ok(()),
