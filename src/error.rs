@@ -178,6 +178,8 @@ codes! {
     OtherTierRuns 409 "other_tier_runs" "You are a member of another tier: redeem it when that is over.";
     MembershipRevoked 409 "membership_revoked" "Your membership was revoked: ask the shop.";
     CreditLeft 409 "credit_left" "The account has store credit left; say `forfeit` to give it up.";
+    PointsInsufficient 409 "points_insufficient" "There are fewer points than that to spend.";
+    AlreadyCheckedIn 409 "already_checked_in" "You have checked in today.";
     CreditInsufficient 409 "credit_insufficient" "There is less store credit than that.";
     OrderNotPending 409 "order_not_pending" "The order no longer waits for payment.";
     OrderAdopted 409 "order_adopted" "An account has this order already.";
@@ -333,13 +335,14 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 40] = [
+const CONSTRAINT_CODES: [(&str, Code); 41] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("benefits_kind_of_tier", Code::CodeTaken),
     ("benefit_uses_a_period", Code::BenefitUsedUp),
     ("benefit_uses_once", Code::BenefitUsedUp),
     ("plans_code", Code::CodeTaken),
+    ("points_rules_code", Code::CodeTaken),
     ("chapters_code", Code::CodeTaken),
     ("chapters_prefix", Code::CodeTaken),
     ("community_rules_pkey", Code::CodeTaken),

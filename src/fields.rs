@@ -1,6 +1,8 @@
 //! Checks of what operators type, each naming the field that is wrong.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 use crate::error::{Code, Result};
 use crate::types::locale::Names;
@@ -72,6 +74,22 @@ pub fn within<T: PartialOrd + std::fmt::Display>(field: &str, value: T, low: T, 
     } else {
         Err(Code::InvalidField.at(field, format!("expected {low} to {high}")))
     }
+}
+
+/// A decimal with two places at most, in hundredths.
+///
+/// # Errors
+/// `invalid_field` unless it is at least 0 and at most `most`, which is in hundredths too.
+pub fn hundredths(field: &str, value: Decimal, most: i32) -> Result<i32> {
+    let exact = value.checked_mul(Decimal::ONE_HUNDRED).filter(Decimal::is_integer);
+    let hundredths = exact.and_then(|exact| exact.to_i32()).filter(|exact| (0..=most).contains(exact));
+    let wanted = || format!("expected 0 to {}, with two decimals at most", of_hundredths(most));
+    hundredths.ok_or_else(|| Code::InvalidField.at(field, wanted()))
+}
+
+/// What was so many hundredths, as people write it: `12.5`.
+pub fn of_hundredths(value: i32) -> Decimal {
+    Decimal::new(i64::from(value), 2).normalize()
 }
 
 /// A moment to come.

@@ -12,6 +12,7 @@ pub mod fields;
 pub mod http;
 pub mod imports;
 pub mod jobs;
+pub mod loyalty;
 pub mod membership;
 pub mod messages;
 pub mod people;

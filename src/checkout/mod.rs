@@ -10,6 +10,7 @@ pub mod baskets;
 pub mod cancellations;
 pub mod claims;
 pub mod credit;
+pub mod earned;
 pub mod gift_cards;
 pub mod gift_codes;
 pub mod gifts;

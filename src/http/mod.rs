@@ -71,6 +71,7 @@ pub fn configure(config: &mut web::ServiceConfig, app: &web::Data<App>) {
         .configure(crate::shop::configure)
         .configure(crate::promotion::configure)
         .configure(crate::checkout::configure)
+        .configure(crate::loyalty::configure)
         .configure(crate::messages::configure)
         .configure(crate::jobs::routes::configure);
     if !app.settings.demo {

@@ -18,6 +18,7 @@ use super::{docs, health, pages};
 use crate::checkout;
 use crate::error::Code;
 use crate::jobs;
+use crate::loyalty;
 use crate::membership;
 use crate::messages::{lists, mails, notices};
 use crate::people;
@@ -122,6 +123,10 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::invited::routes::Api::openapi,
     checkout::invoices::routes::Api::openapi,
     checkout::withdrawals::routes::Api::openapi,
+    // loyalty
+    loyalty::check_ins::routes::Api::openapi,
+    loyalty::points::routes::Api::openapi,
+    loyalty::points::admin_routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,
     lists::routes::Api::openapi,

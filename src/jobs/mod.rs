@@ -16,10 +16,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::checkout::{gift_cards, gifts, invited, invoices, payments, pledges, portal, refunds, renewals};
+use crate::checkout::{
+    earned, gift_cards, gifts, invited, invoices, payments, pledges, portal, refunds, renewals,
+};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::imports;
+use crate::loyalty;
 use crate::membership;
 use crate::messages::{mails, notices};
 use crate::people;
@@ -118,6 +121,12 @@ pub enum Job {
     FollowInvite { order: OrderId },
     /// Looks after the invitation of an order until it is decided.
     WatchInvite { order: OrderId },
+    /// Looks after what an order has earned, until it can be spent.
+    FollowPoints { order: OrderId },
+    /// Writes off points whose time is over.
+    ExpirePoints {},
+    /// Mails who has points that expire soon.
+    WarnOfPoints {},
     /// Sends back an order whose coupon its card had used up elsewhere.
     RefundRepeatCard { order: OrderId },
     /// Makes a gift card's code and mails it.
@@ -195,6 +204,7 @@ impl Job {
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::SendNotice { .. } => Lane::Local,
             Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
+            Self::FollowPoints { .. } | Self::ExpirePoints {} | Self::WarnOfPoints {} => Lane::Local,
             Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
             Self::DeliverGift { .. } | Self::RemindGift { .. } => Lane::Local,
             Self::RemindTrial { .. } | Self::EndTrial { .. } | Self::TakeBackPerks { .. } => Lane::Local,
@@ -202,7 +212,7 @@ impl Job {
     }
 
     /// One run does the work of all that are queued: they look for what there is to do, whoever queued them.
-    pub const MERGED: [&str; 4] = ["offer_freed", "end_f_codes", "conclude_goal", "renew"];
+    pub const MERGED: [&str; 5] = ["offer_freed", "end_f_codes", "conclude_goal", "renew", "follow_points"];
 
     /// After that many failures the job is dead and an operator sees it.
     pub fn max_attempts(&self) -> i32 {
@@ -224,6 +234,7 @@ impl Job {
             | Self::EndPacket { .. }
             | Self::FollowInvite { .. }
             | Self::WatchInvite { .. }
+            | Self::FollowPoints { .. }
             | Self::DeliverGiftCard { .. }
             | Self::DeliverGift { .. }
             | Self::RefundRepeatCard { .. }
@@ -238,7 +249,7 @@ impl Job {
             Self::RotateSigningKeys {} | Self::SendPasswordReset { .. } => 5,
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::GiveOnOccasion { .. } => 12,
-            Self::GiveBirthdays {} => 5,
+            Self::GiveBirthdays {} | Self::ExpirePoints {} | Self::WarnOfPoints {} => 5,
             Self::RemindGift { .. } | Self::RemindTrial { .. } | Self::EndTrial { .. } => 12,
             Self::TakeBackPerks { .. } => 12,
             // Another one comes with the next order, and every few minutes.
@@ -287,6 +298,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::MailCoupons { mailing } => promotion::mailings::service::run(app, mailing).await,
         Job::FollowInvite { order } => invited::service::follow(app, order).await,
         Job::WatchInvite { order } => invited::service::watch(app, order).await,
+        Job::FollowPoints { order } => earned::service::follow(app, order).await,
+        Job::ExpirePoints {} => loyalty::points::jobs::expire(app).await,
+        Job::WarnOfPoints {} => loyalty::points::jobs::warn(app).await,
         Job::RefundRepeatCard { order } => promotion::repeat_cards::service::refund(app, order).await,
         Job::DeliverGiftCard { card } => gift_cards::jobs::deliver(app, card).await,
         Job::DeliverGift { gift } => gifts::jobs::deliver(app, gift).await,
@@ -368,7 +382,9 @@ mod tests {
     #[test]
     fn kinds_that_are_merged_are_called_so() {
         let renew = Job::Renew { membership: MembershipId::new(), ends_at: DateTime::UNIX_EPOCH };
-        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, Job::ConcludeGoal { drop: DropId::new() }, renew];
+        let (conclude, follow) =
+            (Job::ConcludeGoal { drop: DropId::new() }, Job::FollowPoints { order: OrderId::new() });
+        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, conclude, renew, follow];
         assert_eq!(jobs.map(|job| queue::to_columns(&job).unwrap().0), Job::MERGED);
     }
 

@@ -32,6 +32,8 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
         ("issue_invoices", Job::IssueInvoices {}, TimeDelta::minutes(10)),
         ("end_f_codes", Job::EndFCodes {}, TimeDelta::minutes(1)),
         ("offer_freed", Job::OfferFreed {}, TimeDelta::minutes(1)),
+        ("expire_points", Job::ExpirePoints {}, TimeDelta::hours(1)),
+        ("warn_of_points", Job::WarnOfPoints {}, TimeDelta::hours(1)),
         ("give_birthdays", Job::GiveBirthdays {}, TimeDelta::hours(1)),
         ("tend_associates", Job::TendAssociates {}, TimeDelta::hours(1)),
         ("watch_stock", Job::WatchStock {}, TimeDelta::minutes(5)),

@@ -211,6 +211,11 @@ id_types! {
     GiftCardId = "gift";
     /// A term of a plan for somebody else.
     GiftId = "gmem";
+    /// What somebody earned at once, in points.
+    PointsLotId = "lot";
+    PointsEntryId = "pte";
+    /// What earns more points, or none.
+    PointsRuleId = "ptrl";
     /// Who brought whom.
     ReferralId = "rfr";
     /// Who brings buyers for a part of what they buy.

@@ -59,6 +59,7 @@ mod partners;
 mod payment_faults;
 mod plan_coupons;
 mod platform;
+mod points;
 mod preorders;
 mod private_postgres;
 mod referral_terms;

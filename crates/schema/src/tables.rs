@@ -354,6 +354,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    check_ins (account_id, day) {
+        account_id -> Uuid,
+        day -> Date,
+        streak -> Integer,
+        points -> BigInt,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     claim_codes (code) {
         code -> Text,
         kind -> Text,
@@ -903,6 +913,7 @@ diesel::table! {
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         treat_id -> Nullable<Uuid>,
+        points -> Nullable<BigInt>,
     }
 }
 
@@ -1329,6 +1340,9 @@ diesel::table! {
         renewal_id -> Nullable<Uuid>,
         benefit_id -> Nullable<Uuid>,
         saved_minor -> BigInt,
+        points_minor -> BigInt,
+        points_rate_bp -> Integer,
+        level_rate_bp -> Integer,
     }
 }
 
@@ -1370,6 +1384,7 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         ship_to -> Nullable<Jsonb>,
         shipping_method_id -> Nullable<Uuid>,
+        points -> BigInt,
     }
 }
 
@@ -1538,6 +1553,93 @@ diesel::table! {
         minor -> BigInt,
         backer_name -> Nullable<Text>,
         concluded_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    points_balances (account_id) {
+        account_id -> Uuid,
+        pending -> BigInt,
+        active -> BigInt,
+        owed -> BigInt,
+    }
+}
+
+diesel::table! {
+    points_entries (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        lot_id -> Nullable<Uuid>,
+        kind -> Text,
+        cause -> Text,
+        pending -> BigInt,
+        active -> BigInt,
+        spent -> BigInt,
+        expired -> BigInt,
+        reversed -> BigInt,
+        owed -> BigInt,
+        level -> BigInt,
+        order_id -> Nullable<Uuid>,
+        reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    points_lots (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        kind -> Text,
+        cause -> Text,
+        order_id -> Nullable<Uuid>,
+        points -> BigInt,
+        level_points -> BigInt,
+        pending -> BigInt,
+        active -> BigInt,
+        spent -> BigInt,
+        expired -> BigInt,
+        reversed -> BigInt,
+        clawed_back -> BigInt,
+        level_reversed -> BigInt,
+        active_at -> Nullable<Timestamptz>,
+        expires_at -> Nullable<Timestamptz>,
+        warned_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    points_programme (id) {
+        id -> Integer,
+        is_on -> Bool,
+        rate_bp -> Integer,
+        level_rate_bp -> Integer,
+        step_points -> Nullable<BigInt>,
+        step_minor -> Nullable<BigInt>,
+        least_points -> BigInt,
+        most_share_bp -> Integer,
+        lasts_months -> Nullable<Integer>,
+        warn_days -> Integer,
+        overdrawn -> Text,
+        check_in_points -> BigInt,
+        streaks -> Jsonb,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    points_rules (id) {
+        id -> Uuid,
+        code -> Text,
+        scope -> Jsonb,
+        audience -> Nullable<Jsonb>,
+        rate_bp -> Nullable<Integer>,
+        level_rate_bp -> Nullable<Integer>,
+        starts_at -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
     }
 }
 
@@ -1715,6 +1817,7 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         requested_by -> Text,
         shipping_minor -> BigInt,
+        points -> Nullable<BigInt>,
     }
 }
 
@@ -2137,6 +2240,7 @@ diesel::joinable!(chapter_moves -> accounts (account_id));
 diesel::joinable!(chapter_organisers -> accounts (account_id));
 diesel::joinable!(chapter_organisers -> chapters (chapter_id));
 diesel::joinable!(chapters -> areas (area_id));
+diesel::joinable!(check_ins -> accounts (account_id));
 diesel::joinable!(claims -> order_lines (line_id));
 diesel::joinable!(claims -> orders (order_id));
 diesel::joinable!(claims -> pools (pool_id));
@@ -2291,6 +2395,12 @@ diesel::joinable!(plans -> tiers (tier_id));
 diesel::joinable!(pledges -> accounts (account_id));
 diesel::joinable!(pledges -> drop_goals (drop_id));
 diesel::joinable!(pledges -> order_lines (line_id));
+diesel::joinable!(points_balances -> accounts (account_id));
+diesel::joinable!(points_entries -> accounts (account_id));
+diesel::joinable!(points_entries -> orders (order_id));
+diesel::joinable!(points_entries -> points_lots (lot_id));
+diesel::joinable!(points_lots -> accounts (account_id));
+diesel::joinable!(points_lots -> orders (order_id));
 diesel::joinable!(portal_visits -> accounts (account_id));
 diesel::joinable!(prices -> variants (variant_id));
 diesel::joinable!(product_reminders -> accounts (account_id));

@@ -30,7 +30,7 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "credit_refunds",
-        says: "a refund that went through no payment is in the store credit of who bought, and no other is; one that was undone \
+        says: "a refund into store credit is in that of who bought, and no other is; one that was undone \
                was taken back",
         prefix: "",
         sql: "SELECT coalesce(f.cause, e.cause), format('refunded %s, entered %s', f.amount_minor, e.amount_minor)
@@ -38,7 +38,8 @@ pub const ALL: &[Invariant] = &[
                            f.state = 'failed' AND NOT EXISTS (
                                SELECT FROM credit_entries b
                                WHERE b.cause = 'refund_undone:ref_' || replace(f.id::text, '-', '')) AS is_kept
-                    FROM refunds f JOIN orders o ON o.id = f.order_id WHERE f.payment_id IS NULL) f
+                    FROM refunds f JOIN orders o ON o.id = f.order_id
+                    WHERE f.payment_id IS NULL AND f.points IS NULL) f
               FULL JOIN (SELECT * FROM credit_entries WHERE kind = 'refund') e ON e.cause = f.cause
               WHERE f.amount_minor IS DISTINCT FROM e.amount_minor OR f.account_id IS DISTINCT FROM e.account_id
                  OR f.is_kept",

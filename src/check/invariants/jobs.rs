@@ -67,6 +67,12 @@ owed! {
         "a refund that Stripe hasn't been told of has a job that does",
         "ref", "send_refund", "refund", "'ref_' || replace(w.id::text, '-', '')",
         "SELECT id, format('%s %s', amount_minor, currency) FROM refunds WHERE state = 'queued'";
+    "owed_points",
+        "an order whose points are pending has a job that looks after them",
+        "ord", "follow_points", "order", "'ord_' || replace(w.id::text, '-', '')",
+        "SELECT l.order_id, format('%s pending', l.pending) FROM points_lots l JOIN accounts a ON a.id = l.account_id
+         WHERE l.active_at IS NULL AND l.order_id IS NOT NULL AND l.kind = 'order' AND a.erased_at IS NULL
+           AND (l.pending > 0 OR l.level_points > l.level_reversed)";
     "owed_events",
         "an event of Stripe that wasn't applied has a job that does",
         "", "apply_event", "event", "w.id",
@@ -147,6 +153,7 @@ mod tests {
             (Job::EndHold { order }, "end_hold", "order", order.to_string()),
             (Job::EndProcessing { payment }, "end_processing", "payment", payment.to_string()),
             (Job::SettleFree { order }, "settle_free", "order", order.to_string()),
+            (Job::FollowPoints { order }, "follow_points", "order", order.to_string()),
             (Job::SendRefund { refund }, "send_refund", "refund", refund.to_string()),
             (Job::ApplyEvent { event: "evt_1".to_owned() }, "apply_event", "event", "evt_1".to_owned()),
             (Job::SendMail { mail }, "send_mail", "mail", mail.to_string()),
@@ -168,7 +175,7 @@ mod tests {
             });
             assert!(owed, "{kind}");
         }
-        assert_eq!(super::ALL.len(), 18);
+        assert_eq!(super::ALL.len(), 19);
         let renew = Job::Renew { membership, ends_at: chrono::DateTime::UNIX_EPOCH };
         let (kind, payload) = queue::to_columns(&renew).unwrap();
         assert_eq!((kind.as_str(), &payload["membership"]), ("renew", &serde_json::json!(membership)));

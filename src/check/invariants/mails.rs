@@ -35,8 +35,8 @@ pub const ALL: &[Invariant] = &[
         sql: "SELECT coalesce(f.cause, m.cause),
                      CASE WHEN m.cause IS NULL THEN 'no mail' ELSE 'a mail of no refund' END
               FROM (SELECT 'refund:ref_' || replace(id::text, '-', '') AS cause FROM refunds
-                    -- the mail of its other half tells of it
-                    WHERE payment_id IS NOT NULL OR cause NOT LIKE 'credit_of:%') f
+                    -- the mail of its first part tells of it
+                    WHERE payment_id IS NOT NULL OR cause NOT LIKE ALL (ARRAY['credit_of:%', 'points_of:%'])) f
               FULL JOIN (SELECT cause FROM mails WHERE kind = 'refunded'
                             OR (kind = 'order_cancelled' AND cause LIKE 'refund:%')) m ON m.cause = f.cause
               WHERE f.cause IS NULL OR m.cause IS NULL",

@@ -99,14 +99,14 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "term_values",
-        says: "a bought term is worth what was paid for its line, over the seconds to its end",
+        says: "a bought term is worth what money paid for its line, over the seconds to its end",
         prefix: "term",
         // The value is spread over the seconds that were bought. A term is longer than they are only where frozen time
         // was given back: an operator or the member resumed the membership, or a dispute or a suspension ended.
         sql: "SELECT t.id, format('value %s over %s s; its line %s, refunded %s, seconds %s', t.value_minor,
                                   t.value_seconds, l.total_minor, l.refunded_minor,
                                   floor(extract(epoch FROM t.ends_at - t.value_from)))
-              FROM membership_terms t LEFT JOIN order_lines l ON l.id = t.line_id LEFT JOIN orders o ON o.id = l.order_id
+              FROM membership_terms t LEFT JOIN order_lines l ON l.id = t.line_id
               LEFT JOIN (SELECT DISTINCT subject_id AS membership_id FROM audit_log
                          WHERE action = 'membership.resume') g
                   ON g.membership_id = 'mem_' || replace(t.membership_id::text, '-', '')
@@ -123,8 +123,8 @@ pub const ALL: &[Invariant] = &[
                  OR (t.value_seconds < greatest(1, floor(extract(epoch FROM t.ends_at - t.value_from)))
                      AND g.membership_id IS NULL AND d.account_id IS NULL AND f.membership_id IS NULL)
                  OR t.value_from < t.starts_at
-                 OR t.value_minor - t.credited_minor > l.total_minor
-                 OR t.value_minor - t.credited_minor < l.total_minor - l.refunded_minor - o.points_minor",
+                 OR t.value_minor - t.credited_minor > l.total_minor - l.points_minor
+                 OR t.value_minor - t.credited_minor < l.total_minor - l.points_minor - l.refunded_minor",
     },
     Invariant {
         name: "upgrades_add_up",

@@ -26,6 +26,7 @@ mod orders;
 mod partners;
 mod payments;
 mod places;
+mod points;
 mod referrals;
 mod refunds;
 mod renewals;
@@ -48,6 +49,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         referrals::ALL,
         partners::ALL,
         credit::ALL,
+        points::ALL,
         gifts::ALL,
         goods::ALL,
         channels::ALL,

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::model::{self, Bought};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
-use crate::checkout::invited;
 use crate::checkout::orders::model as orders;
+use crate::checkout::{earned, invited};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::http::guest::OrderToken;
@@ -56,7 +56,9 @@ pub async fn adopt_locked(
     let ids: BTreeSet<OrderId> = bought.iter().map(|found| found.order).collect();
     model::move_orders(conn, bought, account).await?;
     pledges::move_to(conn, &ids.iter().copied().collect::<Vec<_>>(), account).await?;
-    invited::service::adopted(conn, &ids.iter().copied().collect::<Vec<_>>(), account, now).await?;
+    let orders: Vec<_> = ids.iter().copied().collect();
+    invited::service::adopted(conn, &orders, account, now).await?;
+    earned::service::adopted(conn, &orders, now).await?;
     model::note(conn, bought, account, now).await?;
     occasions::happened(conn, OccasionEvent::NthOrder, account, now).await?;
     let entry = Entry {

@@ -147,6 +147,7 @@ async fn send_back(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Res
         order_number: order.number.clone(),
         amount_minor: 0,
         credit_minor: 0,
+        points: 0,
         currency: order.currency.clone(),
     };
     mails::queue(conn, now, &recipient_of(order), &format!("cancelled:{}", order.id), &mail).await?;

@@ -62,6 +62,7 @@ pub async fn appraise(
         lines: lines.to_vec(),
         shipping: None,
         coupon_codes: Vec::new(),
+        points: 0,
         credit_minor: 0,
         charges_card: false,
     };
@@ -95,7 +96,7 @@ pub async fn appraise(
         items: &items,
         gifts: &facts.gifts,
         coupons: &[],
-        payable: Payable { methods: &[], least_minor: 0, credit_minor: 0 },
+        payable: Payable { methods: &[], least_minor: 0, credit_minor: 0, points: None },
     };
     let priced = price(cart, |_| Ok(None));
     let (priced, refusal) = match priced {

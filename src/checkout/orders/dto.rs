@@ -19,6 +19,7 @@ use crate::checkout::returns::dto::ReturnView;
 use crate::checkout::shipments::dto::ShipmentView;
 use crate::error::{AppError, Code, Result};
 use crate::fields;
+use crate::loyalty::points::rules::POINTS_MAX;
 use crate::membership::invitations::rules::normal_code;
 use crate::shop::shipping::rules::Address;
 use crate::types::email::Email;
@@ -269,7 +270,8 @@ pub struct OrderRequest {
     pub coupon_codes: Vec<String>,
     /// A referral code.
     pub invite_code: Option<String>,
-    /// Points to pay with.
+    /// Points to pay with: no more are taken than the programme lets pay of the order, in whole steps, and no rest is left that
+    /// is too little to charge.
     pub points: Option<i64>,
     /// Store credit to pay with, in minor units: no more than the order comes to is taken, and no rest is left that is too
     /// little to charge. Order with what the quote's totals said, and nothing else is taken with `expected_due`.
@@ -308,15 +310,18 @@ impl OrderRequest {
         }
         let lines = parse_lines(&self.lines)?;
         let coupon_codes = coupon_codes(&self.coupon_codes)?;
-        if self.points.is_some_and(|points| points != 0) {
-            return Err(Code::InvalidField.at("points", "the account has no points"));
-        }
+        let points = fields::within("points", self.points.unwrap_or(0), 0, POINTS_MAX)?;
         let credit_minor = fields::within("credit", self.credit.unwrap_or(0), 0, ORDER_MAX_MINOR)?;
-        if credit_minor > 0 && matches!(customer, Customer::Guest(_)) {
-            return Err(Code::InvalidField.at("credit", "a guest has no store credit"));
+        if matches!(customer, Customer::Guest(_)) {
+            if credit_minor > 0 {
+                return Err(Code::InvalidField.at("credit", "a guest has no store credit"));
+            }
+            if points > 0 {
+                return Err(Code::InvalidField.at("points", "a guest has no points"));
+            }
         }
         let shipping = self.shipping.as_ref().map(|asked| asked.parse(kept)).transpose()?;
-        Ok(Cart { customer, lines, shipping, coupon_codes, credit_minor, charges_card: false })
+        Ok(Cart { customer, lines, shipping, coupon_codes, points, credit_minor, charges_card: false })
     }
 
     /// What the buyer says that he was shown; `units_minor` are the prices that his basket had when he filled it.
@@ -598,6 +603,7 @@ impl OrderView {
             shipping_minor: row.shipping_minor,
             tax_included_minor: row.tax_included_minor,
             total_minor: row.total_minor,
+            points: row.points,
             points_minor: row.points_minor,
             credit_minor: row.credit_minor,
             due_minor: row.due_minor,

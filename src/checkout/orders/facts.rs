@@ -17,6 +17,7 @@ use crate::checkout::claims;
 use crate::checkout::pricing::gifts::Gift;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
+use crate::loyalty::points::programme::{Earning, earning};
 use crate::membership::applications::model::{self as applications, Application};
 use crate::membership::associates::access::{self, Standing};
 use crate::membership::benefits::model::{self as benefits, Benefit};
@@ -64,6 +65,8 @@ pub struct Catalog {
     /// What lines give up for something else; nothing of it is claimed.
     given_up: HashMap<VariantId, Article>,
     pub coupons: Offered,
+    /// What lines earn.
+    earning: Earning,
     ranks: Ranks,
 }
 
@@ -109,7 +112,8 @@ impl Catalog {
         let given_up = self.given_up.values().flat_map(Article::audiences);
         let of_offers = self.offers.iter().map(|offer| &offer.buyers);
         let goods = of_articles.chain(of_drops).chain(of_methods).chain(given_up);
-        segments_in(goods.chain(of_offers).chain(self.coupons.audiences()))
+        let others = self.coupons.audiences().chain(self.earning.audiences());
+        segments_in(goods.chain(of_offers).chain(others))
     }
 }
 
@@ -251,7 +255,9 @@ pub async fn read_catalog(
         catalog.methods = methods.into_iter().map(|method| (method.id, method)).collect();
     }
     catalog.coupons = Offered::read(conn, carts, &catalog.sold(), (day, now)).await?;
-    if !catalog.articles.is_empty() || catalog.coupons.audiences().next().is_some() {
+    catalog.earning = earning(conn).await?;
+    let has_audiences = catalog.coupons.audiences().chain(catalog.earning.audiences()).next().is_some();
+    if !catalog.articles.is_empty() || has_audiences {
         catalog.ranks = products::ranks(conn).await?;
     }
     Ok(catalog)
@@ -418,8 +424,9 @@ pub fn facts_without_lines<'a>(
             && standing.is_some_and(|(row, _)| row.tier_id == benefit.tier_id)
     };
     let waivers = catalog.benefits.iter().filter(is_waiver).collect();
-    let (ranks, lines, gifts) = (&catalog.ranks, Vec::new(), Vec::new());
-    Ok(Facts { buyer, membership, standing, visitor, ranks, lines, shipping: None, gifts, waivers })
+    let (ranks, earning, lines, gifts) = (&catalog.ranks, &catalog.earning, Vec::new(), Vec::new());
+    let shipping = None;
+    Ok(Facts { buyer, membership, standing, visitor, ranks, earning, lines, shipping, gifts, waivers })
 }
 
 /// What is known of one line of a cart.

@@ -55,6 +55,8 @@ pub struct OrderRow {
     pub shipping_minor: i64,
     pub tax_included_minor: i64,
     pub total_minor: i64,
+    /// That pay `points_minor` of it.
+    pub points: i64,
     pub points_minor: i64,
     pub credit_minor: i64,
     pub due_minor: i64,
@@ -107,6 +109,12 @@ pub struct LineRow {
     /// In hundredths of a percent, as it was when the line was sold.
     pub tax_rate_bp: i32,
     pub refunded_minor: i64,
+    /// What points paid of the total.
+    pub points_minor: i64,
+    /// What the rest earns, in hundredths of a point for each 100 minor units.
+    pub points_rate_bp: i32,
+    /// The same, of points that count for levels.
+    pub level_rate_bp: i32,
     /// Units that were handed over to a carrier.
     pub shipped: i64,
     /// Units of them that come or came back: of returns that weren't rejected or given up.
@@ -139,6 +147,11 @@ impl LineRow {
         self.plan_id.is_some() && !self.is_gift()
     }
 
+    /// What was paid for it with money: by Stripe, or by store credit.
+    pub fn money_minor(&self) -> i64 {
+        self.total_minor - self.points_minor
+    }
+
     /// All that was paid for it went back.
     pub fn is_refunded(&self) -> bool {
         self.total_minor > 0 && self.refunded_minor == self.total_minor
@@ -157,6 +170,7 @@ batch_insert! {
         shipping_minor: i64 => BigInt,
         tax_included_minor: i64 => BigInt,
         total_minor: i64 => BigInt,
+        points: i64 => BigInt,
         points_minor: i64 => BigInt,
         credit_minor: i64 => BigInt,
         due_minor: i64 => BigInt,
@@ -200,6 +214,9 @@ batch_insert! {
         renewal_id: Option<RenewalId> => Nullable<SqlUuid>,
         benefit_id: Option<BenefitId> => Nullable<SqlUuid>,
         saved_minor: i64 => BigInt,
+        points_minor: i64 => BigInt,
+        points_rate_bp: i32 => Integer,
+        level_rate_bp: i32 => Integer,
     }
 }
 

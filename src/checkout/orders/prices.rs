@@ -13,6 +13,7 @@ use super::service::{Cart, Shop};
 use crate::checkout::pricing::coupons::{Candidate, Payable};
 use crate::checkout::pricing::rules::{BENEFIT, Explained, Priced, PricedCart, PricedItem, price};
 use crate::error::{Code, Result};
+use crate::loyalty::points::programme::Rates;
 use crate::membership::benefits::model::Benefit;
 use crate::membership::memberships::model::MembershipRow;
 use crate::membership::memberships::rules::{self as memberships, GRACE, Joining};
@@ -64,7 +65,14 @@ pub(super) fn title_of(line: &LineFacts<'_>, locale: Locale) -> String {
     }
 }
 
-pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: DateTime<Utc>) -> PricedItem<'a> {
+pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'a>, now: DateTime<Utc>) -> PricedItem<'a> {
+    let item = unrated(line, facts, now);
+    PricedItem { rates: facts.earning.rates(item.sold, facts.visitor, facts.ranks, now), ..item }
+}
+
+/// But for what it earns.
+fn unrated<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: DateTime<Utc>) -> PricedItem<'a> {
+    let rates = Rates::default();
     match line {
         LineFacts::Plan(PlanFacts { plan, drive, .. }) => PricedItem {
             quantity: 1,
@@ -72,6 +80,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             why: if drive.is_some() { "drive_price" } else { "plan_price" },
             tax_rate_bp: 0,
             sold: sold_plan(plan, sale_of(facts.membership, plan, now)),
+            rates,
         },
         LineFacts::Upgrade(UpgradeFacts { quote, plan }) => PricedItem {
             quantity: 1,
@@ -82,6 +91,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             },
             tax_rate_bp: 0,
             sold: sold_plan(plan, PlanSale::Upgrade),
+            rates,
         },
         LineFacts::Renewal(RenewalFacts { renewal, plan }) => PricedItem {
             quantity: 1,
@@ -89,6 +99,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             why: "renewal_price",
             tax_rate_bp: 0,
             sold: sold_plan(plan, PlanSale::Renewal),
+            rates,
         },
         LineFacts::Article(line @ ArticleFacts { article, quantity, .. }) => {
             let unit = unit_price(line, facts.visitor, facts.ranks, now);
@@ -98,6 +109,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
                 why: unit.why,
                 tax_rate_bp: article.product.tax_rate_bp,
                 sold: sold_article(article, line.drop.is_some(), unit.why != LIST_PRICE),
+                rates,
             }
         }
         LineFacts::Gift(GiftFacts { plan, .. }) => PricedItem {
@@ -106,6 +118,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             why: "plan_price",
             tax_rate_bp: 0,
             sold: sold_plan(plan, PlanSale::Gift),
+            rates,
         },
         // It isn't taxed before it pays for something.
         LineFacts::GiftCard(card) => PricedItem {
@@ -114,6 +127,7 @@ pub(super) fn priced_item<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: Date
             why: "gift_card",
             tax_rate_bp: 0,
             sold: Sold::GiftCard,
+            rates,
         },
     }
 }
@@ -185,7 +199,7 @@ pub(super) struct Bought<'a> {
 ///
 /// # Errors
 /// `shipping_required`, `not_shipped_there`, `amount_out_of_range`, `amount_too_small`, `pledge_needs_price`,
-/// `method_not_offered`, `credit_insufficient`.
+/// `method_not_offered`, `credit_insufficient`, `points_insufficient`.
 pub(super) fn buy<'a>(
     cart: &Cart,
     facts: &Facts<'a>,
@@ -218,6 +232,10 @@ pub(super) fn buy<'a>(
     if priced.totals.credit_minor > has_minor {
         return Err(Code::CreditInsufficient.at("credit", format!("there are {has_minor} minor units")));
     }
+    let has = ledger.points(facts.buyer.id, now);
+    if priced.totals.points > has {
+        return Err(Code::PointsInsufficient.at("points", format!("{has} can be spent")));
+    }
     let outcomes = coupons::outcomes(&coupons, &priced.coupons, facts.buyer.locale);
     Ok(Bought { priced, coupons, outcomes, waived })
 }
@@ -248,7 +266,12 @@ fn price_of(
         methods.retain(|method| *method == Method::Card);
     }
     let least_minor = smallest_charge_minor(&shop.currency);
-    let payable = Payable { methods: &methods, least_minor, credit_minor: bought.credit_minor };
+    let payable = Payable {
+        methods: &methods,
+        least_minor,
+        credit_minor: bought.credit_minor,
+        points: Some((bought.points, facts.earning.exchange())),
+    };
     let cart = PricedCart { items: &items, gifts: &facts.gifts, coupons, payable };
     let fee = |lines_minor: &[i64]| {
         let fee = shipping_minor(facts, lines_minor)?;

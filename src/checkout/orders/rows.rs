@@ -28,6 +28,9 @@ use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
+use crate::loyalty::points::model::Writes;
+use crate::loyalty::points::rules::Purse;
+use crate::loyalty::points::service as points;
 use crate::membership::benefits::uses::NewUse as NewBenefitUse;
 use crate::membership::community::model::{self as community, Acceptance};
 use crate::membership::plans::model::Renews;
@@ -37,7 +40,7 @@ use crate::promotion::coupons::uses::{NewLineCoupon, NewUse};
 use crate::shop::crowdfunding::model::NewPledge;
 use crate::shop::drops::model::{Drop, NewPurchase};
 use crate::shop::offers::model::NewLineOffer;
-use crate::types::id::{BasketId, ClaimId, CouponUseId, LineId, OrderId, PaymentId, PoolId};
+use crate::types::id::{AccountId, BasketId, ClaimId, CouponUseId, LineId, OrderId, PaymentId, PoolId};
 
 /// The rows of a batch, column by column when they are written.
 #[derive(Default)]
@@ -59,6 +62,7 @@ pub struct Rows {
     baskets: Vec<(BasketId, OrderId)>,
     jobs: Vec<(Job, DateTime<Utc>)>,
     credit: Vec<NewEntry>,
+    points: Writes,
     gift_cards: Vec<NewGiftCard>,
     acceptances: Vec<Acceptance>,
     gifts: Vec<NewGiftRow>,
@@ -95,6 +99,7 @@ impl Rows {
             shipping_minor: totals.shipping_minor,
             tax_included_minor: totals.tax_included_minor,
             total_minor: totals.total_minor,
+            points: totals.points,
             points_minor: totals.points_minor,
             credit_minor: totals.credit_minor,
             due_minor: totals.due_minor,
@@ -144,6 +149,18 @@ impl Rows {
         Ok(id)
     }
 
+    /// An order that was added pays with points: its buyer's purse has them.
+    pub fn pay_with_points(
+        &mut self,
+        order: OrderId,
+        account: AccountId,
+        purse: &mut Purse,
+        points: i64,
+        now: DateTime<Utc>,
+    ) {
+        points::pay(&mut self.points, purse, (order, account), points, now);
+    }
+
     /// A guest's order stands under an account of its own, and is seen with a token.
     fn add_guest(
         &mut self,
@@ -187,6 +204,9 @@ impl Rows {
             renewal_id: None,
             benefit_id: None,
             saved_minor: saved_minor(line, given_units(worded.priced, position), facts, now),
+            points_minor: priced.points_minor,
+            points_rate_bp: priced.points_rate_bp,
+            level_rate_bp: priced.level_rate_bp,
             title: worded.titles.get(position).cloned().ok_or_else(short)?,
             quantity: priced.quantity,
             unit_price_minor: priced.unit_price_minor,
@@ -433,7 +453,8 @@ impl Rows {
         let jobs = jobs::queue::enqueue_pipelined(&mut four, &self.jobs, now);
         tokio::try_join!(claims, purchases, pledges, offers, jobs)?;
         community::accept(conn, self.acceptances).await?;
-        credit::model::write(conn, self.credit).await
+        credit::model::write(conn, self.credit).await?;
+        self.points.write(conn).await
     }
 }
 

@@ -14,6 +14,8 @@ use crate::checkout::gift_cards::rules::may_sell;
 use crate::checkout::gifts::rules as gifts;
 use crate::checkout::pricing::gifts::Gift;
 use crate::error::{AppError, Code, FieldError, Result};
+use crate::loyalty::points::programme::Earning;
+use crate::loyalty::points::rules::Purse;
 use crate::membership::applications::model::Application;
 use crate::membership::applications::rules as applications;
 use crate::membership::benefits::model::Benefit;
@@ -62,6 +64,8 @@ pub struct Ledger {
     pub past: Past,
     /// Store credit of who pays by it.
     pub credit: HashMap<AccountId, Balance>,
+    /// Points of who pays with them.
+    pub purses: HashMap<AccountId, Purse>,
     /// What was used of members' benefits.
     pub benefits: BenefitLedger,
 }
@@ -76,6 +80,11 @@ impl Ledger {
     /// Store credit that an account has.
     pub fn credit_minor(&self, account: AccountId) -> i64 {
         self.credit.get(&account).map_or(0, |balance| balance.balance_minor)
+    }
+
+    /// Points that an account can spend now.
+    pub fn points(&self, account: AccountId, now: DateTime<Utc>) -> i64 {
+        self.purses.get(&account).map_or(0, |purse| purse.spendable(now))
     }
 
     /// An order pays so much by store credit.
@@ -104,6 +113,8 @@ pub struct Facts<'a> {
     pub standing: Option<(&'a MembershipRow, DateTime<Utc>)>,
     pub visitor: Visitor<'a>,
     pub ranks: &'a Ranks,
+    /// What lines earn.
+    pub earning: &'a Earning,
     pub lines: Vec<LineFacts<'a>>,
     pub shipping: Option<(&'a ShippingMethod, &'a Address)>,
     /// More in the pack, for who buys something of the cart.

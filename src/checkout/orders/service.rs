@@ -25,6 +25,8 @@ use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{Code, Result};
+use crate::loyalty::points::model as points;
+use crate::loyalty::points::service as points_service;
 use crate::membership::benefits::uses::{self as benefits, Part};
 use crate::membership::community;
 use crate::people::accounts::model::{self as accounts, Buyer};
@@ -139,7 +141,9 @@ pub struct Cart {
     pub shipping: Option<ShippingChoice>,
     /// As they are stored.
     pub coupon_codes: Vec<String>,
-    /// Store credit that is to pay as much of it as it can.
+    /// Points that are to pay as much of it as they may.
+    pub points: i64,
+    /// Store credit that is to pay as much of the rest as it can.
     pub credit_minor: i64,
     /// The buyer isn't there: his saved card is charged.
     pub charges_card: bool,
@@ -196,8 +200,8 @@ impl Shop {
 }
 
 /// Places a batch in the caller's transaction: every order is accepted or refused for itself, in the order of the batch,
-/// and only accepted ones leave rows. Locks pools by id, coupons by id, accounts by id, balances of store credit by
-/// account, baskets by id.
+/// and only accepted ones leave rows. Locks pools by id, coupons by id, accounts by id, balances of store credit and of points
+/// by account, baskets by id.
 ///
 /// # Errors
 /// The database's alone: then nothing of the batch stands, and the caller may place its halves.
@@ -217,9 +221,11 @@ pub async fn place(
     buyers.extend(carts.iter().filter_map(|cart| cart.customer.guest().cloned()));
     let named: Vec<_> = batch.iter().filter_map(|order| order.basket.map(|basket| basket.id)).collect();
     let credit = credit::lock(conn, &payers_of(&carts)).await?;
+    let purses = points::lock(conn, &spenders_of(&carts)).await?;
     let mut baskets = baskets::lock(conn, &named).await?;
     let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, (now, shop.zone)).await?;
     ledger.credit = credit;
+    ledger.purses = purses;
     let typed = batch.iter().any(|order| order.community_rules.is_some());
     if typed || catalog.has_plans() {
         ledger.community_rules = community::model::current_version(conn).await?;
@@ -252,6 +258,11 @@ pub async fn place(
 /// Who pays by store credit.
 pub(super) fn payers_of(carts: &[&Cart]) -> Vec<AccountId> {
     carts.iter().filter(|cart| cart.credit_minor > 0).map(|cart| cart.customer.account()).collect()
+}
+
+/// Who pays with points.
+pub(super) fn spenders_of(carts: &[&Cart]) -> Vec<AccountId> {
+    carts.iter().filter(|cart| cart.points > 0).map(|cart| cart.customer.account()).collect()
 }
 
 /// What earlier requests did, by account and key: the hash of the body, and the order.
@@ -312,6 +323,9 @@ fn accept(
     rules::enter(&facts, &admitted, ledger);
     ledger.claim(&claims);
     ledger.spend(facts.buyer.id, priced.totals.credit_minor);
+    if let Some(purse) = ledger.purses.get_mut(&facts.buyer.id).filter(|_| priced.totals.points > 0) {
+        rows.pay_with_points(id, facts.buyer.id, purse, priced.totals.points, now);
+    }
     ledger.past.enter(facts.buyer, &coupons.might, &priced.coupons);
     Ok(Placed { order: id, replayed: false })
 }
@@ -389,8 +403,8 @@ pub async fn close(conn: &mut Conn, id: OrderId, state: OrderState, now: DateTim
     model::set_state(conn, id, state, now).await
 }
 
-/// What an order has beside its claims goes back: places, units that count for a cap, coupons, store credit. Twice does no
-/// more than once.
+/// What an order has beside its claims goes back: places, units that count for a cap, coupons, store credit, points. Twice
+/// does no more than once.
 ///
 /// # Errors
 /// The database's.
@@ -399,7 +413,8 @@ pub async fn let_go(conn: &mut Conn, id: OrderId, now: DateTime<Utc>) -> Result<
     drops::release_purchases(conn, id, now).await?;
     uses::release(conn, id, now).await?;
     benefits::release(conn, Part::Order(id), now).await?;
-    credit_service::release(conn, id, now).await
+    credit_service::release(conn, id, now).await?;
+    points_service::release(conn, id, now).await
 }
 
 /// The locale in which an order speaks to its buyer.

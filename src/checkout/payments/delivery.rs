@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::service::recipient_of;
+use crate::checkout::earned;
 use crate::checkout::gift_cards;
 use crate::checkout::gifts;
 use crate::checkout::invited;
@@ -66,6 +67,7 @@ pub async fn deliver(
         invoices::owe(conn, order.id, invoices::Cause::Paid, now).await?;
     }
     invited::service::paid(conn, order, now).await?;
+    earned::service::paid(conn, order, lines, now).await?;
     let recipient = recipient_of(order);
     let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
     let articles = articles_of(conn, lines).await?;
@@ -85,7 +87,7 @@ pub async fn deliver(
                     account: order.account_id,
                     plan,
                     line: line.id,
-                    value_minor: line.total_minor,
+                    value_minor: line.money_minor(),
                     now,
                     zone: terms.zone,
                 };
@@ -137,7 +139,7 @@ pub async fn articles_of(conn: &mut Conn, lines: &[LineRow]) -> Result<HashMap<V
 /// Changes the buyer's membership, and says so.
 async fn upgrade(conn: &mut Conn, line: &LineRow, terms: DeliveryTerms, now: DateTime<Utc>) -> Result<Mail> {
     let quote = line.upgrade_quote_id.ok_or_else(|| AppError::internal("an upgrade without its quote"))?;
-    let paid = PaidUpgrade { quote, line: line.id, paid_minor: line.total_minor };
+    let paid = PaidUpgrade { quote, line: line.id, paid_minor: line.money_minor() };
     let done = upgrades::apply(conn, paid, now, terms.zone).await?;
     Ok(Mail::Upgraded {
         number: done.number,

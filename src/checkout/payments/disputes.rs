@@ -11,6 +11,7 @@ use serde_json::json;
 use super::model::PaymentRow;
 use crate::app::App;
 use crate::audit::Actor;
+use crate::checkout::earned;
 use crate::checkout::gift_cards::service::{self as gift_cards, Disputed};
 use crate::checkout::gifts::service as gifts;
 use crate::checkout::invited;
@@ -125,6 +126,7 @@ pub async fn apply(app: &App, payment: &PaymentRow, dispute: &Dispute) -> Result
             close(conn, &dispute.id, state, now).await?;
         }
         invited::service::changed(conn, order.id, now).await?;
+        earned::service::changed(conn, order.id, now).await?;
         let action = format!("dispute.{}", state.as_str());
         let detail = json!({ "dispute": dispute.id, "amount_minor": dispute.amount_minor });
         ordering::audit_order(conn, now, Actor::System, &action, order.id, &dispute.reason, detail).await

@@ -21,6 +21,7 @@ use crate::checkout::{pledges, refunds, renewals};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::loyalty::points::service as points;
 use crate::membership::benefits::uses as benefits;
 use crate::membership::memberships::model::{MembershipRow, Stored};
 use crate::membership::memberships::rules::GRACE;
@@ -183,6 +184,8 @@ enum Impossible {
     BenefitGone,
     /// So is the store credit that was to pay a part of it.
     CreditGone,
+    /// So are the points.
+    PointsGone,
 }
 
 impl Impossible {
@@ -197,6 +200,7 @@ impl Impossible {
             Self::CouponGone => "coupon_gone",
             Self::BenefitGone => "benefit_gone",
             Self::CreditGone => "credit_gone",
+            Self::PointsGone => "points_gone",
         }
     }
 }
@@ -322,6 +326,7 @@ async fn give_up_free(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, why
         order_number: order.number.clone(),
         amount_minor: 0,
         credit_minor: order.credit_minor,
+        points: order.points,
         currency: order.currency.clone(),
     };
     mails::queue(conn, now, &recipient_of(order), &format!("cancelled:{}", order.id), &mail).await?;
@@ -398,6 +403,9 @@ async fn make_possible(
             }
             if !credit::renew(conn, order.id, order.account_id, order.credit_minor, now).await? {
                 return Ok(Err(Impossible::CreditGone));
+            }
+            if !points::renew(conn, order.id, order.account_id, order.points, now).await? {
+                return Ok(Err(Impossible::PointsGone));
             }
             claims::take_again(conn, order.id, now).await?;
             Ok(Ok(Claims::Taken))

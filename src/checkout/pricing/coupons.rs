@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 
 use crate::checkout::credit::rules::pays_minor;
 use crate::error::{AppError, Result};
+use crate::loyalty::points::rules::Exchange;
 use crate::promotion::campaigns::model::Campaign;
 use crate::promotion::campaigns::reason::Reason;
 use crate::promotion::campaigns::rules::{Benefit, Class, Sold, combine};
@@ -76,6 +77,8 @@ pub struct Payable<'a> {
     pub least_minor: i64,
     /// Store credit that is to pay as much as it can.
     pub credit_minor: i64,
+    /// Points that are to pay before it, and how they pay where they can; none: they aren't asked for.
+    pub points: Option<(i64, Option<Exchange>)>,
 }
 
 impl Payable<'_> {

@@ -116,6 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::loyalty::points::programme::Rates;
     use crate::promotion::campaigns::rules::Sold;
     use crate::shop::audience::Audience;
     use crate::shop::offers::model::OfferKind;
@@ -125,7 +126,8 @@ mod tests {
     fn item(variant: VariantId, quantity: i64, unit_price_minor: i64) -> PricedItem<'static> {
         let product = ProductId(variant.0);
         let sold = Sold::Article { variant, product, category: None, in_drop: false, is_reduced: false };
-        PricedItem { quantity, unit_price_minor, why: "list_price", tax_rate_bp: 0, sold }
+        let rates = Rates::default();
+        PricedItem { quantity, unit_price_minor, why: "list_price", tax_rate_bp: 0, sold, rates }
     }
 
     fn offer(buy: (VariantId, i32), get: (VariantId, i32), most_per_order: Option<i32>) -> Offer {

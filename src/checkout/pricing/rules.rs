@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::coupons::{self, Applied, Candidate, CartLine, Payable};
 use super::gifts::{Gift, Given, give};
 use crate::error::{Code, Result};
+use crate::loyalty::points::programme::Rates;
+use crate::loyalty::points::rules::{PaidByPoints, earned, money_minor};
 use crate::promotion::campaigns::rules::Sold;
 use crate::shop::products::rules::included_tax_minor;
 use crate::types::id::VariantId;
-use crate::types::money::Money;
+use crate::types::money::{Money, split_minor};
 
 /// A line as it is asked for, with the facts that price it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct PricedItem<'a> {
     pub tax_rate_bp: i32,
     /// What offers and coupons know it by.
     pub sold: Sold<'a>,
+    /// What it earns.
+    pub rates: Rates<'a>,
 }
 
 /// Why an article costs nothing: the buyer's tier gives it.
@@ -60,6 +64,12 @@ pub struct PricedLine {
     pub tax_included_minor: i64,
     /// In hundredths of a percent.
     pub tax_rate_bp: i32,
+    /// What points pay of the total.
+    pub points_minor: i64,
+    /// What the rest earns, in hundredths of a point for each 100 minor units.
+    pub points_rate_bp: i32,
+    /// The same, of points that count for levels.
+    pub level_rate_bp: i32,
 }
 
 /// One rule that was looked at, in order, with its outcome; stored with the order.
@@ -77,7 +87,7 @@ pub struct Explained {
     /// Stable reason.
     #[schema(example = "plan_price")]
     pub reason: String,
-    /// What the rule set or took off, in minor units.
+    /// What the rule set or took off, in minor units; of `earns_points` and `earns_level_points`, how many points.
     pub amount_minor: i64,
 }
 
@@ -90,6 +100,8 @@ pub struct Totals {
     /// Included in the total, never added to it.
     pub tax_included_minor: i64,
     pub total_minor: i64,
+    /// That pay `points_minor`.
+    pub points: i64,
     pub points_minor: i64,
     pub credit_minor: i64,
     /// What Stripe charges.
@@ -163,7 +175,7 @@ pub fn price(cart: PricedCart<'_>, fee: impl Fn(&[i64]) -> Result<Option<i64>>) 
             amount_minor: minor,
         });
     }
-    let lines: Vec<_> = cart
+    let mut lines: Vec<_> = cart
         .items
         .iter()
         .zip(&of_cart)
@@ -181,10 +193,12 @@ pub fn price(cart: PricedCart<'_>, fee: impl Fn(&[i64]) -> Result<Option<i64>>) 
         .checked_add(totals.shipping_minor)
         .filter(in_range)
         .ok_or(Code::AmountOutOfRange)?;
-    totals.credit_minor = cart.payable.by_credit_minor(totals.total_minor);
+    explanation.extend(pay_with_points(cart, &mut lines, &mut totals)?);
+    let left_minor = totals.total_minor - totals.points_minor;
+    totals.credit_minor = cart.payable.by_credit_minor(left_minor);
     let wanted_minor = cart.payable.credit_minor;
     if wanted_minor > 0 {
-        let is_less = totals.credit_minor < wanted_minor.min(totals.total_minor);
+        let is_less = totals.credit_minor < wanted_minor.min(left_minor);
         explanation.push(Explained {
             line: None,
             rule: "store_credit".to_owned(),
@@ -193,7 +207,8 @@ pub fn price(cart: PricedCart<'_>, fee: impl Fn(&[i64]) -> Result<Option<i64>>) 
             amount_minor: totals.credit_minor,
         });
     }
-    totals.due_minor = totals.total_minor - totals.credit_minor;
+    totals.due_minor = left_minor - totals.credit_minor;
+    explanation.extend(cart.items.iter().zip(&lines).enumerate().flat_map(earns));
     Ok(Priced { lines, totals, explanation, given, coupons: applied })
 }
 
@@ -207,7 +222,58 @@ fn priced_line(item: &PricedItem<'_>, total_minor: i64) -> PricedLine {
         total_minor,
         tax_included_minor: included_tax_minor(total_minor, item.tax_rate_bp),
         tax_rate_bp: item.tax_rate_bp,
+        points_minor: 0,
+        points_rate_bp: item.rates.points.0,
+        level_rate_bp: item.rates.level.0,
     }
+}
+
+/// Points pay their part, each line by what it comes to; not gift cards, which are money, and not the parcel.
+fn pay_with_points(
+    cart: PricedCart<'_>,
+    lines: &mut [PricedLine],
+    totals: &mut Totals,
+) -> Result<Option<Explained>> {
+    let Some((wanted, exchange)) = cart.payable.points.filter(|(wanted, _)| *wanted > 0) else {
+        return Ok(None);
+    };
+    let payable = |(item, line): (&PricedItem<'_>, &PricedLine)| match item.sold {
+        Sold::GiftCard => 0,
+        Sold::Plan { .. } | Sold::Article { .. } => line.total_minor,
+    };
+    let weights: Vec<_> = cart.items.iter().zip(lines.iter()).map(payable).collect();
+    let paid = match exchange {
+        Some(by) => by.pays(wanted, totals.total_minor, weights.iter().sum(), cart.payable.least_minor),
+        None => PaidByPoints { limited: Some("points_not_spendable"), ..PaidByPoints::default() },
+    };
+    if paid.minor > 0 {
+        let shares = split_minor(paid.minor, &weights).map_err(|_| Code::AmountOutOfRange)?;
+        for (line, minor) in lines.iter_mut().zip(shares) {
+            line.points_minor = minor;
+        }
+    }
+    (totals.points, totals.points_minor) = (paid.points, paid.minor);
+    Ok(Some(Explained {
+        line: None,
+        rule: "points".to_owned(),
+        outcome: if paid.points > 0 { "applied" } else { "refused" }.to_owned(),
+        reason: paid.limited.unwrap_or("points").to_owned(),
+        amount_minor: paid.minor,
+    }))
+}
+
+/// What a line earns once it is final, where it earns something: whole points, not money.
+fn earns((index, (item, line)): (usize, (&PricedItem<'_>, &PricedLine))) -> Vec<Explained> {
+    let minor = money_minor(line.total_minor, line.points_minor, 0);
+    let each = [("earns_points", item.rates.points), ("earns_level_points", item.rates.level)];
+    let each = each.map(|(rule, (rate_bp, by))| Explained {
+        line: Some(index),
+        rule: rule.to_owned(),
+        outcome: "applied".to_owned(),
+        reason: by.map_or_else(|| "usual_rate".to_owned(), |code| format!("points_rule:{code}")),
+        amount_minor: earned(minor, rate_bp),
+    });
+    each.into_iter().filter(|told| told.amount_minor > 0).collect()
 }
 
 /// What each coupon took off which line, and why others weren't used.
@@ -247,7 +313,10 @@ pub struct TotalsView {
     pub shipping: Money,
     pub tax_included: Money,
     pub total: Money,
+    /// What points pay.
     pub points: Money,
+    /// How many they are.
+    pub points_spent: i64,
     pub credit: Money,
     pub due: Money,
 }
@@ -262,6 +331,7 @@ impl Totals {
             tax_included: money(self.tax_included_minor),
             total: money(self.total_minor),
             points: money(self.points_minor),
+            points_spent: self.points,
             credit: money(self.credit_minor),
             due: money(self.due_minor),
         }
@@ -278,13 +348,14 @@ mod tests {
             items,
             gifts: &[],
             coupons: &[],
-            payable: Payable { methods: &[], least_minor: 0, credit_minor: 0 },
+            payable: Payable { methods: &[], least_minor: 0, credit_minor: 0, points: None },
         }
     }
 
     fn item(unit_price_minor: i64, quantity: i64) -> PricedItem<'static> {
         let sold = Sold::Plan { plan: PlanId(uuid::Uuid::nil()), tier: "regular", sale: None };
-        PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900, sold }
+        let rates = Rates::default();
+        PricedItem { quantity, unit_price_minor, why: "plan_price", tax_rate_bp: 900, sold, rates }
     }
 
     #[test]

@@ -37,7 +37,7 @@ async fn undo_credit(
     claims::lock_of(conn, order.id).await?;
     gifts::lock_accounts(conn, order.id, order.account_id).await?;
     let given = model::of_order(conn, order.id).await?;
-    let given = given.iter().rev().filter(|row| row.payment_id.is_none() && row.state != RefundState::Failed);
+    let given = given.iter().rev().filter(|row| row.is_credit() && row.state != RefundState::Failed);
     for row in given {
         if wanted_minor <= left_minor {
             break;
@@ -86,6 +86,7 @@ pub(super) async fn adopt(
         ended_at: None,
         requested_by: "stripe_dashboard".to_owned(),
         shipping_minor: parts.shipping_minor,
+        points: None,
     };
     let of_lines: Vec<_> = parts
         .lines

@@ -28,8 +28,8 @@ pub struct RefundRequest {
     /// What was sold goes back on sale: the place returns to its drive.
     #[serde(default)]
     pub restock: bool,
-    /// All of it becomes store credit. By default it goes back by the payment first, and what store credit had paid becomes
-    /// store credit again.
+    /// What money paid of it becomes store credit. By default it goes back by the payment first, and what store credit had paid
+    /// becomes store credit again. What points paid comes back as points in any case, after the money of its line.
     #[serde(default)]
     pub into_credit: bool,
 }
@@ -81,15 +81,20 @@ pub enum RefundInto {
     Payment,
     /// Into the buyer's store credit.
     Credit,
+    /// As the points that paid it.
+    Points,
 }
 
-/// A refund. What was paid in two ways goes back by two of them.
+/// A refund. What was paid in several ways goes back by several of them.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct RefundView {
     pub id: RefundId,
     pub order: OrderId,
     pub amount: Money,
     pub into: RefundInto,
+    /// How many points come back; absent where money does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<i64>,
     pub reason: String,
     pub state: RefundState,
     pub failure_reason: Option<String>,
@@ -103,7 +108,12 @@ impl From<RefundRow> for RefundView {
             id: row.id,
             order: row.order_id,
             amount: Money::new(row.amount_minor, &row.currency),
-            into: if row.payment_id.is_some() { RefundInto::Payment } else { RefundInto::Credit },
+            into: match (row.payment_id, row.points) {
+                (Some(_), _) => RefundInto::Payment,
+                (None, Some(_)) => RefundInto::Points,
+                (None, None) => RefundInto::Credit,
+            },
+            points: row.points,
             reason: row.reason,
             state: row.state,
             failure_reason: row.failure_reason,

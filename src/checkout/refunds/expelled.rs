@@ -103,10 +103,13 @@ async fn due(
     Ok(promised.iter().map(due_of).collect())
 }
 
-/// Is a refund one of this cause, or what of it became store credit?
+/// Is a refund one of this cause, or what of it became store credit or points?
 fn is_own(refund: &RefundRow, all: &[RefundRow], cause: &str) -> bool {
     let first = |of: &RefundRow| of.cause.starts_with(cause);
-    first(refund) || all.iter().any(|one| first(one) && refund.cause == format!("credit_of:{}", one.id))
+    let rest_of = |one: &RefundRow| {
+        refund.cause == format!("credit_of:{}", one.id) || refund.cause == format!("points_of:{}", one.id)
+    };
+    first(refund) || all.iter().any(|one| first(one) && rest_of(one))
 }
 
 /// Read by the buyer. The measure's own mail says why he was expelled.

@@ -28,7 +28,7 @@ stored_enum! {
 pub struct RefundRow {
     pub id: RefundId,
     pub order_id: OrderId,
-    /// None: it goes into the buyer's store credit.
+    /// None: it goes into the buyer's store credit, or comes back as points.
     pub payment_id: Option<PaymentId>,
     /// What caused it: the same cause never pays twice.
     pub cause: String,
@@ -44,6 +44,15 @@ pub struct RefundRow {
     pub requested_by: String,
     /// What of it is shipping; the rest is its lines'.
     pub shipping_minor: i64,
+    /// It comes back as so many points.
+    pub points: Option<i64>,
+}
+
+impl RefundRow {
+    /// It goes into the buyer's store credit.
+    pub fn is_credit(&self) -> bool {
+        self.payment_id.is_none() && self.points.is_none()
+    }
 }
 
 /// What of a refund belongs to a line.

@@ -45,6 +45,27 @@ impl Parts {
 }
 
 impl Parts {
+    /// What of them is money, and what was paid with points. Of each line goes back first what money paid of it, and has so
+    /// much left; of all together no more than there is.
+    pub fn by_means(&self, money_minor: i64, of_line: impl Fn(LineId) -> i64) -> (Self, Self) {
+        let mut left = money_minor.max(0);
+        let mut take = |minor: i64, most: i64| {
+            let part = minor.min(most.max(0)).min(left);
+            left -= part;
+            part
+        };
+        // The parcel was paid with money alone.
+        let shipping_minor = take(self.shipping_minor, self.shipping_minor);
+        let mut money = Self { lines: Vec::new(), shipping_minor };
+        let mut points = Self { lines: Vec::new(), shipping_minor: self.shipping_minor - shipping_minor };
+        for (line, minor) in &self.lines {
+            let part = take(*minor, of_line(*line));
+            money.lines.extend((part > 0).then_some((*line, part)));
+            points.lines.extend((minor - part > 0).then_some((*line, minor - part)));
+        }
+        (money, points)
+    }
+
     /// What of them goes back by the payment, which has so much left, and what into store credit. Lines come first, in their
     /// order, then the shipping.
     pub fn split(&self, payment_minor: i64) -> (Self, Self) {

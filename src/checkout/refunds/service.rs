@@ -14,6 +14,7 @@ use crate::audit::Actor;
 use crate::checkout::claims;
 use crate::checkout::credit::model::EntryKind;
 use crate::checkout::credit::service::{self as credit, Grant};
+use crate::checkout::earned;
 use crate::checkout::gift_cards::service as gift_cards;
 use crate::checkout::gifts::service as gifts;
 use crate::checkout::invited;
@@ -28,6 +29,8 @@ use crate::checkout::shipments::promises;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::loyalty::points::rules::returned;
+use crate::loyalty::points::service as points_ledger;
 use crate::membership::benefits::uses::{self as benefits, Part};
 use crate::membership::measures::model as measures;
 use crate::membership::memberships::ending;
@@ -45,7 +48,7 @@ pub struct NewRefund {
     pub asked: Asked,
     pub reason: String,
     pub restock: bool,
-    /// All of it becomes store credit, whatever it was paid with.
+    /// What money paid of it becomes store credit.
     pub into_credit: bool,
     /// Who or what asks, once: a repeat finds the same refund.
     pub cause: String,
@@ -120,13 +123,17 @@ pub async fn enter(
         }
         _ => 0,
     };
-    let (paid, credit) = parts.split(left_minor);
-    let mut rows = Vec::with_capacity(2);
-    for (payment, parts) in [(payment.map(|payment| payment.id), &paid), (None, &credit)] {
-        if parts.amount_minor() > 0 {
-            let first = rows.first().map(|row: &RefundRow| row.id);
-            rows.push(insert(conn, now, actor, order, new, (payment, first), parts).await?);
-        }
+    let (money, by_points) = by_means(conn, order, &lines, &parts).await?;
+    let (paid, credit) = money.split(left_minor);
+    let ways = [
+        (Way::Payment(payment.map(|payment| payment.id)), &paid),
+        (Way::Credit, &credit),
+        (Way::Points(points_back(conn, order, by_points.amount_minor()).await?), &by_points),
+    ];
+    let mut rows = Vec::with_capacity(ways.len());
+    for (way, parts) in ways.into_iter().filter(|(_, parts)| parts.amount_minor() > 0) {
+        let first = rows.first().map(|row: &RefundRow| row.id);
+        rows.push(insert(conn, now, actor, order, new, (way, first), parts).await?);
     }
     let first = rows.first().ok_or(Code::NothingToRefund)?.id;
     let restock = new.restock.then_some(Restock { actor, cause: first });
@@ -141,6 +148,7 @@ pub async fn enter(
         "refund": first.to_string(),
         "amount_minor": parts.amount_minor(),
         "credit_minor": credit.amount_minor(),
+        "points_minor": by_points.amount_minor(),
         "restock": new.restock,
     });
     ordering::audit_order(conn, now, actor, "refund.create", order.id, &new.reason, detail).await?;
@@ -158,6 +166,50 @@ async fn has_account(conn: &mut Conn, order: &OrderRow) -> Result<bool> {
         && accounts::load_buyer(conn, order.account_id).await.is_ok_and(|buyer| buyer.email.is_some()))
 }
 
+/// How a part of a refund goes back.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Payment(Option<PaymentId>),
+    Credit,
+    Points(i64),
+}
+
+/// What of a refund is money, and what points had paid.
+async fn by_means(
+    conn: &mut Conn,
+    order: &OrderRow,
+    lines: &[LineRow],
+    parts: &Parts,
+) -> Result<(Parts, Parts)> {
+    if order.points_minor == 0 {
+        return Ok((parts.clone(), Parts { lines: Vec::new(), shipping_minor: 0 }));
+    }
+    let (by_points, _) = came_back(conn, order.id).await?;
+    let money_minor = (order.total_minor - order.refunded_minor) - (order.points_minor - by_points);
+    let of_line = |id: LineId| {
+        let line = lines.iter().find(|line| line.id == id);
+        line.map_or(0, |line| line.money_minor() - line.refunded_minor)
+    };
+    Ok(parts.by_means(money_minor, of_line))
+}
+
+/// What of an order's points has come back: what they had paid, and how many.
+async fn came_back(conn: &mut Conn, order: OrderId) -> Result<(i64, i64)> {
+    let rows = model::of_order(conn, order).await?;
+    let back = rows.iter().filter(|row| row.state != RefundState::Failed);
+    let back = back.filter_map(|row| Some((row.amount_minor, row.points?)));
+    Ok(back.fold((0, 0), |(minor, points), (of, back)| (minor + of, points + back)))
+}
+
+/// How many points come back for so much of what they had paid: in the end all of them.
+async fn points_back(conn: &mut Conn, order: &OrderRow, minor: i64) -> Result<i64> {
+    if minor == 0 {
+        return Ok(0);
+    }
+    let (back_minor, back) = came_back(conn, order.id).await?;
+    Ok(returned(order.points, order.points_minor, back_minor + minor) - back)
+}
+
 /// Writes the refund of what goes back one way. The first has the request's cause, so that a repeat finds it.
 async fn insert(
     conn: &mut Conn,
@@ -165,14 +217,19 @@ async fn insert(
     actor: Actor,
     order: &OrderRow,
     new: &NewRefund,
-    (payment, first): (Option<PaymentId>, Option<RefundId>),
+    (way, first): (Way, Option<RefundId>),
     parts: &Parts,
 ) -> Result<RefundRow> {
+    let (payment, points, kind) = match way {
+        Way::Payment(payment) => (payment, None, "credit_of"),
+        Way::Credit => (None, None, "credit_of"),
+        Way::Points(points) => (None, Some(points), "points_of"),
+    };
     let row = RefundRow {
         id: RefundId::new(),
         order_id: order.id,
         payment_id: payment,
-        cause: first.map_or_else(|| new.cause.clone(), |first| format!("credit_of:{first}")),
+        cause: first.map_or_else(|| new.cause.clone(), |first| format!("{kind}:{first}")),
         amount_minor: parts.amount_minor(),
         currency: order.currency.clone(),
         reason: new.reason.clone(),
@@ -184,6 +241,7 @@ async fn insert(
         ended_at: payment.is_none().then_some(now),
         requested_by: actor.kind().to_owned(),
         shipping_minor: parts.shipping_minor,
+        points,
     };
     let line = |(line_id, amount_minor): &(LineId, i64)| RefundLine {
         refund_id: row.id,
@@ -198,11 +256,15 @@ async fn insert(
     Ok(row)
 }
 
-/// Stripe is asked by a job; store credit is there at once.
+/// Stripe is asked by a job; store credit and points are there at once.
 async fn send(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &RefundRow) -> Result<()> {
     if row.payment_id.is_some() {
         jobs::enqueue(conn, &Job::SendRefund { refund: row.id }, now, now).await?;
         return Ok(());
+    }
+    if let Some(points) = row.points {
+        points_ledger::give_back(conn, order.id, points, now).await?;
+        return invoices::owe(conn, order.id, invoices::Cause::Refunded(row.id), now).await;
     }
     let granted = Grant {
         account: order.account_id,
@@ -298,6 +360,7 @@ pub(super) async fn book(
     };
     orders::add_refunded(conn, order.id, amount_minor, &parts.lines, state).await?;
     invited::service::changed(conn, order.id, now).await?;
+    earned::service::changed(conn, order.id, now).await?;
     let ended: Vec<_> = lines
         .iter()
         .filter(|line| {
@@ -424,19 +487,23 @@ pub(super) async fn queue_mail(
 ) -> Result<()> {
     let Some(first) = rows.first() else { return Ok(()) };
     let (order_number, currency) = (order.number.clone(), first.currency.clone());
-    let sum = |is_paid: bool| {
-        rows.iter().filter(|row| row.payment_id.is_some() == is_paid).map(|row| row.amount_minor).sum()
+    let sum = |is_meant: fn(&RefundRow) -> bool| {
+        rows.iter().filter(|row| is_meant(row)).map(|row| row.amount_minor).sum()
     };
-    let (amount_minor, credit_minor) = (sum(true), sum(false));
+    let (amount_minor, credit_minor) = (sum(|row| row.payment_id.is_some()), sum(RefundRow::is_credit));
+    let points = rows.iter().filter_map(|row| row.points).sum();
     let mail = match tells {
         Tells::Refund => Mail::Refunded {
             order_number,
             amount_minor,
             credit_minor,
+            points,
             currency,
             reason: first.reason.clone(),
         },
-        Tells::Cancellation => Mail::OrderCancelled { order_number, amount_minor, credit_minor, currency },
+        Tells::Cancellation => {
+            Mail::OrderCancelled { order_number, amount_minor, credit_minor, points, currency }
+        }
     };
     mails::queue(conn, now, &recipient_of(order), &format!("refund:{}", first.id), &mail).await
 }
@@ -469,6 +536,7 @@ pub async fn send_back(
         ended_at: None,
         requested_by: Actor::System.kind().to_owned(),
         shipping_minor: 0,
+        points: None,
     };
     if model::insert(conn, &row, &[]).await? {
         jobs::enqueue(conn, &Job::SendRefund { refund: row.id }, now, now).await?;
@@ -550,6 +618,7 @@ pub async fn fail(
 ) -> Result<()> {
     model::store(conn, row.id, stripe_id, RefundState::Failed, Some(why.unwrap_or("unknown")), now).await?;
     invited::service::changed(conn, row.order_id, now).await?;
+    earned::service::changed(conn, row.order_id, now).await?;
     let parts: Vec<_> = model::lines_of(conn, row.id)
         .await?
         .into_iter()

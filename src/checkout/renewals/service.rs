@@ -250,6 +250,7 @@ pub fn order_of(
             lines: vec![Line::Renewal(renewal.id)],
             shipping: None,
             coupon_codes: codes,
+            points: 0,
             credit_minor: 0,
             charges_card,
         },

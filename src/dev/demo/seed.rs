@@ -10,6 +10,8 @@ use crate::audit::Actor;
 use crate::db::idempotency::{self, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Result};
+use crate::loyalty::points::dto::PointsProgrammeChange;
+use crate::loyalty::points::programme as points;
 use crate::membership::benefits;
 use crate::membership::memberships::operators::{self, Action, Asked, Target};
 use crate::membership::seed::luoji;
@@ -178,7 +180,28 @@ pub async fn give_out_coupons(app: &App) -> Result<()> {
         "every_minutes": 60, "per_round": 100, "per_person": 3,
     });
     giveouts::service::create(app, actor, &read(hourly)?).await?;
+    let swapped = json!({
+        "code": "for-points", "campaign": made.id, "starts_at": now, "ends_at": now + OPEN_FOR,
+        "per_round": 1_000, "per_person": 1, "points": 300,
+    });
+    giveouts::service::create(app, actor, &read(swapped)?).await?;
+    start_points(app).await?;
     give_benefits(app, actor, made.id).await
+}
+
+/// A point for each yuan, of which 100 are worth one, and some for who comes by.
+async fn start_points(app: &App) -> Result<()> {
+    let currency = &app.settings.currency;
+    let change: PointsProgrammeChange = read(json!({
+        "is_on": true, "rate": "1", "level_rate": "1", "lasts_months": 12,
+        "worth": {
+            "points": 100, "pay": { "amount": 100, "currency": currency }, "at_least": 100, "share_percent": "50",
+        },
+        "check_in_points": 5, "streaks": [{ "days": 7, "points": 30 }],
+    }))?;
+    let mut conn = db::connect(&app.pool).await?;
+    let before = points::load(&mut conn).await?;
+    points::store(&mut conn, &change.apply(before, currency)?).await
 }
 
 /// What the two tiers give: a coupon a month of this campaign to both, and parcels to the lower one, as the higher has them free.

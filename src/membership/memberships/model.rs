@@ -191,7 +191,7 @@ pub async fn replaced_by(conn: &mut Conn, term: TermId) -> Result<Vec<(TermRow, 
     Ok(terms.into_iter().map(|term| (term.clone(), is_refunded(&term))).collect())
 }
 
-/// What stays paid of these terms' own lines.
+/// What money paid of these terms' own lines and stays paid.
 ///
 /// # Errors
 /// The database's.
@@ -199,10 +199,11 @@ pub async fn stays_paid_minor(conn: &mut Conn, terms: &[TermRow]) -> Result<i64>
     let lines: Vec<_> = terms.iter().filter_map(|term| term.line_id).collect();
     let stays: Vec<i64> = order_lines::table
         .filter(order_lines::id.eq_any(lines))
-        .select(order_lines::total_minor - order_lines::refunded_minor)
+        .select(order_lines::total_minor - order_lines::points_minor - order_lines::refunded_minor)
         .load(conn)
         .await?;
-    Ok(stays.into_iter().sum())
+    // Beyond its money a line gives back points.
+    Ok(stays.into_iter().map(|minor| minor.max(0)).sum())
 }
 
 /// What went back of the lines behind a term.
@@ -218,7 +219,7 @@ pub struct PaidBack {
     pub credited_minor: i64,
 }
 
-/// What went back, or is on its way, of the lines behind these terms.
+/// What money went back, or is on its way, of the lines behind these terms.
 ///
 /// # Errors
 /// The database's.
@@ -240,7 +241,7 @@ WITH RECURSIVE behind(term, began_at, id, line_id) AS (
 SELECT b.term, coalesce(sum(x.amount_minor) FILTER (WHERE b.id = b.term), 0)::bigint AS own_minor,
        coalesce(sum(x.amount_minor) FILTER (WHERE b.id <> b.term), 0)::bigint AS credited_minor
 FROM behind b JOIN refund_lines x ON x.line_id = b.line_id JOIN refunds r ON r.id = x.refund_id
-WHERE r.state <> 'failed' AND (b.id = b.term OR r.created_at > b.began_at)
+WHERE r.state <> 'failed' AND r.points IS NULL AND (b.id = b.term OR r.created_at > b.began_at)
 GROUP BY b.term";
 
 /// The term that a line was fulfilled with.

@@ -164,6 +164,9 @@ pub enum Mail {
         /// Goes into store credit, beside it.
         #[serde(default)]
         credit_minor: i64,
+        /// Come back, beside it.
+        #[serde(default)]
+        points: i64,
         currency: String,
         reason: String,
     },
@@ -180,6 +183,9 @@ pub enum Mail {
         /// Goes into store credit, beside it.
         #[serde(default)]
         credit_minor: i64,
+        /// Come back, beside it.
+        #[serde(default)]
+        points: i64,
         currency: String,
     },
     /// Goods may be sent back; `instructions` tell how, in the operator's words.
@@ -373,6 +379,14 @@ pub enum Mail {
         gifts_zh: String,
         gifts_en: String,
     },
+    /// Points can be spent until then; some may last a little longer.
+    PointsExpiring {
+        points: i64,
+        expires_at: DateTime<Utc>,
+        /// What they pay at checkout, where they can pay.
+        worth_minor: Option<i64>,
+        currency: String,
+    },
     /// To who has started a trial: it costs nothing and ends by itself.
     TrialStarted {
         number: String,
@@ -461,7 +475,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 55] = [
+    pub const KINDS: [&str; 56] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -511,6 +525,7 @@ impl Mail {
         "gift_redeemed",
         "gift_expiring",
         "welcome_gift",
+        "points_expiring",
         "trial_started",
         "trial_ending",
         "trial_ended",
@@ -655,6 +670,7 @@ impl Mail {
             | Self::GiftRedeemed { .. }
             | Self::GiftExpiring { .. }
             | Self::WelcomeGift { .. }
+            | Self::PointsExpiring { .. }
             | Self::TrialStarted { .. }
             | Self::TrialEnding { .. }
             | Self::TrialEnded { .. }

@@ -86,6 +86,14 @@ SELECT jsonb_build_object(
     FROM credit_balances t WHERE account_id = $1),
   'credit_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
     FROM credit_entries t WHERE account_id = $1),
+  'points_balances', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id'), '[]')
+    FROM points_balances t WHERE account_id = $1),
+  'points_lots', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM points_lots t WHERE account_id = $1),
+  'points_entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM points_entries t WHERE account_id = $1),
+  'check_ins', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY day), '[]')
+    FROM check_ins t WHERE account_id = $1),
   'gift_cards', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by'
         - CASE WHEN account_id = $1 THEN ARRAY[]::text[] ELSE ARRAY['to_email', 'to_name', 'message', 'from_name', 'line_id', 'reason'] END
         ORDER BY id), '[]')

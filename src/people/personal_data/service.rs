@@ -10,6 +10,7 @@ use crate::checkout::credit::{model as credit, service as credit_service};
 use crate::checkout::{cancellations, returns};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
+use crate::loyalty::points::service as points;
 use crate::membership::{associates, memberships};
 use crate::people::operators::rules::{Role, roles_from_stored};
 use crate::people::passwords::Password;
@@ -112,6 +113,7 @@ async fn erase_on(
             credit_service::claw_back(conn, account, i64::MAX, &cause, false, now).await?;
         }
     }
+    points::forfeit(conn, account, now).await?;
     associates::endings::forget(conn, account, row.email_key.as_deref(), now).await?;
     let ended = sessions::model::end(conn, account, Which::All, EndReason::Erased, now).await?;
     let email_key = row.email_key.as_deref();

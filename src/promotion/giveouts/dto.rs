@@ -34,6 +34,8 @@ pub struct NewGiveOut {
     pub per_round: i64,
     /// Of one person over all rounds, 1 by default; one in a round.
     pub per_person: Option<i32>,
+    /// What taking one costs; absent: nothing.
+    pub points: Option<i64>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -50,6 +52,8 @@ pub struct GiveOutView {
     pub every_minutes: Option<i32>,
     pub per_round: i64,
     pub per_person: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<i64>,
     pub created_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
 }
@@ -67,6 +71,7 @@ impl From<GiveOut> for GiveOutView {
             every_minutes: of.every_minutes,
             per_round: of.per_round,
             per_person: of.per_person,
+            points: of.points,
             created_at: of.created_at,
             ended_at: of.ended_at,
         }
@@ -142,6 +147,9 @@ pub struct PublicGiveOut {
     /// Of the round that runs.
     pub remaining: i64,
     pub per_round: i64,
+    /// What taking one costs; absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<i64>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     /// When the next round begins.

@@ -32,6 +32,8 @@ pub struct GiveOut {
     pub per_round: i64,
     /// Of one person, over all rounds; one in a round.
     pub per_person: i32,
+    /// What taking one costs.
+    pub points: Option<i64>,
     pub created_at: DateTime<Utc>,
     /// An operator ended it.
     pub ended_at: Option<DateTime<Utc>>,
@@ -50,6 +52,7 @@ struct GiveOutRow {
     every_minutes: Option<i32>,
     per_round: i64,
     per_person: i32,
+    points: Option<i64>,
     created_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
 }
@@ -69,6 +72,7 @@ impl TryFrom<GiveOutRow> for GiveOut {
             every_minutes: row.every_minutes,
             per_round: row.per_round,
             per_person: row.per_person,
+            points: row.points,
             created_at: row.created_at,
             ended_at: row.ended_at,
         })
@@ -117,6 +121,7 @@ pub async fn insert(conn: &mut Conn, of: &GiveOut) -> Result<()> {
         every_minutes: of.every_minutes,
         per_round: of.per_round,
         per_person: of.per_person,
+        points: of.points,
         created_at: of.created_at,
         ended_at: of.ended_at,
     };

@@ -56,6 +56,7 @@ mod tests {
             every_minutes: Some(60),
             per_round: 10,
             per_person: 1,
+            points: None,
             created_at: start,
             ended_at: None,
         };

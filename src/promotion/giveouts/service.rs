@@ -16,6 +16,9 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::fields;
+use crate::loyalty::points::model::Why;
+use crate::loyalty::points::rules::POINTS_MAX;
+use crate::loyalty::points::service as points;
 use crate::membership::associates::access;
 use crate::people::accounts::model as accounts;
 use crate::people::segments::model::segments_of;
@@ -56,6 +59,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewGiveOut) -> Result<GiveOut
             .transpose()?,
         per_round: fields::within("per_round", new.per_round, 1, PER_ROUND_MAX)?,
         per_person: fields::within("per_person", new.per_person.unwrap_or(1), 1, PER_PERSON_MAX)?,
+        points: new.points.map(|points| fields::within("points", points, 1, POINTS_MAX)).transpose()?,
         created_at: now,
         ended_at: None,
     };
@@ -174,15 +178,16 @@ pub async fn show(app: &App, conn: &mut Conn, code: &str, locale: Locale) -> Res
         state,
         remaining,
         per_round: of.per_round,
+        points: of.points,
         starts_at: of.starts_at,
         ends_at: of.ends_at,
     })
 }
 
-/// Takes a coupon of the round that runs, once a request. Locks the round's pool, then the account.
+/// Takes a coupon of the round that runs, once a request. Locks the round's pool, then the account, then its points.
 ///
 /// # Errors
-/// `not_found`, `not_open`, `closed`, `given_out`, `cap_reached`, the audience's reason, `idempotency_key_reused`,
+/// `not_found`, `not_open`, `closed`, `given_out`, `cap_reached`, `points_insufficient`, the audience's reason, `idempotency_key_reused`,
 /// `request_in_progress`.
 pub async fn take(app: &App, code: &str, account: AccountId, request: &Request) -> Result<Claimed> {
     let now = app.clock.now();
@@ -234,6 +239,12 @@ async fn take_on(
     let nth = i32::try_from(taken.len()).unwrap_or(i32::MAX).saturating_add(1);
     if taken.contains(&round_at) || nth > of.per_person {
         return Err(Code::CapReached.error());
+    }
+    if let Some(points) = of.points {
+        let why = Why { cause: format!("give_out:{id}"), order: None, reason: Some(of.code.clone()) };
+        if !points::spend(conn, account, points, &why, now).await? {
+            return Err(Code::PointsInsufficient.error());
+        }
     }
     let (coupon_id, treat_code_id) = match (of.campaign_id, of.treat_id) {
         (Some(campaign), _) => {

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use super::model::{Partner, PartnerCode};
 use crate::error::{Code, Result};
+use crate::fields;
 use crate::promotion::referrals::rules::{Dispute, LOOK_AGAIN};
 use crate::types::money::{OutOfRange, apply_rate, scale_minor};
 
@@ -14,15 +14,15 @@ use crate::types::money::{OutOfRange, apply_rate, scale_minor};
 /// # Errors
 /// `invalid_field` unless it is more than 0, at most 100, and has at most two decimals.
 pub fn rate_bp(percent: Decimal) -> Result<i32> {
-    let hundredths = percent.checked_mul(Decimal::ONE_HUNDRED).filter(Decimal::is_integer);
-    let rate = hundredths.and_then(|exact| exact.to_i32()).filter(|rate| (1..=10_000).contains(rate));
-    let wanted = "expected more than 0 and at most 100, with two decimals at most";
-    rate.ok_or_else(|| Code::InvalidField.at("rate_percent", wanted))
+    match fields::hundredths("rate_percent", percent, 10_000)? {
+        0 => Err(Code::InvalidField.at("rate_percent", "expected more than 0")),
+        rate => Ok(rate),
+    }
 }
 
 /// A rate as people write it: `12.5`.
 pub fn percent(rate_bp: i32) -> String {
-    Decimal::new(i64::from(rate_bp), 2).normalize().to_string()
+    fields::of_hundredths(rate_bp).to_string()
 }
 
 /// What is earned of that much, rounded half away from zero.

@@ -407,9 +407,10 @@ pub const BREAKAGES: &[Breakage] = &[
         "ALTER TABLE orders DROP CONSTRAINT orders_total; UPDATE orders SET shipping_minor = 1 WHERE id = u('eve order')",
     ),
     breaks(
-        &["order_totals"],
+        &["order_totals", "points_of_orders"],
         Id("ord", "eve order"),
-        "ALTER TABLE orders DROP CONSTRAINT orders_due; UPDATE orders SET points_minor = 1 WHERE id = u('eve order')",
+        "ALTER TABLE orders DROP CONSTRAINT orders_due;
+         UPDATE orders SET points = 1, points_minor = 1 WHERE id = u('eve order')",
     ),
     breaks(
         &["order_lines"],
@@ -546,7 +547,7 @@ pub const BREAKAGES: &[Breakage] = &[
          UPDATE order_lines SET refunded_minor = 4000 WHERE id = u('mia line')",
     ),
     breaks(
-        &["refund_lines"],
+        &["refund_lines", "points_earned"],
         Id("ref", "mia refund"),
         "UPDATE refund_lines SET line_id = u('ada line') WHERE refund_id = u('mia refund');
          UPDATE order_lines SET refunded_minor = 0 WHERE id = u('mia line');

@@ -790,3 +790,31 @@ UPDATE chapters SET next_sequence = next_sequence + 1 WHERE is_default;
 SELECT mail('associate_invitation', 'associate:' || ext('asct', seat) || ':invited', 'vic', '{}')
     FROM unnest(ARRAY['wim seat', 'open seat', 'declined seat']) AS seat;
 SELECT mail('associate_joined', 'associate:' || ext('asct', 'wim seat') || ':joined', 'wim', '{}');
+
+-- Points: what ada's order has earned and can be spent, what mia's will, what an operator gave pat and he pays an order with,
+-- a check-in on two days, and a voucher that cost some.
+UPDATE points_programme SET is_on = true, step_points = 1, step_minor = 1;
+SELECT place('pat', 'regular plan', NULL, NULL, 20000);
+UPDATE orders SET points = 1000, points_minor = 1000, due_minor = 19000 WHERE id = u('pat order');
+UPDATE order_lines SET points_minor = 1000 WHERE id = u('pat line');
+UPDATE payments SET amount_minor = 19000 WHERE order_id = u('pat order');
+UPDATE order_lines SET points_rate_bp = 100, level_rate_bp = 100 WHERE id IN (u('ada line'), u('mia line'));
+UPDATE give_outs SET points = 300 WHERE id = u('lunch');
+INSERT INTO points_balances VALUES (u('pat'), 0, 2000, 0), (u('ada'), 0, 700, 0), (u('mia'), 150, 0, 0), (u('bob'), 0, 12, 0);
+INSERT INTO points_lots (id, account_id, kind, cause, order_id, points, level_points, pending, active, spent, active_at, created_at) VALUES
+    (u('pat lot'), u('pat'), 'operator', 'operator:1', NULL, 3000, 0, 0, 2000, 1000, t(1), t(1)),
+    (u('ada gift'), u('ada'), 'operator', 'operator:2', NULL, 800, 0, 0, 500, 300, t(1), t(1)),
+    (u('ada lot'), u('ada'), 'order', 'order:' || ext('ord', 'ada order'), u('ada order'), 200, 200, 0, 200, 0, t(5), t(3)),
+    (u('mia lot'), u('mia'), 'order', 'order:' || ext('ord', 'mia order'), u('mia order'), 150, 150, 150, 0, 0, NULL, t(3)),
+    (u('bob day 1'), u('bob'), 'check_in', 'check_in:' || ext('acc', 'bob') || ':2026-11-21', NULL, 5, 5, 0, 5, 0, t(1), t(1)),
+    (u('bob day 2'), u('bob'), 'check_in', 'check_in:' || ext('acc', 'bob') || ':2026-11-22', NULL, 7, 7, 0, 7, 0, t(2), t(2));
+INSERT INTO points_entries (id, account_id, lot_id, kind, cause, pending, active, spent, level, order_id, created_at)
+    SELECT u(l.cause), l.account_id, l.id, 'earned', l.cause, CASE WHEN l.order_id IS NULL THEN 0 ELSE l.points END,
+           CASE WHEN l.order_id IS NULL THEN l.points ELSE 0 END, 0, CASE WHEN l.order_id IS NULL THEN l.level_points ELSE 0 END,
+           l.order_id, t(1) FROM points_lots l;
+INSERT INTO points_entries (id, account_id, lot_id, kind, cause, pending, active, spent, level, order_id, created_at) VALUES
+    (u('ada matured'), u('ada'), u('ada lot'), 'matured', 'matured:1', -200, 200, 0, 200, u('ada order'), t(5)),
+    (u('ada paid'), u('ada'), u('ada gift'), 'spent', 'give_out:' || u('lunch claim'), 0, -300, 300, 0, NULL, t(2)),
+    (u('pat paid'), u('pat'), u('pat lot'), 'spent', 'order:' || ext('ord', 'pat order') || ':0', 0, -1000, 1000, 0, u('pat order'), t(2));
+INSERT INTO check_ins VALUES (u('bob'), '2026-11-21', 1, 5, t(1)), (u('bob'), '2026-11-22', 2, 7, t(2));
+SELECT job('follow_points', 'order', ext('ord', 'mia order'), 'queued', t(90));

@@ -6,7 +6,7 @@ use crate::types::id::{CampaignId, ProductId};
 use crate::types::locale::Names;
 use crate::types::money::Money;
 
-const PAYABLE: Payable<'_> = Payable { methods: &Method::ALL, least_minor: 0, credit_minor: 0 };
+const PAYABLE: Payable<'_> = Payable { methods: &Method::ALL, least_minor: 0, credit_minor: 0, points: None };
 
 fn yuan(minor: i64) -> Money {
     Money::new(minor, "CNY")
@@ -166,7 +166,7 @@ fn what_leaves_too_little_or_no_method_is_no_set() {
     let off = |minor| campaign(Class::Product, Benefit::Amount { off: yuan(minor) }, &[Class::Order]);
     let ask = |campaigns: &[&Campaign]| {
         let candidates: Vec<_> = campaigns.iter().map(|one| candidate(one)).collect();
-        let payable = Payable { methods: &Method::ALL, least_minor: 400, credit_minor: 0 };
+        let payable = Payable { methods: &Method::ALL, least_minor: 400, credit_minor: 0, points: None };
         let applied = best(&lines, &candidates, payable, |_| Ok(None)).unwrap();
         (applied.uses.len(), applied.refused)
     };

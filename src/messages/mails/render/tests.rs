@@ -139,6 +139,7 @@ fn samples() -> Vec<Mail> {
             order_number: number(),
             amount_minor: 20_000,
             credit_minor: 5_000,
+            points: 300,
             currency: "CNY".to_owned(),
             reason: "名额已满".to_owned(),
         },
@@ -151,6 +152,7 @@ fn samples() -> Vec<Mail> {
             order_number: number(),
             amount_minor: 51_100,
             credit_minor: 0,
+            points: 500,
             currency: "CNY".to_owned(),
         },
         Mail::ReturnApproved {
@@ -298,6 +300,12 @@ fn samples() -> Vec<Mail> {
             expires_at: utc("2014-08-12T16:00:00Z"),
         },
         Mail::WelcomeGift { gifts_zh: "限量书盒".into(), gifts_en: "Limited book box".into() },
+        Mail::PointsExpiring {
+            points: 1_280,
+            expires_at: utc("2014-12-31T16:00:00Z"),
+            worth_minor: Some(1_200),
+            currency: "CNY".to_owned(),
+        },
         Mail::TrialStarted {
             number: "LJ0001".to_owned(),
             tier_zh: "铁杆会员".to_owned(),

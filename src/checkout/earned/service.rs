@@ -1,0 +1,102 @@
+//! The jobs that follow what an order earns. Each looks at how the order stands now, under its row: so twice, late and out of
+//! order make no difference.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::app::App;
+use crate::checkout::invited::model as moving;
+use crate::checkout::invited::rules::final_at;
+use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
+use crate::db::{self, Conn};
+use crate::error::Result;
+use crate::jobs::{self, Job, Outcome};
+use crate::loyalty::points::model as points;
+use crate::loyalty::points::rules::{earned, money_minor};
+use crate::loyalty::points::service::{self as ledger, Earned, Terms};
+use crate::people::accounts::model as accounts;
+use crate::promotion::referrals::rules::{Dispute, LOOK_AGAIN};
+use crate::types::id::OrderId;
+
+/// An order was paid: where it earns something, a job looks at it. Called in the transaction that settles it.
+///
+/// # Errors
+/// The database's.
+pub async fn paid(conn: &mut Conn, order: &OrderRow, lines: &[LineRow], now: DateTime<Utc>) -> Result<()> {
+    if lines.iter().any(|line| line.points_rate_bp > 0 || line.level_rate_bp > 0) {
+        jobs::enqueue(conn, &Job::FollowPoints { order: order.id }, now, now).await?;
+    }
+    Ok(())
+}
+
+/// Money of an order goes back, or is disputed: a job looks at what it has earned. Called in the transaction that enters it.
+///
+/// # Errors
+/// The database's.
+pub async fn changed(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
+    if points::by_cause(conn, &ledger::earned_by(order)).await?.is_some() {
+        jobs::enqueue(conn, &Job::FollowPoints { order }, now, now).await?;
+    }
+    Ok(())
+}
+
+/// Orders of guests belong to an account from now on: it earns what they earn.
+///
+/// # Errors
+/// The database's.
+pub async fn adopted(conn: &mut Conn, orders: &[OrderId], now: DateTime<Utc>) -> Result<()> {
+    let jobs: Vec<_> = orders.iter().map(|order| (Job::FollowPoints { order: *order }, now)).collect();
+    jobs::queue::enqueue_all(conn, &jobs, now).await?;
+    Ok(())
+}
+
+/// The job [`Job::FollowPoints`]: looks at what an order has earned, and again until it can be spent.
+///
+/// # Errors
+/// The database's.
+pub async fn follow(app: &App, id: OrderId) -> Result<Outcome> {
+    let now = app.clock.now();
+    let (zone, window) = (app.settings.timezone, app.settings.goods.return_window);
+    let next = db::transaction(&app.pool, async |conn| {
+        let order = orders::lock(conn, id).await?;
+        let Some((earned, final_at)) = earned_now(conn, &order, window, zone, now).await? else {
+            return Ok(None);
+        };
+        let terms = Terms::load(conn, zone).await?;
+        let is_pending = ledger::follow(conn, &terms, &earned, now).await?;
+        Ok(is_pending.then(|| final_at.filter(|at| *at > now).unwrap_or(now + LOOK_AGAIN)))
+    })
+    .await?;
+    Ok(next.map_or(Outcome::Done, Outcome::Again))
+}
+
+/// What an order has earned as it stands, and when that is final; none where nobody can have it.
+async fn earned_now(
+    conn: &mut Conn,
+    order: &OrderRow,
+    window: TimeDelta,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<Option<(Earned, Option<DateTime<Utc>>)>> {
+    let Some(paid_at) = order.paid_at else { return Ok(None) };
+    let is_guests = orders::of_guests(conn, &[order.id]).await?.contains(&order.id);
+    let is_there =
+        accounts::load_buyer(conn, order.account_id).await.is_ok_and(|buyer| buyer.email.is_some());
+    if is_guests || !is_there {
+        return Ok(None);
+    }
+    let dispute = moving::dispute_of(conn, order.id).await?;
+    let lines =
+        if dispute == Dispute::Lost { Vec::new() } else { orders::lines_of(conn, &[order.id]).await? };
+    let money = |line: &LineRow| money_minor(line.total_minor, line.points_minor, line.refunded_minor);
+    let underway = moving::underway(conn, order.id, paid_at).await?;
+    let final_at = final_at(&underway, window, zone).filter(|_| dispute != Dispute::Open);
+    let earned = Earned {
+        account: order.account_id,
+        order: order.id,
+        points: lines.iter().map(|line| earned(money(line), line.points_rate_bp)).sum(),
+        level_points: lines.iter().map(|line| earned(money(line), line.level_rate_bp)).sum(),
+        is_final: final_at.is_some_and(|at| at <= now),
+    };
+    Ok(Some((earned, final_at)))
+}
