@@ -1,7 +1,7 @@
 ALTER TABLE give_outs DROP COLUMN points;
 DROP TABLE check_ins;
 ALTER TABLE refunds DROP COLUMN points;
-ALTER TABLE order_lines DROP COLUMN points_minor, DROP COLUMN points_rate_bp, DROP COLUMN level_rate_bp;
+ALTER TABLE order_lines DROP COLUMN points_back_minor, DROP COLUMN points_minor, DROP COLUMN points_rate_bp, DROP COLUMN level_rate_bp;
 ALTER TABLE orders DROP COLUMN points;
 DROP TABLE points_entries;
 DROP TABLE points_lots;

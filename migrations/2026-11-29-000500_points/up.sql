@@ -78,7 +78,6 @@ CREATE TABLE points_lots (
     created_at timestamptz NOT NULL,
     CONSTRAINT points_lots_conserved CHECK (points = pending + active + spent + expired + reversed),
     CHECK (level_reversed <= level_points),
-    CHECK (reversed + clawed_back <= points),
     CHECK (active_at IS NOT NULL OR points = pending + reversed)
 ) WITH (fillfactor = 80);
 CREATE INDEX points_lots_account ON points_lots (account_id, id);
@@ -116,8 +115,10 @@ CREATE INDEX points_entries_order ON points_entries (order_id) WHERE order_id IS
 -- Points that an order pays with; what they are worth is points_minor.
 ALTER TABLE orders ADD COLUMN points bigint NOT NULL DEFAULT 0 CHECK (points >= 0);
 ALTER TABLE orders ADD CONSTRAINT orders_points_worth CHECK ((points = 0) = (points_minor = 0));
--- Of a line: what points paid, and what the rest earns: hundredths of a point for each 100 minor units.
+-- Of a line: what points paid, what of that came back as points, and what the rest earns: hundredths of a point for each 100 minor units.
 ALTER TABLE order_lines ADD COLUMN points_minor bigint NOT NULL DEFAULT 0 CHECK (points_minor >= 0);
+ALTER TABLE order_lines ADD COLUMN points_back_minor bigint NOT NULL DEFAULT 0
+    CHECK (points_back_minor BETWEEN 0 AND refunded_minor);
 ALTER TABLE order_lines ADD COLUMN points_rate_bp integer NOT NULL DEFAULT 0 CHECK (points_rate_bp >= 0);
 ALTER TABLE order_lines ADD COLUMN level_rate_bp integer NOT NULL DEFAULT 0 CHECK (level_rate_bp >= 0);
 -- What goes back as points: how many.

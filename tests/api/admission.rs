@@ -239,7 +239,7 @@ async fn what_no_order_can_be_is_refused_by_field_and_leaves_nothing() {
             "lines[0].colour",
         ),
         (adding("colour", json!("red")), 422, "invalid_field", "colour"),
-        (adding("points", json!(1)), 422, "invalid_field", "points"),
+        (adding("points", json!(-1)), 422, "invalid_field", "points"),
         (adding("credit", json!(-1)), 422, "invalid_field", "credit"),
         (adding("coupon_codes", json!(["FREE"])), 422, "coupon_refused", "coupon_codes[0]"),
         (adding("consents", json!({ "terms": "1999" })), 422, "unknown_terms", "consents.terms"),

@@ -74,6 +74,15 @@ async fn refund(mall: &Mall, order: &Value, key: &str, body: Value) -> Answer {
     desk::post(mall, &owner, &format!("/v1/admin/orders/{}/refunds", id(order)), key, body).await
 }
 
+/// The bank sends a refund back, which had succeeded.
+async fn fail_refund(mall: &Mall, refund: &Value) {
+    let named = format!("'ref_' || replace(id::text, '-', '') = '{}'", id(refund));
+    let sql = format!("SELECT stripe_refund_id AS text FROM refunds WHERE {named}");
+    let stripe = text_sql(&mut *mall.shop.app.conn().await, &sql).await;
+    mall.shop.simulator().settle_refund(&stripe, false).unwrap();
+    mall.shop.settle().await;
+}
+
 /// (total, points, points spent, due).
 fn totals(priced: &Value) -> (i64, i64, i64, i64) {
     let minor = |field: &str| priced["totals"][field]["amount"].as_i64().unwrap();
@@ -153,16 +162,7 @@ async fn what_goes_back_before_it_is_final_is_never_earned() {
     make_final(&mall, &half).await;
     assert_eq!(stands(&mall, &ada).await, (88, 0, 0));
     let refund = mall.shop.show(&mall.shop.app.sign_in(&ada.email).await, &half).await["refunds"][0].clone();
-    let stripe = text_sql(
-        &mut *mall.shop.app.conn().await,
-        &format!(
-            "SELECT stripe_refund_id AS text FROM refunds WHERE 'ref_' || replace(id::text, '-', '') = '{}'",
-            id(&refund)
-        ),
-    )
-    .await;
-    mall.shop.simulator().settle_refund(&stripe, false).unwrap();
-    mall.shop.settle().await;
+    fail_refund(&mall, &refund).await;
     assert_eq!(stands(&mall, &ada).await, (176, 0, 0));
     mall.finish().await;
 }
@@ -207,6 +207,25 @@ async fn points_pay_a_share_in_whole_steps_and_come_back_last() {
     assert_eq!(stands(&mall, &ada).await, (9_050, 0, 0));
     let told = mall.shop.app.app.postbox.inbox().unwrap().all();
     assert!(told.iter().any(|mail| mail.to == ada.email && mail.text.contains("2800")), "a mail says so");
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_the_bank_sent_back_again_is_still_money() {
+    let mall = open().await;
+    let tea = json!([{ "variant": mall.goods("TEA", 88, 10).await }]);
+    let ada = rich(&mall, "ada@b.test", 3_000).await;
+    let placed = buy(&mall, &ada, "k", &tea, 3_000).await;
+    refund(&mall, &placed, "r", json!({})).await.ok(201);
+    mall.shop.settle().await;
+    fail_refund(&mall, &mall.shop.show(&ada, &placed).await["refunds"][0]).await;
+    // The points are back, the money isn't: it still earns, and goes back as money.
+    assert_eq!(stands(&mall, &ada).await, (3_000, 58, 0));
+    refund(&mall, &placed, "r2", json!({})).await.ok(201);
+    mall.shop.settle().await;
+    let now = mall.shop.show(&ada, &placed).await;
+    assert_eq!(refunds_of(&now)[2..], [(7_000, "payment".into(), None)]);
+    assert_eq!((&now["state"], stands(&mall, &ada).await), (&json!("refunded"), (3_000, 0, 0)));
     mall.finish().await;
 }
 
@@ -351,6 +370,37 @@ async fn what_was_spent_and_is_taken_back_is_owed_or_blocks() {
     adjust(&mall, &ada, "f", json!({ "forgive": owed })).await.ok(201);
     order(&mall, &ada, "k6", &json!([{ "variant": tea }]), 100).await.ok(201);
     mall.shop.settle().await;
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_by_and_by_of_what_was_spent_are_each_paid_by_what_is_there() {
+    let mall = open().await;
+    let tea = mall.goods("TEA", 100, 100).await;
+    let ada = mall.shop.app.member("ada@b.test").await;
+    let first = buy(&mall, &ada, "k", &json!([{ "variant": tea, "quantity": 3 }]), 0).await;
+    make_final(&mall, &first).await;
+    let ada = mall.shop.app.sign_in(&ada.email).await;
+    let second = buy(&mall, &ada, "k2", &json!([{ "variant": tea }]), 300).await;
+    adjust(&mall, &ada, "a", json!({ "points": 500 })).await.ok(201);
+    for (key, left) in [("r1", 400), ("r2", 300)] {
+        refund(&mall, &first, key, json!({ "amount": yuan(100) })).await.ok(201);
+        mall.shop.settle().await;
+        assert_eq!(stands(&mall, &ada).await, (left, 97, 0), "{key}");
+    }
+    // The bank sends one of them back: what others had paid for it is there again, and goes with the next refund.
+    fail_refund(&mall, &mall.shop.show(&ada, &first).await["refunds"][0]).await;
+    assert_eq!(stands(&mall, &ada).await, (400, 97, 0));
+    refund(&mall, &first, "r3", json!({})).await.ok(201);
+    mall.shop.settle().await;
+    assert_eq!(stands(&mall, &ada).await, (200, 97, 0));
+    // They were spent on an order that goes back too; and then nobody is there to have them.
+    refund(&mall, &second, "r4", json!({})).await.ok(201);
+    mall.shop.settle().await;
+    assert_eq!(stands(&mall, &ada).await, (500, 0, 0));
+    let body = json!({ "password": PASSWORD, "forfeit": true });
+    let leave = mall.shop.app.delete("/v1/me").bearer(&ada.token).json(&body).send().await;
+    assert_eq!(leave.status, 204, "{}", leave.json);
     mall.finish().await;
 }
 

@@ -1341,6 +1341,7 @@ diesel::table! {
         benefit_id -> Nullable<Uuid>,
         saved_minor -> BigInt,
         points_minor -> BigInt,
+        points_back_minor -> BigInt,
         points_rate_bp -> Integer,
         level_rate_bp -> Integer,
     }

@@ -124,7 +124,7 @@ pub const ALL: &[Invariant] = &[
                      AND g.membership_id IS NULL AND d.account_id IS NULL AND f.membership_id IS NULL)
                  OR t.value_from < t.starts_at
                  OR t.value_minor - t.credited_minor > l.total_minor - l.points_minor
-                 OR t.value_minor - t.credited_minor < l.total_minor - l.points_minor - l.refunded_minor",
+                 OR t.value_minor - t.credited_minor < l.total_minor - l.points_minor - l.refunded_minor + l.points_back_minor",
     },
     Invariant {
         name: "upgrades_add_up",

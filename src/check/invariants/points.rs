@@ -66,14 +66,16 @@ pub const ALL: &[Invariant] = &[
                                   w.points, w.level)
               FROM orders o JOIN accounts a ON a.id = o.account_id AND NOT a.is_guest AND a.erased_at IS NULL
               JOIN (SELECT order_id,
-                           sum(floor(greatest(total_minor - points_minor - refunded_minor, 0)::numeric
+                           sum(floor(greatest(least(total_minor - points_minor - refunded_minor + points_back_minor,
+                                                    total_minor - refunded_minor), 0)::numeric
                                      * points_rate_bp / 10000)) AS points,
-                           sum(floor(greatest(total_minor - points_minor - refunded_minor, 0)::numeric
+                           sum(floor(greatest(least(total_minor - points_minor - refunded_minor + points_back_minor,
+                                                    total_minor - refunded_minor), 0)::numeric
                                      * level_rate_bp / 10000)) AS level
                     FROM order_lines GROUP BY order_id) w ON w.order_id = o.id
               LEFT JOIN (SELECT order_id, sum(points - reversed - clawed_back) AS kept,
                                 sum(level_points - level_reversed) AS level
-                         FROM points_lots WHERE kind IN ('order', 'restored') GROUP BY order_id) p ON p.order_id = o.id
+                         FROM points_lots WHERE kind = 'order' GROUP BY order_id) p ON p.order_id = o.id
               WHERE o.paid_at IS NOT NULL
                 AND NOT EXISTS (SELECT FROM disputes d WHERE d.order_id = o.id AND d.state = 'lost')
                 AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = 'follow_points' AND j.state <> 'done'

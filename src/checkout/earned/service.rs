@@ -9,10 +9,10 @@ use crate::checkout::invited::model as moving;
 use crate::checkout::invited::rules::final_at;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
 use crate::db::{self, Conn};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Outcome};
 use crate::loyalty::points::model as points;
-use crate::loyalty::points::rules::{earned, money_minor};
+use crate::loyalty::points::rules::earned;
 use crate::loyalty::points::service::{self as ledger, Earned, Terms};
 use crate::people::accounts::model as accounts;
 use crate::promotion::referrals::rules::{Dispute, LOOK_AGAIN};
@@ -80,22 +80,27 @@ async fn earned_now(
 ) -> Result<Option<(Earned, Option<DateTime<Utc>>)>> {
     let Some(paid_at) = order.paid_at else { return Ok(None) };
     let is_guests = orders::of_guests(conn, &[order.id]).await?.contains(&order.id);
-    let is_there =
-        accounts::load_buyer(conn, order.account_id).await.is_ok_and(|buyer| buyer.email.is_some());
+    let is_there = match accounts::load_buyer(conn, order.account_id).await {
+        Ok(buyer) => buyer.email.is_some(),
+        Err(error) if error.code == Code::Unauthenticated => false,
+        Err(error) => return Err(error),
+    };
     if is_guests || !is_there {
         return Ok(None);
     }
     let dispute = moving::dispute_of(conn, order.id).await?;
-    let lines =
-        if dispute == Dispute::Lost { Vec::new() } else { orders::lines_of(conn, &[order.id]).await? };
-    let money = |line: &LineRow| money_minor(line.total_minor, line.points_minor, line.refunded_minor);
+    let lines = orders::lines_of(conn, &[order.id]).await?;
+    let for_money = |minor: fn(&LineRow) -> i64| -> (i64, i64) {
+        let at = |rate: fn(&LineRow) -> i32| lines.iter().map(|line| earned(minor(line), rate(line))).sum();
+        (at(|line| line.points_rate_bp), at(|line| line.level_rate_bp))
+    };
     let underway = moving::underway(conn, order.id, paid_at).await?;
     let final_at = final_at(&underway, window, zone).filter(|_| dispute != Dispute::Open);
     let earned = Earned {
         account: order.account_id,
         order: order.id,
-        points: lines.iter().map(|line| earned(money(line), line.points_rate_bp)).sum(),
-        level_points: lines.iter().map(|line| earned(money(line), line.level_rate_bp)).sum(),
+        whole: for_money(LineRow::money_minor),
+        kept: if dispute == Dispute::Lost { (0, 0) } else { for_money(LineRow::money_left_minor) },
         is_final: final_at.is_some_and(|at| at <= now),
     };
     Ok(Some((earned, final_at)))

@@ -63,12 +63,11 @@ impl Typed {
 }
 
 /// What the lines of an order come to that count: (in all, less what was paid back). A gift card is money, not a sale; and
-/// no more counts than was charged: store credit may be the inviter's own.
+/// no more counts than was charged: store credit may be the inviter's own, and points are no money.
 pub fn basis_minor(lines: &[LineRow], charged_minor: i64) -> (i64, i64) {
     let counted = lines.iter().filter(|line| !line.is_gift_card());
-    let (whole, kept) = counted.fold((0, 0), |(whole, kept), line| {
-        (whole + line.total_minor, kept + line.total_minor - line.refunded_minor)
-    });
+    let (whole, kept) = counted
+        .fold((0, 0), |(whole, kept), line| (whole + line.money_minor(), kept + line.money_left_minor()));
     (whole.min(charged_minor), kept.min(charged_minor))
 }
 

@@ -111,6 +111,8 @@ pub struct LineRow {
     pub refunded_minor: i64,
     /// What points paid of the total.
     pub points_minor: i64,
+    /// What of that came back as points; a part of what was refunded.
+    pub points_back_minor: i64,
     /// What the rest earns, in hundredths of a point for each 100 minor units.
     pub points_rate_bp: i32,
     /// The same, of points that count for levels.
@@ -150,6 +152,13 @@ impl LineRow {
     /// What was paid for it with money: by Stripe, or by store credit.
     pub fn money_minor(&self) -> i64 {
         self.total_minor - self.points_minor
+    }
+
+    /// What of that money hasn't gone back.
+    pub fn money_left_minor(&self) -> i64 {
+        let left = self.money_minor() - (self.refunded_minor - self.points_back_minor);
+        // A refund at Stripe's own desk may take more of a line than money paid of it.
+        left.clamp(0, (self.total_minor - self.refunded_minor).max(0))
     }
 
     /// All that was paid for it went back.
@@ -518,6 +527,22 @@ statement! {
     struct AddRefunded = "UPDATE order_lines SET refunded_minor = refunded_minor + add.amount FROM UNNEST("
         [lines: Vec<LineId> => Array<SqlUuid>] ", "
         [amounts: Vec<i64> => Array<BigInt>] ") AS add (id, amount) WHERE order_lines.id = add.id"
+}
+
+statement! {
+    struct AddPointsBack = "UPDATE order_lines SET points_back_minor = points_back_minor + add.amount FROM UNNEST("
+        [lines: Vec<LineId> => Array<SqlUuid>] ", "
+        [amounts: Vec<i64> => Array<BigInt>] ") AS add (id, amount) WHERE order_lines.id = add.id"
+}
+
+/// Notes what of a refund that was added came back as points.
+///
+/// # Errors
+/// The database's.
+pub async fn add_points_back(conn: &mut Conn, lines: &[(LineId, i64)]) -> Result<()> {
+    let (ids, amounts) = lines.iter().copied().unzip();
+    AddPointsBack { lines: ids, amounts }.execute(conn).await?;
+    Ok(())
 }
 
 /// Adds to what lines and their order have had refunded; negative amounts undo a refund that failed.

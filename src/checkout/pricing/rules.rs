@@ -7,7 +7,7 @@ use super::coupons::{self, Applied, Candidate, CartLine, Payable};
 use super::gifts::{Gift, Given, give};
 use crate::error::{Code, Result};
 use crate::loyalty::points::programme::Rates;
-use crate::loyalty::points::rules::{PaidByPoints, earned, money_minor};
+use crate::loyalty::points::rules::{PaidByPoints, earned};
 use crate::promotion::campaigns::rules::Sold;
 use crate::shop::products::rules::included_tax_minor;
 use crate::types::id::VariantId;
@@ -264,7 +264,7 @@ fn pay_with_points(
 
 /// What a line earns once it is final, where it earns something: whole points, not money.
 fn earns((index, (item, line)): (usize, (&PricedItem<'_>, &PricedLine))) -> Vec<Explained> {
-    let minor = money_minor(line.total_minor, line.points_minor, 0);
+    let minor = line.total_minor - line.points_minor;
     let each = [("earns_points", item.rates.points), ("earns_level_points", item.rates.level)];
     let each = each.map(|(rule, (rate_bp, by))| Explained {
         line: Some(index),

@@ -188,7 +188,7 @@ async fn by_means(
     let money_minor = (order.total_minor - order.refunded_minor) - (order.points_minor - by_points);
     let of_line = |id: LineId| {
         let line = lines.iter().find(|line| line.id == id);
-        line.map_or(0, |line| line.money_minor() - line.refunded_minor)
+        line.map_or(0, LineRow::money_left_minor)
     };
     Ok(parts.by_means(money_minor, of_line))
 }
@@ -263,6 +263,9 @@ async fn send(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &Refun
         return Ok(());
     }
     if let Some(points) = row.points {
+        let lines = model::lines_of(conn, row.id).await?;
+        let lines: Vec<_> = lines.iter().map(|line| (line.line_id, line.amount_minor)).collect();
+        orders::add_points_back(conn, &lines).await?;
         points_ledger::give_back(conn, order.id, points, now).await?;
         return invoices::owe(conn, order.id, invoices::Cause::Refunded(row.id), now).await;
     }

@@ -1,6 +1,6 @@
 //! Checking in: once a day of the shop.
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::dto::CheckInsView;
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
-use crate::loyalty::points::model::LotKind;
+use crate::loyalty::points::model::{self as points, LotKind};
 use crate::loyalty::points::programme;
 use crate::loyalty::points::service::{Grant, Terms, grant};
 use crate::types::id::AccountId;
@@ -22,8 +22,8 @@ fn day_before(day: NaiveDate) -> NaiveDate {
 }
 
 /// The shop's day.
-fn today(app: &App) -> NaiveDate {
-    app.clock.now().with_timezone(&app.settings.timezone).date_naive()
+fn day_of(app: &App, now: DateTime<Utc>) -> NaiveDate {
+    now.with_timezone(&app.settings.timezone).date_naive()
 }
 
 /// Checks in, once a day of the shop; the points can be spent at once.
@@ -32,7 +32,7 @@ fn today(app: &App) -> NaiveDate {
 /// `not_open` while there is no programme, `already_checked_in`, `idempotency_key_reused`, `request_in_progress`.
 pub async fn check_in(app: &App, account: AccountId, request: &Request) -> Result<CheckIn> {
     let now = app.clock.now();
-    let day = today(app);
+    let day = day_of(app, now);
     db::transaction(&app.pool, async |conn| {
         // A repeat names the day by the points' cause: it may come after midnight.
         let id = Uuid::new_v5(&account.0, day.to_string().as_bytes());
@@ -45,6 +45,8 @@ pub async fn check_in(app: &App, account: AccountId, request: &Request) -> Resul
         if !terms.programme.is_on {
             return Err(Code::NotOpen.error());
         }
+        // Two that come around midnight see one another.
+        points::lock(conn, &[account]).await?;
         let streak = model::find(conn, account, day_before(day)).await?.map_or(1, |row| row.streak + 1);
         let points = terms.programme.check_in(streak);
         let row = CheckIn { account_id: account, day, streak, points, created_at: now };
@@ -75,7 +77,7 @@ fn shown_from(day: NaiveDate) -> NaiveDate {
 /// # Errors
 /// The database's.
 pub async fn show(app: &App, conn: &mut Conn, account: AccountId) -> Result<CheckInsView> {
-    let today = today(app);
+    let today = day_of(app, app.clock.now());
     let rows = model::since(conn, account, shown_from(today)).await?;
     let last = rows.first().filter(|row| row.day >= day_before(today));
     let (checked_in, streak) = last.map_or((false, 0), |row| (row.day == today, row.streak));

@@ -83,7 +83,9 @@ async fn warn_some(conn: &mut Conn, currency: &str, now: DateTime<Utc>) -> Resul
         let mail = Mail::PointsExpiring {
             points,
             expires_at,
-            worth_minor: programme.exchange.map(|by| points / by.step_points * by.step_minor),
+            worth_minor: programme
+                .exchange
+                .and_then(|by| (points / by.step_points).checked_mul(by.step_minor)),
             currency: currency.to_owned(),
         };
         queued.push((to, format!("points_expiring:{lot}"), mail));

@@ -283,15 +283,6 @@ pub async fn known(conn: &mut Conn, causes: &[String]) -> Result<HashSet<String>
     Ok(rows.into_iter().collect())
 }
 
-/// How many entries a lot has.
-///
-/// # Errors
-/// The database's.
-pub async fn entries_of_lot(conn: &mut Conn, lot: PointsLotId) -> Result<i64> {
-    let entries = points_entries::table.filter(points_entries::lot_id.eq(lot));
-    Ok(entries.count().get_result(conn).await?)
-}
-
 /// Is there an entry of this cause?
 ///
 /// # Errors
@@ -420,19 +411,6 @@ pub async fn paid_by(conn: &mut Conn, order: OrderId) -> Result<Vec<(AccountId, 
     sums.retain(|(_, _, spent)| *spent > 0);
     sums.reverse();
     Ok(sums)
-}
-
-/// How often an order has paid with points, or got them back.
-///
-/// # Errors
-/// The database's.
-pub async fn movements_of(conn: &mut Conn, order: OrderId) -> Result<i64> {
-    Ok(points_entries::table
-        .filter(points_entries::order_id.eq(order))
-        .filter(points_entries::kind.eq_any([EntryKind::Spent, EntryKind::Returned]))
-        .count()
-        .get_result(conn)
-        .await?)
 }
 
 /// A page of an account's entries, the latest first.

@@ -221,11 +221,17 @@ impl Purse {
         if back == 0 {
             return;
         }
+        self.revive(id, now);
+        self.book(Movement { active: back, spent: -back, ..Movement::of(Some(id), EntryKind::Returned) });
+        self.sort();
+    }
+
+    /// Something comes back to a lot: where its time is over, what was left of it is gone, and what comes lasts a while.
+    fn revive(&mut self, id: PointsLotId, now: DateTime<Utc>) {
+        self.expire(id, now);
         self.change(id, |lot| {
             lot.expires_at = lot.expires_at.map(|end| if end <= now { now + COME_BACK_FOR } else { end });
         });
-        self.book(Movement { active: back, spent: -back, ..Movement::of(Some(id), EntryKind::Returned) });
-        self.sort();
     }
 
     /// No more than so many points of a lot, and level points, count as earned: what is beyond is taken back, as far as it can
@@ -258,17 +264,25 @@ impl Purse {
         }
     }
 
-    /// So many points of a lot count as earned after all, and level points. What of them it can't take, because others have
-    /// paid it, is told: it is a lot of its own.
+    /// So many points of a lot count as earned after all, and level points. What of them others have paid for meanwhile is
+    /// told: it comes as a lot of its own.
     #[must_use]
-    pub fn raise(&mut self, id: PointsLotId, points: i64, level_points: i64) -> i64 {
+    pub fn raise(&mut self, id: PointsLotId, points: i64, level_points: i64, now: DateTime<Utc>) -> i64 {
         let Some(lot) = self.lot(id) else { return 0 };
         let level = (level_points - (lot.level_points - lot.level_reversed)).clamp(0, lot.level_reversed);
         let wanted = (points - lot.kept()).max(0);
         let back = wanted.min(lot.reversed);
-        if back > 0 || level > 0 {
-            self.change(id, |lot| lot.level_reversed -= level);
+        let forgiven = (wanted - back).min(lot.clawed_back).min(self.balance.owed);
+        let rest = (wanted - back - forgiven).min(lot.clawed_back - forgiven);
+        if back + rest > 0 || level > 0 {
             let is_active = lot.active_at.is_some();
+            if back > 0 && is_active {
+                self.revive(id, now);
+            }
+            self.change(id, |lot| {
+                lot.level_reversed -= level;
+                lot.clawed_back -= rest;
+            });
             self.book(Movement {
                 pending: if is_active { 0 } else { back },
                 active: if is_active { back } else { 0 },
@@ -276,13 +290,13 @@ impl Purse {
                 level: if is_active { level } else { 0 },
                 ..Movement::of(Some(id), EntryKind::Restored)
             });
+            self.sort();
         }
-        let forgiven = (wanted - back).min(lot.clawed_back).min(self.balance.owed);
         if forgiven > 0 {
             self.change(id, |lot| lot.clawed_back -= forgiven);
             self.forgive(forgiven, Some(id));
         }
-        wanted - back - forgiven
+        rest
     }
 
     /// So much is no longer owed.
@@ -343,11 +357,6 @@ impl Purse {
 pub fn earned(minor: i64, rate_bp: i32) -> i64 {
     let points = i128::from(minor.max(0)) * i128::from(rate_bp.max(0)) / 10_000;
     i64::try_from(points).unwrap_or(POINTS_MAX).min(POINTS_MAX)
-}
-
-/// The money in a line by which it earns: what wasn't paid by points, less what went back, of which money goes first.
-pub fn money_minor(total_minor: i64, points_minor: i64, refunded_minor: i64) -> i64 {
-    (total_minor - points_minor - refunded_minor).max(0)
 }
 
 /// When points expire that can be spent from `now` on: so many months later, at the end of that day of the shop.

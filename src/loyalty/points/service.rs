@@ -142,9 +142,9 @@ pub async fn spend(
     Ok(true)
 }
 
-/// The n-th movement of points that pay an order.
-fn of_order(order: OrderId, nth: i64) -> Why {
-    Why { cause: format!("order:{order}:{nth}"), order: Some(order), reason: None }
+/// Points that pay an order, or come back.
+fn of_order(order: OrderId) -> Why {
+    Why { cause: format!("order:{order}:{}", PointsEntryId::new()), order: Some(order), reason: None }
 }
 
 /// An order that is placed pays with points: its account's purse is locked, and has them.
@@ -157,7 +157,7 @@ pub fn pay(
 ) {
     let (order, account) = order;
     purse.spend(points, now);
-    writes.take(account, purse, &of_order(order, 0), now);
+    writes.take(account, purse, &of_order(order), now);
 }
 
 /// Gives back what an order paid with points: it ends unpaid. Twice does no more than once.
@@ -178,7 +178,6 @@ pub async fn give_back(conn: &mut Conn, order: OrderId, points: i64, now: DateTi
     let mut purse = model::lock(conn, &[account]).await?.remove(&account).unwrap_or_default();
     // Again, under the lock.
     let parts = model::paid_by(conn, order).await?;
-    let why = of_order(order, model::movements_of(conn, order).await?);
     let ids: Vec<_> = parts.iter().map(|(_, lot, _)| *lot).collect();
     bring(conn, &mut purse, &ids).await?;
     let mut left = points;
@@ -189,7 +188,7 @@ pub async fn give_back(conn: &mut Conn, order: OrderId, points: i64, now: DateTi
     }
     programme::load(conn).await?.settle(&mut purse, now);
     let mut writes = Writes::default();
-    writes.take(account, &mut purse, &why, now);
+    writes.take(account, &mut purse, &of_order(order), now);
     writes.write(conn).await?;
     Ok(points - left)
 }
@@ -220,8 +219,7 @@ pub async fn renew(
     if paid >= points {
         return Ok(true);
     }
-    let why = of_order(order, model::movements_of(conn, order).await?);
-    spend(conn, account, points - paid, &why, now).await
+    spend(conn, account, points - paid, &of_order(order), now).await
 }
 
 /// What an operator does to somebody's points.
@@ -305,8 +303,10 @@ async fn forgive(
 pub struct Earned {
     pub account: AccountId,
     pub order: OrderId,
-    pub points: i64,
-    pub level_points: i64,
+    /// (points, level points) for all the money that was paid.
+    pub whole: (i64, i64),
+    /// The same for what of it hasn't gone back.
+    pub kept: (i64, i64),
     /// Nothing of it can be sent back any more.
     pub is_final: bool,
 }
@@ -325,50 +325,45 @@ pub async fn follow(conn: &mut Conn, terms: &Terms, of: &Earned, now: DateTime<U
     let cause = earned_by(of.order);
     let mut purse = model::lock(conn, &[of.account]).await?.remove(&of.account).unwrap_or_default();
     let known = model::by_cause(conn, &cause).await?;
-    let grant = Grant {
-        account: of.account,
-        kind: LotKind::Order,
-        cause,
-        points: of.points,
-        level_points: of.level_points,
-        order: Some(of.order),
-        reason: None,
-    };
+    let (points, level_points) = of.whole;
+    let (order, reason) = (Some(of.order), None);
+    let whole =
+        Grant { account: of.account, kind: LotKind::Order, cause, points, level_points, order, reason };
+    // Its states make a repeat harmless: each look has a cause of its own.
+    let look = PointsEntryId::new();
+    let why = |what: &str| Why { cause: format!("{what}:{}:{look}", whole.cause), ..whole.why() };
     let mut writes = Writes::default();
-    let id = match &known {
-        None if of.points == 0 && of.level_points == 0 => return Ok(false),
+    let id = match known {
+        None if points == 0 && level_points == 0 => return Ok(false),
         None => {
-            let lot = Lot::new(of.points, of.level_points, None);
+            let lot = Lot::new(points, level_points, None);
             purse.earn(lot);
-            writes.lot(grant.row(&lot, now));
-            writes.take(of.account, &mut purse, &grant.why(), now);
+            writes.lot(whole.row(&lot, now));
+            writes.take(of.account, &mut purse, &whole.why(), now);
             lot.id
         }
         Some(row) => {
             bring(conn, &mut purse, &[row.id]).await?;
-            purse.lower(row.id, of.points, of.level_points);
-            let rest = purse.raise(row.id, of.points, of.level_points);
-            let nth = model::entries_of_lot(conn, row.id).await?;
-            let why = Why { cause: format!("{}:{nth}", grant.cause), ..grant.why() };
-            writes.take(of.account, &mut purse, &why, now);
-            if rest > 0 {
-                let cause = format!("restored:{}:{nth}", of.order);
-                let again =
-                    Grant { kind: LotKind::Restored, cause, points: rest, level_points: 0, ..grant.clone() };
-                let lot = Lot { expires_at: terms.expires_at(now), ..Lot::new(rest, 0, Some(now)) };
-                purse.earn(lot);
-                writes.lot(again.row(&lot, now));
-                writes.take(of.account, &mut purse, &again.why(), now);
-            }
             row.id
         }
     };
+    let (points, level_points) = of.kept;
+    purse.lower(id, points, level_points);
+    let rest = purse.raise(id, points, level_points, now);
+    writes.take(of.account, &mut purse, &why("changed"), now);
+    if rest > 0 {
+        let cause = format!("restored:{}:{look}", of.order);
+        let again = Grant { kind: LotKind::Restored, cause, points: rest, level_points: 0, ..whole.clone() };
+        let lot = Lot { expires_at: terms.expires_at(now), ..Lot::new(rest, 0, Some(now)) };
+        purse.earn(lot);
+        writes.lot(again.row(&lot, now));
+        writes.take(of.account, &mut purse, &again.why(), now);
+    }
     if of.is_final {
         purse.mature(id, now, terms.expires_at(now));
     }
     terms.programme.settle(&mut purse, now);
-    let why = Why { cause: format!("matured:{}", grant.cause), ..grant.why() };
-    writes.take(of.account, &mut purse, &why, now);
+    writes.take(of.account, &mut purse, &why("followed"), now);
     let is_pending = purse.lots.iter().any(|lot| lot.id == id && lot.is_pending());
     writes.write(conn).await?;
     Ok(is_pending)
@@ -455,11 +450,8 @@ pub async fn archive_rule(app: &App, actor: Actor, id: PointsRuleId) -> Result<R
 /// # Errors
 /// The database's.
 pub async fn forfeit(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<()> {
-    let ids = model::unspent(conn, account).await?;
-    if ids.is_empty() {
-        return Ok(());
-    }
     let mut purse = model::lock(conn, &[account]).await?.remove(&account).unwrap_or_default();
+    let ids = model::unspent(conn, account).await?;
     bring(conn, &mut purse, &ids).await?;
     for id in ids {
         purse.write_off(id);

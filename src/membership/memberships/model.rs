@@ -191,7 +191,7 @@ pub async fn replaced_by(conn: &mut Conn, term: TermId) -> Result<Vec<(TermRow, 
     Ok(terms.into_iter().map(|term| (term.clone(), is_refunded(&term))).collect())
 }
 
-/// What money paid of these terms' own lines and stays paid.
+/// What stays paid of these terms' own lines, by whatever means.
 ///
 /// # Errors
 /// The database's.
@@ -199,11 +199,10 @@ pub async fn stays_paid_minor(conn: &mut Conn, terms: &[TermRow]) -> Result<i64>
     let lines: Vec<_> = terms.iter().filter_map(|term| term.line_id).collect();
     let stays: Vec<i64> = order_lines::table
         .filter(order_lines::id.eq_any(lines))
-        .select(order_lines::total_minor - order_lines::points_minor - order_lines::refunded_minor)
+        .select(order_lines::total_minor - order_lines::refunded_minor)
         .load(conn)
         .await?;
-    // Beyond its money a line gives back points.
-    Ok(stays.into_iter().map(|minor| minor.max(0)).sum())
+    Ok(stays.into_iter().sum())
 }
 
 /// What went back of the lines behind a term.

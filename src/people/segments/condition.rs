@@ -91,10 +91,11 @@ impl Condition {
                 out.push_bind_param::<Text, _>(tag)?;
                 out.push_sql(")");
             }
-            // What a gift card pays for counts, not the card.
+            // Money alone; what a gift card pays for counts, not the card.
             Self::Spent { minor, since } => {
                 out.push_sql(
-                    "coalesce((SELECT sum(o.due_minor + o.credit_minor - o.refunded_minor - coalesce((SELECT sum(l.total_minor \
+                    "coalesce((SELECT sum(o.due_minor + o.credit_minor - o.refunded_minor + coalesce((SELECT sum(l.points_back_minor) \
+                     FROM order_lines l WHERE l.order_id = o.id), 0) - coalesce((SELECT sum(l.total_minor \
                      - l.refunded_minor) FROM order_lines l WHERE l.order_id = o.id AND l.kind = 'gift_card'), 0)) \
                      FROM orders o WHERE o.account_id = accounts.id AND o.paid_at >= ",
                 );

@@ -61,6 +61,7 @@ fn line(total_minor: i64, tax_rate_bp: i32, tax_included_minor: i64) -> LineRow 
         tax_rate_bp,
         refunded_minor: 0,
         points_minor: 0,
+        points_back_minor: 0,
         points_rate_bp: 0,
         level_rate_bp: 0,
         shipped: 0,
