@@ -15,7 +15,7 @@ pub const YEAR: TimeDelta = TimeDelta::days(365);
 pub const GRACE: TimeDelta = TimeDelta::days(7);
 /// Days before an end on which the bank makes up its mind: before any move of the clock comes to the end.
 const BANK: i64 = -4;
-/// What happens on a day of its own, in days from the first. Until the 20th people join.
+/// What happens on a day of its own, in days from the first, when all have joined.
 const GIVES: i64 = 30;
 const DELIVERS: i64 = 40;
 const VOIDS: i64 = 43;
