@@ -1,8 +1,9 @@
 //! The database: pool, transactions that retry, migrations, pages. One dialect, PostgreSQL.
 //!
 //! Locks are taken in one order everywhere: the invoices' counters (by the one job that issues), orders' own rows by id, then
-//! pools by id, then coupons by id, then accounts by id with their memberships, then their store credit and their
-//! points, then baskets by id, then the goals of crowdfunded drops, then counters (chapters, `drop_tallies`, `catalog_version`, `audit_head`). A `model.rs` takes a connection
+//! pools by id, then coupons by id, then accounts by id with their memberships, then their store credit and their points,
+//! then baskets by id, then the goals of crowdfunded drops, then counters (chapters, `drop_tallies`, `catalog_version`,
+//! `audit_head`). A `model.rs` takes a connection
 //! and never the pool; only `service.rs` and jobs call [`transaction`].
 
 pub mod attached;
