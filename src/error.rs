@@ -71,6 +71,8 @@ codes! {
     ApplicationRequired 403 "application_required" "Joining this drive needs an approved application.";
     MembersOnly 403 "members_only" "This is for members.";
     SegmentRequired 403 "segment_required" "This is for chosen people.";
+    LevelRequired 403 "level_required" "This is for a higher level.";
+    BenefitOutranked 409 "benefit_outranked" "A better benefit of the same kind is yours.";
     TierRequired 403 "tier_required" "This is for members of a higher tier.";
     OrganisersOnly 403 "organisers_only" "This is for the organisers of the chapter.";
     Expelled 403 "expelled" "You were expelled from the community: appeal, or ask the shop.";
@@ -85,6 +87,7 @@ codes! {
     // 409: what the state of the shop or the buyer's past forbids now
     EmailTaken 409 "email_taken" "An account with this address exists.";
     CodeTaken 409 "code_taken" "This code is in use.";
+    RankTaken 409 "rank_taken" "Another one has this rank.";
     SoldOut 409 "sold_out" "No place is left. One may come back while others have yet to pay.";
     PartSoldOut 409 "part_sold_out" "This part's places are gone; more are let out later.";
     NotOpen 409 "not_open" "It has not opened yet.";
@@ -335,10 +338,15 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 41] = [
+const CONSTRAINT_CODES: [(&str, Code); 46] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("benefits_kind_of_tier", Code::CodeTaken),
+    ("benefits_kind_of_level", Code::CodeTaken),
+    ("levels_code", Code::CodeTaken),
+    ("levels_rank", Code::RankTaken),
+    ("stages_code", Code::CodeTaken),
+    ("stages_rank", Code::RankTaken),
     ("benefit_uses_a_period", Code::BenefitUsedUp),
     ("benefit_uses_once", Code::BenefitUsedUp),
     ("plans_code", Code::CodeTaken),

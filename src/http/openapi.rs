@@ -127,6 +127,9 @@ const ROOMS: &[fn() -> Document] = &[
     loyalty::check_ins::routes::Api::openapi,
     loyalty::points::routes::Api::openapi,
     loyalty::points::admin_routes::Api::openapi,
+    loyalty::levels::routes::Api::openapi,
+    loyalty::levels::admin_routes::Api::openapi,
+    loyalty::ladder::admin_routes::Api::openapi,
     // messages and jobs
     mails::routes::Api::openapi,
     lists::routes::Api::openapi,

@@ -127,6 +127,12 @@ pub enum Job {
     ExpirePoints {},
     /// Mails who has points that expire soon.
     WarnOfPoints {},
+    /// Looks at accounts that may have reached a level or a stage, or of whom something went back.
+    FollowLevels {},
+    /// Holds the reviews of levels that are due.
+    ReviewLevels {},
+    /// Looks at everybody by the rules of levels and of the ladder.
+    WalkLoyalty {},
     /// Sends back an order whose coupon its card had used up elsewhere.
     RefundRepeatCard { order: OrderId },
     /// Makes a gift card's code and mails it.
@@ -205,6 +211,7 @@ impl Job {
             Self::GiveOnOccasion { .. } | Self::GiveBirthdays {} | Self::EndPacket { .. } => Lane::Local,
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
             Self::FollowPoints { .. } | Self::ExpirePoints {} | Self::WarnOfPoints {} => Lane::Local,
+            Self::FollowLevels {} | Self::ReviewLevels {} | Self::WalkLoyalty {} => Lane::Local,
             Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
             Self::DeliverGift { .. } | Self::RemindGift { .. } => Lane::Local,
             Self::RemindTrial { .. } | Self::EndTrial { .. } | Self::TakeBackPerks { .. } => Lane::Local,
@@ -212,7 +219,15 @@ impl Job {
     }
 
     /// One run does the work of all that are queued: they look for what there is to do, whoever queued them.
-    pub const MERGED: [&str; 5] = ["offer_freed", "end_f_codes", "conclude_goal", "renew", "follow_points"];
+    pub const MERGED: [&str; 7] = [
+        "offer_freed",
+        "end_f_codes",
+        "conclude_goal",
+        "renew",
+        "follow_points",
+        "follow_levels",
+        "walk_loyalty",
+    ];
 
     /// After that many failures the job is dead and an operator sees it.
     pub fn max_attempts(&self) -> i32 {
@@ -235,6 +250,7 @@ impl Job {
             | Self::FollowInvite { .. }
             | Self::WatchInvite { .. }
             | Self::FollowPoints { .. }
+            | Self::FollowLevels {}
             | Self::DeliverGiftCard { .. }
             | Self::DeliverGift { .. }
             | Self::RefundRepeatCard { .. }
@@ -250,6 +266,7 @@ impl Job {
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::GiveOnOccasion { .. } => 12,
             Self::GiveBirthdays {} | Self::ExpirePoints {} | Self::WarnOfPoints {} => 5,
+            Self::ReviewLevels {} | Self::WalkLoyalty {} => 12,
             Self::RemindGift { .. } | Self::RemindTrial { .. } | Self::EndTrial { .. } => 12,
             Self::TakeBackPerks { .. } => 12,
             // Another one comes with the next order, and every few minutes.
@@ -301,6 +318,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::FollowPoints { order } => earned::service::follow(app, order).await,
         Job::ExpirePoints {} => loyalty::points::jobs::expire(app).await,
         Job::WarnOfPoints {} => loyalty::points::jobs::warn(app).await,
+        Job::FollowLevels {} => loyalty::walks::service::follow(app).await,
+        Job::WalkLoyalty {} => loyalty::walks::service::walk(app).await,
+        Job::ReviewLevels {} => loyalty::levels::reviews::run(app).await,
         Job::RefundRepeatCard { order } => promotion::repeat_cards::service::refund(app, order).await,
         Job::DeliverGiftCard { card } => gift_cards::jobs::deliver(app, card).await,
         Job::DeliverGift { gift } => gifts::jobs::deliver(app, gift).await,
@@ -384,7 +404,8 @@ mod tests {
         let renew = Job::Renew { membership: MembershipId::new(), ends_at: DateTime::UNIX_EPOCH };
         let (conclude, follow) =
             (Job::ConcludeGoal { drop: DropId::new() }, Job::FollowPoints { order: OrderId::new() });
-        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, conclude, renew, follow];
+        let (levels, walk) = (Job::FollowLevels {}, Job::WalkLoyalty {});
+        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, conclude, renew, follow, levels, walk];
         assert_eq!(jobs.map(|job| queue::to_columns(&job).unwrap().0), Job::MERGED);
     }
 

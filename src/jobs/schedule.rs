@@ -16,6 +16,7 @@ use crate::checkout::portal::model as portal;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::imports;
+use crate::loyalty::walks::model as walks;
 use crate::membership::upgrades::model as upgrades;
 use crate::messages::mails;
 use crate::ports::clock::machine_now;
@@ -34,6 +35,8 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
         ("offer_freed", Job::OfferFreed {}, TimeDelta::minutes(1)),
         ("expire_points", Job::ExpirePoints {}, TimeDelta::hours(1)),
         ("warn_of_points", Job::WarnOfPoints {}, TimeDelta::hours(1)),
+        ("review_levels", Job::ReviewLevels {}, TimeDelta::hours(1)),
+        ("walk_loyalty", Job::WalkLoyalty {}, TimeDelta::days(1)),
         ("give_birthdays", Job::GiveBirthdays {}, TimeDelta::hours(1)),
         ("tend_associates", Job::TendAssociates {}, TimeDelta::hours(1)),
         ("watch_stock", Job::WatchStock {}, TimeDelta::minutes(5)),
@@ -176,6 +179,7 @@ pub async fn purge(app: &App) -> Result<Outcome> {
     imports::model::purge(&mut conn, now - TimeDelta::days(30)).await?;
     upgrades::purge(&mut conn, now - TimeDelta::days(30)).await?;
     portal::purge(&mut conn, now - TimeDelta::days(1)).await?;
+    walks::purge(&mut conn, now - TimeDelta::days(90)).await?;
     baskets::purge(&mut conn, now - baskets::KEPT_FOR).await?;
     mails::model::forget_secrets(&mut conn, now - TimeDelta::days(2)).await?;
     Ok(Outcome::Done)

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use kindred_stripe::Method;
 
-use super::benefits::model::{self as benefits, Benefit};
+use super::benefits::model::{self as benefits, Benefit, GivenBy};
 use super::benefits::rules::Gives;
 use super::catalog;
 use super::drives::model::{self as drives, Admission, Drive};
@@ -91,6 +91,7 @@ async fn tier(conn: &mut Conn, kind: &Kind, now: DateTime<Utc>) -> Result<TierId
         names: Names::new(kind.zh, kind.en),
         rank: kind.rank,
         associate_tier: None,
+        floor_level: None,
         created_at: now,
         archived_at: None,
         version: 1,
@@ -99,7 +100,7 @@ async fn tier(conn: &mut Conn, kind: &Kind, now: DateTime<Utc>) -> Result<TierId
     for (word, zh, en) in kind.benefits {
         let benefit = Benefit {
             id: BenefitId::new(),
-            tier_id: tier.id,
+            given_by: GivenBy::Tier(tier.id),
             kind: (*word).to_owned(),
             gives: Gives::Service,
             names: Names::new(zh, en),

@@ -21,6 +21,11 @@ pub enum Audience {
         /// The tier's code.
         at_least: String,
     },
+    /// Who stands on that level or a higher one now.
+    Level {
+        /// The level's code.
+        at_least: String,
+    },
     /// Who is in a segment now.
     Segment {
         /// The segment's code.
@@ -44,6 +49,7 @@ enum Who {
     SignedIn,
     Members,
     Tier,
+    Level,
     Segment,
 }
 
@@ -56,10 +62,11 @@ impl TryFrom<Written> for Audience {
             (Who::SignedIn, None, None) => Ok(Self::SignedIn),
             (Who::Members, None, None) => Ok(Self::Members),
             (Who::Tier, Some(at_least), None) => Ok(Self::Tier { at_least }),
+            (Who::Level, Some(at_least), None) => Ok(Self::Level { at_least }),
             (Who::Segment, None, Some(segment)) => Ok(Self::Segment { segment }),
-            (Who::Tier, None, _) => Err("`tier` needs `at_least`"),
+            (Who::Tier | Who::Level, None, _) => Err("`tier` and `level` need `at_least`"),
             (Who::Segment, _, None) => Err("`segment` needs `segment`"),
-            (_, Some(_), _) => Err("`at_least` goes with `tier`"),
+            (_, Some(_), _) => Err("`at_least` goes with `tier` or `level`"),
             (_, _, Some(_)) => Err("`segment` goes with `segment`"),
         }
     }
@@ -71,15 +78,18 @@ pub struct Visitor<'a> {
     pub is_signed_in: bool,
     /// Rank of the tier whose membership gives access now.
     pub tier_rank: Option<i32>,
+    /// Rank of the level on which he stands.
+    pub level_rank: Option<i32>,
     /// Codes of the segments that he is in, of those that were asked for.
     pub segments: &'a [String],
 }
 
-/// Ranks of all tiers.
+/// Ranks of all tiers, and of the levels that can be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranks {
     by_code: HashMap<String, i32>,
     by_id: HashMap<TierId, (String, i32)>,
+    levels: HashMap<String, i32>,
 }
 
 impl Ranks {
@@ -90,6 +100,19 @@ impl Ranks {
             ranks.by_id.insert(id, (code, rank));
         }
         ranks
+    }
+
+    pub fn with_levels(self, levels: HashMap<String, i32>) -> Self {
+        Self { levels, ..self }
+    }
+
+    /// Is there a level that anybody could stand on?
+    pub fn has_levels(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    pub fn of_level(&self, code: &str) -> Option<i32> {
+        self.levels.get(code).copied()
     }
 
     pub fn of(&self, tier: TierId) -> Option<i32> {
@@ -107,10 +130,10 @@ impl Ranks {
 }
 
 impl Audience {
-    /// Is this visitor meant? A tier or a segment that isn't known means nobody.
+    /// Is this visitor meant? A tier, a level or a segment that isn't known means nobody.
     ///
     /// # Errors
-    /// Why not: `unauthenticated`, `members_only`, `tier_required`, `segment_required`.
+    /// Why not: `unauthenticated`, `members_only`, `tier_required`, `level_required`, `segment_required`.
     pub fn admit(&self, visitor: Visitor, ranks: &Ranks) -> Result<(), Code> {
         match self {
             Self::Everyone => Ok(()),
@@ -122,6 +145,10 @@ impl Audience {
                 (Some(rank), Some(asked)) if rank >= asked => Ok(()),
                 (None, _) => Err(Code::MembersOnly),
                 _ => Err(Code::TierRequired),
+            },
+            Self::Level { at_least } => match (visitor.level_rank, ranks.of_level(at_least)) {
+                (Some(rank), Some(asked)) if rank >= asked => Ok(()),
+                _ => Err(Code::LevelRequired),
             },
             Self::Segment { segment } if visitor.segments.contains(segment) => Ok(()),
             Self::Segment { .. } => Err(Code::SegmentRequired),
@@ -152,10 +179,13 @@ mod tests {
             (TierId::new(), "diehard".to_owned(), 20),
         ]);
         let teachers = ["teachers".to_owned()];
-        let visitor = |is_signed_in, tier_rank| Visitor { is_signed_in, tier_rank, segments: &[] };
+        let ranks = ranks.with_levels(HashMap::from([("gold".to_owned(), 3)]));
+        let visitor = |is_signed_in, tier_rank| Visitor { is_signed_in, tier_rank, ..Visitor::default() };
         let (stranger, guest) = (visitor(false, None), visitor(true, None));
         let regular = Visitor { segments: &teachers, ..visitor(true, Some(10)) };
-        let diehard = visitor(true, Some(20));
+        let diehard = Visitor { level_rank: Some(3), ..visitor(true, Some(20)) };
+        let level = |code: &str| Audience::Level { at_least: code.to_owned() };
+        let no_level = Err(Code::LevelRequired);
         let segment = |code: &str| Audience::Segment { segment: code.to_owned() };
         let not_in = Err(Code::SegmentRequired);
         let tier = |code: &str| Audience::Tier { at_least: code.to_owned() };
@@ -168,6 +198,8 @@ mod tests {
                 tier("diehard"),
                 [Err(Code::Unauthenticated), Err(Code::MembersOnly), Err(Code::TierRequired), Ok(())],
             ),
+            (level("gold"), [Err(Code::Unauthenticated), no_level, no_level, Ok(())]),
+            (level("gone"), [Err(Code::Unauthenticated), no_level, no_level, no_level]),
             (segment("teachers"), [Err(Code::Unauthenticated), not_in, Ok(()), not_in]),
             (
                 tier("gone"),
@@ -195,6 +227,8 @@ mod tests {
         for wrong in [
             r#"{"who":"everyone","at_least":"x"}"#,
             r#"{"who":"tier"}"#,
+            r#"{"who":"level"}"#,
+            r#"{"who":"level","segment":"x"}"#,
             r#"{"who":"tier","at_least":"x","segment":"y"}"#,
             r#"{"who":"segment"}"#,
             r#"{"who":"members","segment":"x"}"#,

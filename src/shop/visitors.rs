@@ -8,21 +8,25 @@ use super::audience::{Audience, Ranks, Visitor};
 use super::products::model::ranks;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::loyalty::levels::model::held_ranks;
 use crate::membership::associates::access;
 use crate::membership::memberships::model::MembershipRow;
 use crate::membership::memberships::rules::{GRACE, gives_access, life};
 use crate::people::segments::model::segments_of;
 use crate::types::id::AccountId;
 
-/// Somebody who is signed in, with the open membership under which he stands (`associates::access`), and the segments that he is in.
+/// Somebody who is signed in, with the open membership under which he stands (`associates::access`), the rank of his level, and
+/// the segments that he is in.
 pub fn visitor_of<'a>(
     membership: Option<&MembershipRow>,
+    level_rank: Option<i32>,
     segments: &'a [String],
     ranks: &Ranks,
     now: DateTime<Utc>,
 ) -> Visitor<'a> {
     let open = opening(membership, now);
-    Visitor { is_signed_in: true, tier_rank: open.and_then(|row| ranks.of(row.tier_id)), segments }
+    let tier_rank = open.and_then(|row| ranks.of(row.tier_id));
+    Visitor { is_signed_in: true, tier_rank, level_rank, segments }
 }
 
 /// The membership, where it gives access now.
@@ -34,6 +38,7 @@ fn opening(membership: Option<&MembershipRow>, now: DateTime<Utc>) -> Option<&Me
 #[derive(Clone, Debug)]
 pub struct Looker {
     membership: Option<MembershipRow>,
+    level_rank: Option<i32>,
     is_signed_in: bool,
     segments: Vec<String>,
     pub ranks: Ranks,
@@ -48,7 +53,7 @@ impl Looker {
 
     pub fn visitor(&self) -> Visitor<'_> {
         if self.is_signed_in {
-            visitor_of(self.membership.as_ref(), &self.segments, &self.ranks, self.now)
+            visitor_of(self.membership.as_ref(), self.level_rank, &self.segments, &self.ranks, self.now)
         } else {
             Visitor::default()
         }
@@ -59,6 +64,7 @@ impl Looker {
 #[derive(Clone, Debug)]
 pub struct Crowd {
     memberships: HashMap<AccountId, MembershipRow>,
+    levels: HashMap<AccountId, i32>,
     segments: HashMap<AccountId, Vec<String>>,
     pub ranks: Ranks,
     now: DateTime<Utc>,
@@ -67,7 +73,8 @@ pub struct Crowd {
 impl Crowd {
     pub fn visitor(&self, account: AccountId) -> Visitor<'_> {
         let segments = self.segments.get(&account).map(Vec::as_slice).unwrap_or_default();
-        visitor_of(self.memberships.get(&account), segments, &self.ranks, self.now)
+        let level_rank = self.levels.get(&account).copied();
+        visitor_of(self.memberships.get(&account), level_rank, segments, &self.ranks, self.now)
     }
 }
 
@@ -82,12 +89,27 @@ pub async fn crowd<'a>(
     now: DateTime<Utc>,
 ) -> Result<Crowd> {
     let memberships = access::of(conn, accounts).await?;
+    let ranks = ranks(conn).await?;
     Ok(Crowd {
         memberships: memberships.into_iter().map(|row| (row.account_id, row)).collect(),
+        levels: levels_of(conn, accounts, &ranks, now).await?,
         segments: segments_of(conn, &segments_in(audiences), accounts, now).await?,
-        ranks: ranks(conn).await?,
+        ranks,
         now,
     })
+}
+
+/// Ranks of the levels on which these accounts stand. Nothing is asked where there are none.
+///
+/// # Errors
+/// The database's.
+pub async fn levels_of(
+    conn: &mut Conn,
+    accounts: &[AccountId],
+    ranks: &Ranks,
+    now: DateTime<Utc>,
+) -> Result<HashMap<AccountId, i32>> {
+    if ranks.has_levels() { held_ranks(conn, accounts, now).await } else { Ok(HashMap::new()) }
 }
 
 /// Codes of the segments that these audiences name.
@@ -121,9 +143,11 @@ pub async fn load_with<'a>(
     now: DateTime<Utc>,
 ) -> Result<Looker> {
     let named = segments_in(audiences);
-    let stranger = Looker { membership: None, is_signed_in: false, segments: Vec::new(), ranks, now };
+    let (membership, level_rank, segments) = (None, None, Vec::new());
+    let stranger = Looker { membership, level_rank, is_signed_in: false, segments, ranks, now };
     let Some(account) = account else { return Ok(stranger) };
     let membership = access::of(conn, &[account]).await?.pop();
     let segments = segments_of(conn, &named, &[account], now).await?.remove(&account).unwrap_or_default();
-    Ok(Looker { membership, is_signed_in: true, segments, ..stranger })
+    let level_rank = levels_of(conn, &[account], &stranger.ranks, now).await?.remove(&account);
+    Ok(Looker { membership, level_rank, is_signed_in: true, segments, ..stranger })
 }

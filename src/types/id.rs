@@ -216,6 +216,12 @@ id_types! {
     PointsEntryId = "pte";
     /// What earns more points, or none.
     PointsRuleId = "ptrl";
+    /// What is earned beside the tier that is bought.
+    LevelId = "lvl";
+    LevelChangeId = "lvc";
+    /// How close somebody is to the shop.
+    StageId = "stg";
+    StageChangeId = "stc";
     /// Who brought whom.
     ReferralId = "rfr";
     /// Who brings buyers for a part of what they buy.

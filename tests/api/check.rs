@@ -9,6 +9,7 @@ mod community;
 mod credit;
 mod gifts;
 mod giving;
+mod levels;
 mod notices;
 mod partners;
 mod points;
@@ -97,6 +98,7 @@ async fn each_breakage_fails_its_checks_and_no_other() {
         .chain(giving::BREAKAGES)
         .chain(partners::BREAKAGES)
         .chain(points::BREAKAGES)
+        .chain(levels::BREAKAGES)
         .chain(renewals::BREAKAGES);
     for breakage in all {
         let checks = after(&mut conn, breakage.sql).await;

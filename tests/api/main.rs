@@ -46,6 +46,7 @@ mod imports;
 mod invitations;
 mod invoices;
 mod jobs;
+mod levels;
 mod lives;
 mod lives_together;
 mod mails;

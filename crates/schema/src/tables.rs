@@ -1,6 +1,29 @@
 // Generated from the migrations; a test compares it with the database. Renew: UPDATE_GENERATED=1 make test
 
 diesel::table! {
+    account_levels (account_id) {
+        account_id -> Uuid,
+        level_id -> Nullable<Uuid>,
+        since -> Nullable<Timestamptz>,
+        judged_at -> Nullable<Timestamptz>,
+        judged_by -> Nullable<Text>,
+        due_at -> Nullable<Timestamptz>,
+        in_grace -> Bool,
+        warn_at -> Nullable<Timestamptz>,
+        manual_level_id -> Nullable<Uuid>,
+        manual_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    account_stages (account_id) {
+        account_id -> Uuid,
+        stage_id -> Nullable<Uuid>,
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
     account_tags (account_id, tag) {
         account_id -> Uuid,
         tag -> Text,
@@ -160,7 +183,7 @@ diesel::table! {
         id -> Uuid,
         benefit_id -> Uuid,
         account_id -> Uuid,
-        membership_id -> Uuid,
+        membership_id -> Nullable<Uuid>,
         person_key -> Text,
         is_once -> Bool,
         nth -> Integer,
@@ -179,7 +202,7 @@ diesel::table! {
 diesel::table! {
     benefits (id) {
         id -> Uuid,
-        tier_id -> Uuid,
+        tier_id -> Nullable<Uuid>,
         kind -> Text,
         gives -> Text,
         name_zh -> Text,
@@ -193,6 +216,7 @@ diesel::table! {
         created_at -> Timestamptz,
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
+        level_id -> Nullable<Uuid>,
     }
 }
 
@@ -1037,6 +1061,50 @@ diesel::table! {
 }
 
 diesel::table! {
+    level_changes (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        kind -> Text,
+        from_level_id -> Nullable<Uuid>,
+        to_level_id -> Nullable<Uuid>,
+        cause -> Text,
+        why -> Jsonb,
+        reason -> Nullable<Text>,
+        judged_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    level_looks (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        went_back -> Bool,
+    }
+}
+
+diesel::table! {
+    levels (id) {
+        id -> Uuid,
+        code -> Text,
+        rank -> Integer,
+        name_zh -> Text,
+        name_en -> Text,
+        enter -> Nullable<Jsonb>,
+        keep -> Nullable<Jsonb>,
+        review -> Text,
+        warn_days -> Integer,
+        grace_days -> Integer,
+        drops -> Text,
+        welcome_points -> BigInt,
+        role -> Nullable<Text>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     line_coupons (line_id, use_id) {
         line_id -> Uuid,
         use_id -> Uuid,
@@ -1059,6 +1127,19 @@ diesel::table! {
         variant_id -> Uuid,
         price_minor -> BigInt,
         from_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    loyalty_walks (id) {
+        id -> Uuid,
+        day -> Date,
+        cursor -> Nullable<Uuid>,
+        judged -> BigInt,
+        raised -> BigInt,
+        moved -> BigInt,
+        started_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -2030,6 +2111,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    stage_changes (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        from_stage_id -> Nullable<Uuid>,
+        to_stage_id -> Nullable<Uuid>,
+        why -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    stages (id) {
+        id -> Uuid,
+        code -> Text,
+        rank -> Integer,
+        name_zh -> Text,
+        name_en -> Text,
+        criteria -> Jsonb,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     stock_moves (id) {
         id -> Uuid,
         variant_id -> Uuid,
@@ -2072,6 +2178,7 @@ diesel::table! {
         archived_at -> Nullable<Timestamptz>,
         version -> Integer,
         associate_tier_id -> Nullable<Uuid>,
+        floor_level_id -> Nullable<Uuid>,
     }
 }
 
@@ -2203,6 +2310,9 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(account_levels -> accounts (account_id));
+diesel::joinable!(account_stages -> accounts (account_id));
+diesel::joinable!(account_stages -> stages (stage_id));
 diesel::joinable!(account_tags -> accounts (account_id));
 diesel::joinable!(account_tokens -> accounts (account_id));
 diesel::joinable!(addresses -> accounts (account_id));
@@ -2220,6 +2330,7 @@ diesel::joinable!(benefit_uses -> memberships (membership_id));
 diesel::joinable!(benefit_uses -> order_lines (line_id));
 diesel::joinable!(benefit_uses -> orders (order_id));
 diesel::joinable!(benefits -> coupon_campaigns (campaign_id));
+diesel::joinable!(benefits -> levels (level_id));
 diesel::joinable!(benefits -> tiers (tier_id));
 diesel::joinable!(benefits -> variants (variant_id));
 diesel::joinable!(card_charges -> payments (payment_id));
@@ -2326,6 +2437,8 @@ diesel::joinable!(invoices -> orders (order_id));
 diesel::joinable!(invoices -> refunds (refund_id));
 diesel::joinable!(invoices_due -> orders (order_id));
 diesel::joinable!(invoices_due -> refunds (refund_id));
+diesel::joinable!(level_changes -> accounts (account_id));
+diesel::joinable!(level_looks -> accounts (account_id));
 diesel::joinable!(line_coupons -> coupon_uses (use_id));
 diesel::joinable!(line_coupons -> order_lines (line_id));
 diesel::joinable!(line_offers -> offers (offer_id));
@@ -2442,7 +2555,9 @@ diesel::joinable!(shipment_lines -> shipments (shipment_id));
 diesel::joinable!(shipments -> orders (order_id));
 diesel::joinable!(shipping_promises -> orders (order_id));
 diesel::joinable!(shipping_promises -> pick_lists (pick_list_id));
+diesel::joinable!(stage_changes -> accounts (account_id));
 diesel::joinable!(stock_moves -> variants (variant_id));
+diesel::joinable!(tiers -> levels (floor_level_id));
 diesel::joinable!(treat_codes -> accounts (account_id));
 diesel::joinable!(treat_codes -> api_keys (redeemed_by));
 diesel::joinable!(treat_codes -> merchants (merchant_id));

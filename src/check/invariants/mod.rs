@@ -19,6 +19,7 @@ mod gifts;
 mod goods;
 mod invoices;
 mod jobs;
+mod levels;
 mod mails;
 mod memberships;
 mod notices;
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         partners::ALL,
         credit::ALL,
         points::ALL,
+        levels::ALL,
         gifts::ALL,
         goods::ALL,
         channels::ALL,

@@ -14,6 +14,7 @@ use crate::jobs::{self, Job, Outcome};
 use crate::loyalty::points::model as points;
 use crate::loyalty::points::rules::earned;
 use crate::loyalty::points::service::{self as ledger, Earned, Terms};
+use crate::loyalty::walks::service as walks;
 use crate::people::accounts::model as accounts;
 use crate::promotion::referrals::rules::{Dispute, LOOK_AGAIN};
 use crate::types::id::OrderId;
@@ -29,11 +30,14 @@ pub async fn paid(conn: &mut Conn, order: &OrderRow, lines: &[LineRow], now: Dat
     Ok(())
 }
 
-/// Money of an order goes back, or is disputed: a job looks at what it has earned. Called in the transaction that enters it.
+/// Money of an order goes back, or is disputed: jobs look at what it has earned, and at its buyer's level. Called in the transaction
+/// that enters it.
 ///
 /// # Errors
 /// The database's.
 pub async fn changed(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Result<()> {
+    let buyers = orders::buyers_of(conn, &[order]).await?;
+    walks::touched(conn, &buyers, true, now).await?;
     if points::by_cause(conn, &ledger::earned_by(order)).await?.is_some() {
         jobs::enqueue(conn, &Job::FollowPoints { order }, now, now).await?;
     }
@@ -44,9 +48,11 @@ pub async fn changed(conn: &mut Conn, order: OrderId, now: DateTime<Utc>) -> Res
 ///
 /// # Errors
 /// The database's.
-pub async fn adopted(conn: &mut Conn, orders: &[OrderId], now: DateTime<Utc>) -> Result<()> {
-    let jobs: Vec<_> = orders.iter().map(|order| (Job::FollowPoints { order: *order }, now)).collect();
+pub async fn adopted(conn: &mut Conn, adopted: &[OrderId], now: DateTime<Utc>) -> Result<()> {
+    let jobs: Vec<_> = adopted.iter().map(|order| (Job::FollowPoints { order: *order }, now)).collect();
     jobs::queue::enqueue_all(conn, &jobs, now).await?;
+    let buyers = orders::buyers_of(conn, adopted).await?;
+    walks::touched(conn, &buyers, false, now).await?;
     Ok(())
 }
 

@@ -10,8 +10,8 @@ use super::rules::{ArticleFacts, Facts, LineFacts};
 use crate::checkout::pricing::rules::Explained;
 use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::membership::benefits::model::Benefit;
-use crate::membership::benefits::rules;
+use crate::membership::benefits::model::{Benefit, GivenBy};
+use crate::membership::benefits::rules::{self, Ground};
 use crate::membership::benefits::uses::{NewUse, Used, User, trials_among};
 use crate::membership::memberships::model::MembershipRow;
 use crate::people::accounts::model::Buyer;
@@ -48,7 +48,11 @@ impl Waived<'_> {
     pub fn explained(&self) -> Explained {
         Explained {
             line: None,
-            rule: format!("benefit:{}", self.benefit.kind),
+            // Which of both it is: of tier and level the better takes it off.
+            rule: match self.benefit.given_by {
+                GivenBy::Tier(_) => format!("benefit:{}", self.benefit.kind),
+                GivenBy::Level(_) => format!("level_benefit:{}", self.benefit.kind),
+            },
             outcome: "applied".to_owned(),
             reason: "free_shipping".to_owned(),
             amount_minor: self.minor,
@@ -77,7 +81,7 @@ impl BenefitLedger {
         buyers: &[Buyer],
         zone: Tz,
     ) -> Result<Self> {
-        if benefits.is_empty() || standings.is_empty() {
+        if benefits.is_empty() {
             return Ok(Self { zone, ..Self::default() });
         }
         let ids: Vec<_> = benefits.iter().map(|benefit| benefit.id).collect();
@@ -91,25 +95,28 @@ impl BenefitLedger {
     /// How often the buyer can use the benefit now.
     ///
     /// # Errors
-    /// Those of [`rules::may_use`].
+    /// Those of [`rules::may_use`]; `benefit_outranked`.
     fn left(&self, benefit: &Benefit, facts: &Facts<'_>, now: DateTime<Utc>) -> Result<i64, Code> {
-        let standing = facts.standing.map(|(row, _)| row);
-        let is_trial = standing.is_some_and(|row| self.trials.contains(&row.id));
-        rules::may_use(benefit, standing, is_trial, now)?;
-        Ok(self.user(facts, now).map_or(0, |user| self.used.left(benefit, &user)))
+        let user = self.user(facts, now);
+        rules::may_use(benefit, &user.ground, now)?;
+        if rules::outranked_by(benefit, &user.ground, facts.rivals).is_some() {
+            return Err(Code::BenefitOutranked);
+        }
+        Ok(self.used.left(benefit, &user))
     }
 
-    fn user<'a>(&self, facts: &Facts<'a>, now: DateTime<Utc>) -> Option<User<'a>> {
+    fn user<'a>(&self, facts: &Facts<'a>, now: DateTime<Utc>) -> User<'a> {
         let (account, person) = (facts.buyer.id, facts.buyer.person_key.as_deref());
-        let (membership, periods_from) = facts.standing?;
-        Some(User { account, person, membership, periods_from, now, zone: self.zone })
+        let is_trial = facts.standing.is_some_and(|(row, _)| self.trials.contains(&row.id));
+        let ground = Ground { membership: facts.standing, is_trial, level: facts.level };
+        User { account, person, ground, now, zone: self.zone }
     }
 
     /// May the line at this position be had by its benefit, beside those before it?
     ///
     /// # Errors
     /// `unknown_benefit` for one of another article or tier, `members_only`, `membership_frozen`, `benefit_not_in_trial`,
-    /// `benefit_used_up`.
+    /// `level_required`, `benefit_outranked`, `benefit_used_up`.
     pub fn admit(
         &self,
         facts: &Facts<'_>,
@@ -160,7 +167,7 @@ impl BenefitLedger {
         waived: Option<Waived<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Entered> {
-        let Some(user) = self.user(facts, now) else { return Ok(Entered::default()) };
+        let user = self.user(facts, now);
         let mut lines = Vec::with_capacity(facts.lines.len());
         for line in &facts.lines {
             let rows = match line {

@@ -17,10 +17,11 @@ use crate::checkout::claims;
 use crate::checkout::pricing::gifts::Gift;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
+use crate::loyalty::levels::model as levels;
 use crate::loyalty::points::programme::{Earning, earning};
 use crate::membership::applications::model::{self as applications, Application};
 use crate::membership::associates::access::{self, Standing};
-use crate::membership::benefits::model::{self as benefits, Benefit};
+use crate::membership::benefits::model::{self as benefits, Benefit, GivenBy};
 use crate::membership::benefits::rules::Gives;
 use crate::membership::drives::model::{self as drives, Admission, Drive};
 use crate::membership::invitations::model::{self as invitations, Invitation};
@@ -129,6 +130,7 @@ pub struct Locked {
     applications: Vec<Application>,
     /// Of those that the catalog names.
     segments: HashMap<AccountId, Vec<String>>,
+    levels: HashMap<AccountId, levels::Standing>,
 }
 
 impl Locked {
@@ -247,7 +249,7 @@ pub async fn read_catalog(
         let drops = drops::load(conn, &ids(&named.drops)).await?;
         catalog.drops = drops.into_iter().map(|drop| (drop.id, drop)).collect();
         catalog.f_codes = drops::f_codes(conn, &named.f_codes.into_iter().collect::<Vec<_>>()).await?;
-        catalog.benefits = benefits::load(conn, &ids(&named.benefits)).await?;
+        catalog.benefits = benefits::with_rivals(conn, &ids(&named.benefits)).await?;
         if !named.methods.is_empty() {
             catalog.benefits.extend(benefits::free_shipping(conn).await?);
         }
@@ -361,6 +363,8 @@ pub async fn read_locked(
     let rows: Vec<_> = memberships.values().chain(heads.values()).collect();
     ledger.benefits = BenefitLedger::read(conn, &catalog.benefits, &rows, &buyers, zone).await?;
     let segments = segments_of(conn, &catalog.segments(), &ids, now).await?;
+    let levels =
+        if catalog.ranks.has_levels() { levels::standings(conn, &ids, now).await? } else { HashMap::new() };
     let locked = Locked {
         memberships,
         heads,
@@ -368,6 +372,7 @@ pub async fn read_locked(
         buyers: buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect(),
         applications,
         segments,
+        levels,
     };
     Ok((locked, ledger))
 }
@@ -409,24 +414,47 @@ pub fn facts_without_lines<'a>(
     locked: &'a Locked,
     now: DateTime<Utc>,
 ) -> Result<Facts<'a>> {
-    let (buyer, visitor) = match customer {
-        Customer::Guest(buyer) => (buyer, Visitor::default()),
+    let (buyer, level, visitor) = match customer {
+        Customer::Guest(buyer) => (buyer, None, Visitor::default()),
         Customer::Account(id) => {
             let buyer = locked.buyers.get(id).ok_or(Code::Unauthenticated)?;
             let segments = locked.segments.get(id).map_or(&[][..], Vec::as_slice);
-            (buyer, visitor_of(locked.standing(id), segments, &catalog.ranks, now))
+            let level = locked.levels.get(id);
+            let rank = level.map(|level| level.rank);
+            (
+                buyer,
+                level.map(|of| of.level),
+                visitor_of(locked.standing(id), rank, segments, &catalog.ranks, now),
+            )
         }
     };
     let membership = locked.memberships.get(&buyer.id);
     let standing = locked.standing(&buyer.id).zip(locked.periods_from.get(&buyer.id).copied());
     let is_waiver = |benefit: &&Benefit| {
-        benefit.gives == Gives::FreeShipping
-            && standing.is_some_and(|(row, _)| row.tier_id == benefit.tier_id)
+        let is_his = match benefit.given_by {
+            GivenBy::Tier(tier) => standing.is_some_and(|(row, _)| row.tier_id == tier),
+            GivenBy::Level(of) => level == Some(of),
+        };
+        benefit.gives == Gives::FreeShipping && is_his
     };
     let waivers = catalog.benefits.iter().filter(is_waiver).collect();
+    let rivals = catalog.benefits.as_slice();
     let (ranks, earning, lines, gifts) = (&catalog.ranks, &catalog.earning, Vec::new(), Vec::new());
     let shipping = None;
-    Ok(Facts { buyer, membership, standing, visitor, ranks, earning, lines, shipping, gifts, waivers })
+    Ok(Facts {
+        buyer,
+        membership,
+        standing,
+        level,
+        visitor,
+        ranks,
+        earning,
+        lines,
+        shipping,
+        gifts,
+        waivers,
+        rivals,
+    })
 }
 
 /// What is known of one line of a cart.

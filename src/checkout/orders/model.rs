@@ -277,6 +277,15 @@ pub async fn buyer_of_token(conn: &mut Conn, id: OrderId, hash: &[u8]) -> Result
     Ok(row.map(|(account, guest)| OrderBuyer::with_token(id, guest.unwrap_or(account))))
 }
 
+/// Who bought these orders, each once.
+///
+/// # Errors
+/// The database's.
+pub async fn buyers_of(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<AccountId>> {
+    let buyers = orders::table.filter(orders::id.eq_any(ids)).select(orders::account_id).distinct();
+    Ok(buyers.load(conn).await?)
+}
+
 /// Orders, among these, of guests: no account has adopted them.
 ///
 /// # Errors

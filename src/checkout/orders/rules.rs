@@ -41,7 +41,7 @@ use crate::shop::products::model::Article;
 use crate::shop::products::rules as products;
 use crate::shop::shipping::model::ShippingMethod;
 use crate::shop::shipping::rules::Address;
-use crate::types::id::{AccountId, DropId, PoolId};
+use crate::types::id::{AccountId, DropId, LevelId, PoolId};
 
 /// How far the pools are, counting what this batch has claimed so far.
 #[derive(Debug, Default)]
@@ -111,6 +111,8 @@ pub struct Facts<'a> {
     pub membership: Option<&'a MembershipRow>,
     /// The membership under which the buyer stands, his own or his head's, and from when its periods are counted.
     pub standing: Option<(&'a MembershipRow, DateTime<Utc>)>,
+    /// On which level the buyer stands.
+    pub level: Option<LevelId>,
     pub visitor: Visitor<'a>,
     pub ranks: &'a Ranks,
     /// What lines earn.
@@ -119,8 +121,10 @@ pub struct Facts<'a> {
     pub shipping: Option<(&'a ShippingMethod, &'a Address)>,
     /// More in the pack, for who buys something of the cart.
     pub gifts: Vec<Gift<'a>>,
-    /// What the buyer's tier takes off a parcel.
+    /// What the buyer's tier and level take off a parcel.
     pub waivers: Vec<&'a Benefit>,
+    /// Benefits of the kinds that lines name: of a tier's and a level's the better counts.
+    pub rivals: &'a [Benefit],
 }
 
 /// What is known of one line.

@@ -19,6 +19,7 @@ use crate::checkout::shipments::rules::ship_by;
 use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{AppError, Result};
+use crate::loyalty::walks::service as walks;
 use crate::membership::memberships;
 use crate::membership::memberships::giving::welcome;
 use crate::membership::memberships::service::{Activated, Activation};
@@ -68,6 +69,7 @@ pub async fn deliver(
     }
     invited::service::paid(conn, order, now).await?;
     earned::service::paid(conn, order, lines, now).await?;
+    walks::touched(conn, &[order.account_id], false, now).await?;
     let recipient = recipient_of(order);
     let mut queued = vec![(recipient.clone(), format!("receipt:{}", order.id), receipt(order, lines, now))];
     let articles = articles_of(conn, lines).await?;

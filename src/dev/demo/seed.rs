@@ -10,6 +10,7 @@ use crate::audit::Actor;
 use crate::db::idempotency::{self, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Result};
+use crate::loyalty::levels::service as level_service;
 use crate::loyalty::points::dto::PointsProgrammeChange;
 use crate::loyalty::points::programme as points;
 use crate::membership::benefits;
@@ -186,6 +187,7 @@ pub async fn give_out_coupons(app: &App) -> Result<()> {
     });
     giveouts::service::create(app, actor, &read(swapped)?).await?;
     start_points(app).await?;
+    set_levels(app, actor).await?;
     give_benefits(app, actor, made.id).await
 }
 
@@ -202,6 +204,26 @@ async fn start_points(app: &App) -> Result<()> {
     let mut conn = db::connect(&app.pool).await?;
     let before = points::load(&mut conn).await?;
     points::store(&mut conn, &change.apply(before, currency)?).await
+}
+
+/// Three levels, by what somebody has spent or earned in a year.
+async fn set_levels(app: &App, actor: Actor) -> Result<()> {
+    for (code, rank, zh, en, spend, points) in [
+        ("silver", 10, "白银", "Silver", 50_000, 500),
+        ("jade", 20, "翡翠", "Jade", 150_000, 1_500),
+        ("gold", 30, "黄金", "Gold", 500_000, 5_000),
+    ] {
+        let level = json!({
+            "code": code, "rank": rank, "names": { "zh-CN": zh, "en": en }, "welcome_points": points / 10,
+            "enter": { "any": [
+                { "metric": "spend", "amount": spend, "window": "P1Y" },
+                { "metric": "level_points", "amount": points, "window": "P1Y" },
+            ] },
+            "keep": { "metric": "spend", "amount": spend / 2, "window": "P1Y" }, "grace_days": 14,
+        });
+        level_service::create(app, actor, &read(level)?).await?;
+    }
+    Ok(())
 }
 
 /// What the two tiers give: a coupon a month of this campaign to both, and parcels to the lower one, as the higher has them free.

@@ -12,6 +12,7 @@ use crate::error::{Code, Result};
 use crate::loyalty::points::model::{self as points, LotKind};
 use crate::loyalty::points::programme;
 use crate::loyalty::points::service::{Grant, Terms, grant};
+use crate::loyalty::walks::service as walks;
 use crate::types::id::AccountId;
 
 /// How far back the list goes.
@@ -63,6 +64,7 @@ pub async fn check_in(app: &App, account: AccountId, request: &Request) -> Resul
             reason: None,
         };
         grant(conn, &terms, &[given], now).await?;
+        walks::touched(conn, &[account], false, now).await?;
         Ok(row)
     })
     .await

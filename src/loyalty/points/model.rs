@@ -1,6 +1,6 @@
 //! Rows of points: lots, entries, and the balances that both add up to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -12,6 +12,7 @@ use crate::batch_insert;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
+use crate::loyalty::walks::service as walks;
 use crate::schema::{points_balances, points_entries, points_lots};
 use crate::statement;
 use crate::types::id::{AccountId, OrderId, PointsEntryId, PointsLotId};
@@ -270,6 +271,19 @@ pub async fn by_cause(conn: &mut Conn, cause: &str) -> Result<Option<LotRow>> {
     Ok(query.first(conn).await.optional()?)
 }
 
+/// The lots of these causes, each with its own.
+///
+/// # Errors
+/// The database's.
+pub async fn of_causes(conn: &mut Conn, causes: &[String]) -> Result<Vec<(PointsLotId, String)>> {
+    Ok(points_lots::table
+        .filter(points_lots::cause.eq_any(causes))
+        .order(points_lots::id)
+        .select((points_lots::id, points_lots::cause))
+        .load(conn)
+        .await?)
+}
+
 /// Which of these causes have a lot.
 ///
 /// # Errors
@@ -347,7 +361,18 @@ impl Writes {
         change.execute(conn).await?;
         NewLot::insert(&mut &*conn, self.lots).await?;
         keep(self.kept).execute(conn).await?;
+        let moved_levels = self
+            .entries
+            .iter()
+            .filter(|entry| entry.level != 0)
+            .map(|entry| (entry.account_id, entry.level < 0));
+        let moved_levels: BTreeSet<_> = moved_levels.collect();
+        let at = self.entries.as_slice().first().map(|entry| entry.created_at).unwrap_or_default();
         NewEntry::insert(&mut &*conn, self.entries).await?;
+        for went_back in [false, true] {
+            let of = moved_levels.iter().filter(|(_, back)| *back == went_back).map(|(account, _)| *account);
+            walks::touched(conn, &of.collect::<Vec<_>>(), went_back, at).await?;
+        }
         Ok(())
     }
 }

@@ -114,6 +114,34 @@ pub async fn grant(
     Ok(written)
 }
 
+/// Takes back what an account was given for these causes; what of it was spent is owed. Twice does no more than once.
+///
+/// # Errors
+/// The database's.
+pub async fn take_back(
+    conn: &mut Conn,
+    account: AccountId,
+    causes: &[String],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let lots = model::of_causes(conn, causes).await?;
+    if lots.is_empty() {
+        return Ok(());
+    }
+    let mut purse = model::lock(conn, &[account]).await?.remove(&account).unwrap_or_default();
+    let mut writes = Writes::default();
+    for (lot, cause) in lots {
+        bring(conn, &mut purse, &[lot]).await?;
+        purse.lower(lot, 0, 0);
+        let why = Why { cause: format!("taken_back:{cause}:{}", PointsEntryId::new()), ..Why::default() };
+        writes.take(account, &mut purse, &why, now);
+    }
+    programme::load(conn).await?.settle(&mut purse, now);
+    let why = Why { cause: format!("settled:{account}:{}", PointsEntryId::new()), ..Why::default() };
+    writes.take(account, &mut purse, &why, now);
+    writes.write(conn).await
+}
+
 fn within(points: i64) -> Result<i64> {
     if (0..=rules::POINTS_MAX).contains(&points) { Ok(points) } else { Err(Code::AmountOutOfRange.error()) }
 }

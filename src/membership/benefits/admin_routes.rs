@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get, patch, post, web};
 use serde::Deserialize;
 
 use super::dto::{BenefitChange, BenefitUse, BenefitView, NewBenefit, ServiceUse, UseReleased};
-use super::model::{self, Benefit};
+use super::model::{self, Benefit, GivenBy};
 use super::{service, uses};
 use crate::app::App;
 use crate::db;
@@ -17,7 +17,7 @@ use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
-use crate::types::id::{BenefitId, BenefitUseId, TierId};
+use crate::types::id::{BenefitId, BenefitUseId, LevelId, TierId};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(create, list, show, change, archive, enter_use, list_uses, release_use))]
@@ -37,7 +37,7 @@ fn answer(app: &App, benefit: Benefit) -> HttpResponse {
     HttpResponse::Ok().insert_header(etag(view.version)).json(view)
 }
 
-/// Say what members of a tier get
+/// Say what members of a tier get, or who stands on a level
 #[utoipa::path(
     tag = "admin: catalog",
     request_body = NewBenefit,
@@ -67,8 +67,10 @@ async fn create(
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct BenefitQuery {
-    /// Those of this tier.
+    /// Those of this tier …
     pub tier: Option<TierId>,
+    /// … or of this level.
+    pub level: Option<LevelId>,
     /// 1 to 100; 20 by default.
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -88,7 +90,8 @@ async fn list(
     web::Query(query): web::Query<BenefitQuery>,
 ) -> Result<HttpResponse> {
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
-    let found = model::list(&mut *db::connect(&app.pool).await?, query.tier, page).await?;
+    let of = query.tier.map(GivenBy::Tier).or(query.level.map(GivenBy::Level));
+    let found = model::list(&mut *db::connect(&app.pool).await?, of, page).await?;
     let view = |benefit| BenefitView::new(benefit, &app.settings.currency);
     Ok(HttpResponse::Ok().json(List::cut(found, page, |benefit| benefit.id.0).map(view)))
 }
@@ -159,10 +162,11 @@ async fn archive(
     security(("bearer" = [])),
     responses(
         (status = 201, body = BenefitUse),
-        (status = 403, body = Problem, description = "members_only"),
+        (status = 403, body = Problem, description = "members_only, level_required"),
         (status = 404, body = Problem, description = "not_found"),
         (status = 409, body = Problem, description =
-            "benefit_used_up, benefit_not_in_trial, benefit_not_claimable, membership_frozen, request_in_progress"),
+            "benefit_used_up, benefit_outranked, benefit_not_in_trial, benefit_not_claimable, membership_frozen, \
+             request_in_progress"),
         (status = 422, body = Problem, description = "invalid_field, unknown_benefit, idempotency_key_reused"),
     )
 )]

@@ -8,7 +8,7 @@ use super::rules::{Gives, Window};
 use super::uses::UseRow;
 use crate::shop::rights::rules::Right;
 use crate::types::id::{
-    AccountId, BenefitId, BenefitUseId, CampaignId, CouponId, OrderId, ProductId, TierId, VariantId,
+    AccountId, BenefitId, BenefitUseId, CampaignId, CouponId, LevelId, OrderId, ProductId, TierId, VariantId,
 };
 use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
@@ -22,14 +22,18 @@ const DIGITAL_RIGHT: &str = "digital_right";
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBenefit {
-    pub tier: TierId,
-    /// A stable word for programs: small letters, digits, underscores; one a tier; never changes.
+    /// Whose members get it; or else `level`.
+    pub tier: Option<TierId>,
+    /// Who stands on it gets it, member or not.
+    pub level: Option<LevelId>,
+    /// A stable word for programs: small letters, digits, underscores; one a tier or level; never changes. Of a tier's and a
+    /// level's of one kind the better counts.
     #[schema(example = "monthly_coupon")]
     pub kind: String,
     pub gives: Gives,
     pub names: Names,
-    /// The period in which so many are `allowed`, such as `P1M` or `P1Y`, counted from the start of the membership; absent: once a
-    /// person, whatever comes after.
+    /// The period in which so many are `allowed`, such as `P1M` or `P1Y`, counted from the start of the membership, of a level by
+    /// the calendar; absent: once a person, whatever comes after.
     #[schema(example = "P1M")]
     pub every: Option<String>,
     /// How often in a period. Absent: as often as one likes, which goes with a service, early access and free shipping.
@@ -68,7 +72,8 @@ pub struct BenefitChange {
 #[schema(as = AdminBenefit)]
 pub struct BenefitView {
     pub id: BenefitId,
-    pub tier: TierId,
+    pub tier: Option<TierId>,
+    pub level: Option<LevelId>,
     pub kind: String,
     pub gives: Gives,
     pub names: Names,
@@ -88,7 +93,8 @@ impl BenefitView {
     pub fn new(benefit: Benefit, currency: &str) -> Self {
         Self {
             id: benefit.id,
-            tier: benefit.tier_id,
+            tier: benefit.tier(),
+            level: benefit.level(),
             kind: benefit.kind,
             gives: benefit.gives,
             names: benefit.names,
@@ -111,6 +117,11 @@ impl BenefitView {
 pub struct OwnBenefit {
     /// Null for a digital good: `product` says which.
     pub id: Option<BenefitId>,
+    /// `tier` or `level`.
+    pub given_by: &'static str,
+    /// A better one of the same kind counts in its place: nothing is left of this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outranked_by: Option<BenefitId>,
     /// A stable word for programs.
     pub kind: String,
     /// `coupon`: `POST /v1/me/benefits/{id}/claim`. `article`: order the `variant` with `benefit`. `free_shipping`: comes with
@@ -137,6 +148,8 @@ impl OwnBenefit {
     pub fn new(benefit: Benefit, window: Window, used: i64, locale: Locale) -> Self {
         Self {
             id: Some(benefit.id),
+            given_by: if benefit.level().is_some() { "level" } else { "tier" },
+            outranked_by: None,
             kind: benefit.kind,
             gives: benefit.gives.as_str(),
             name: benefit.names.pick(locale).to_owned(),
@@ -151,10 +164,18 @@ impl OwnBenefit {
         }
     }
 
+    /// Another one counts in its place.
+    pub fn outranked(self, by: Option<BenefitId>) -> Self {
+        let left = if by.is_some() { Some(0) } else { self.left };
+        Self { outranked_by: by, left, ..self }
+    }
+
     /// A digital good that belonging opens.
     pub fn opened(right: Right, locale: Locale) -> Self {
         Self {
             id: None,
+            given_by: "tier",
+            outranked_by: None,
             kind: OPENS_PRODUCT.to_owned(),
             gives: DIGITAL_RIGHT,
             name: right.names.pick(locale).to_owned(),

@@ -9,15 +9,24 @@ use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
 use crate::schema::benefits;
-use crate::types::id::{BenefitId, CampaignId, TierId, VariantId};
+use crate::types::id::{BenefitId, CampaignId, LevelId, TierId, VariantId};
 use crate::types::locale::Names;
 use crate::types::period::Term;
 
-/// Something that members of a tier get.
+/// Who gets a benefit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenBy {
+    /// Who has a membership of it.
+    Tier(TierId),
+    /// Who stands on it, member or not.
+    Level(LevelId),
+}
+
+/// Something that members of a tier get, or who stands on a level.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Benefit {
     pub id: BenefitId,
-    pub tier_id: TierId,
+    pub given_by: GivenBy,
     /// A stable word for programs, such as `service_channel`: one a tier.
     pub kind: String,
     pub gives: Gives,
@@ -40,6 +49,20 @@ pub struct Benefit {
 }
 
 impl Benefit {
+    pub fn tier(&self) -> Option<TierId> {
+        match self.given_by {
+            GivenBy::Tier(tier) => Some(tier),
+            GivenBy::Level(_) => None,
+        }
+    }
+
+    pub fn level(&self) -> Option<LevelId> {
+        match self.given_by {
+            GivenBy::Level(level) => Some(level),
+            GivenBy::Tier(_) => None,
+        }
+    }
+
     /// So often, whatever the membership and however many follow each other.
     pub fn is_once(&self) -> bool {
         self.every.is_none() && self.allowed.is_some()
@@ -50,7 +73,7 @@ impl Benefit {
 #[diesel(table_name = benefits)]
 struct BenefitRow {
     id: BenefitId,
-    tier_id: TierId,
+    tier_id: Option<TierId>,
     kind: String,
     gives: Gives,
     name_zh: String,
@@ -64,6 +87,7 @@ struct BenefitRow {
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     version: i32,
+    level_id: Option<LevelId>,
 }
 
 impl TryFrom<BenefitRow> for Benefit {
@@ -72,9 +96,10 @@ impl TryFrom<BenefitRow> for Benefit {
     /// Fails on a row that another program wrote.
     fn try_from(row: BenefitRow) -> Result<Self> {
         let every = row.every.map(|every| every.parse()).transpose();
+        let given_by = row.tier_id.map(GivenBy::Tier).or(row.level_id.map(GivenBy::Level));
         Ok(Self {
             id: row.id,
-            tier_id: row.tier_id,
+            given_by: given_by.ok_or_else(|| AppError::internal("a benefit of nobody"))?,
             kind: row.kind,
             gives: row.gives,
             names: Names { zh: row.name_zh, en: row.name_en },
@@ -138,7 +163,38 @@ pub async fn of_tier(conn: &mut Conn, tier: TierId) -> Result<Vec<Benefit>> {
     benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)
 }
 
-/// What takes something off a parcel now, of any tier.
+/// What these levels give now, in the order in which it was made.
+///
+/// # Errors
+/// The database's.
+pub async fn of_levels(conn: &mut Conn, levels: &[LevelId]) -> Result<Vec<Benefit>> {
+    if levels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let live =
+        benefits::table.filter(benefits::level_id.eq_any(levels)).filter(benefits::archived_at.is_null());
+    benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)
+}
+
+/// What is of the same kind as one of these, by whomever it is given; these among them.
+///
+/// # Errors
+/// The database's.
+pub async fn with_rivals(conn: &mut Conn, ids: &[BenefitId]) -> Result<Vec<Benefit>> {
+    let named = load(conn, ids).await?;
+    let kinds: Vec<_> = named.iter().map(|benefit| benefit.kind.clone()).collect();
+    if kinds.is_empty() {
+        return Ok(named);
+    }
+    let rivals = benefits::table
+        .filter(benefits::kind.eq_any(kinds))
+        .filter(benefits::id.ne_all(ids))
+        .filter(benefits::archived_at.is_null());
+    let rivals = benefits_of(rivals.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)?;
+    Ok(named.into_iter().chain(rivals).collect())
+}
+
+/// What takes something off a parcel now, of any tier or level.
 ///
 /// # Errors
 /// The database's.
@@ -149,20 +205,22 @@ pub async fn free_shipping(conn: &mut Conn) -> Result<Vec<Benefit>> {
     benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)
 }
 
-/// A page of all of them, or of a tier's, newest first.
+/// A page of all of them, or of a tier's or a level's, newest first.
 ///
 /// # Errors
 /// The database's.
-pub async fn list(conn: &mut Conn, tier: Option<TierId>, page: Page) -> Result<Vec<Benefit>> {
+pub async fn list(conn: &mut Conn, of: Option<GivenBy>, page: Page) -> Result<Vec<Benefit>> {
     let mut query = benefits::table
         .filter(benefits::id.lt(BenefitId(page.before)))
         .order(benefits::id.desc())
         .limit(page.fetch())
         .select(BenefitRow::as_select())
         .into_boxed();
-    if let Some(tier) = tier {
-        query = query.filter(benefits::tier_id.eq(tier));
-    }
+    query = match of {
+        None => query,
+        Some(GivenBy::Tier(tier)) => query.filter(benefits::tier_id.eq(tier)),
+        Some(GivenBy::Level(level)) => query.filter(benefits::level_id.eq(level)),
+    };
     benefits_of(query.load(conn).await?)
 }
 
@@ -171,7 +229,7 @@ pub async fn list(conn: &mut Conn, tier: Option<TierId>, page: Page) -> Result<V
 pub async fn insert(conn: &mut Conn, benefit: &Benefit) -> Result<()> {
     let row = BenefitRow {
         id: benefit.id,
-        tier_id: benefit.tier_id,
+        tier_id: benefit.tier(),
         kind: benefit.kind.clone(),
         gives: benefit.gives,
         name_zh: benefit.names.zh.clone(),
@@ -185,6 +243,7 @@ pub async fn insert(conn: &mut Conn, benefit: &Benefit) -> Result<()> {
         created_at: benefit.created_at,
         archived_at: benefit.archived_at,
         version: benefit.version,
+        level_id: benefit.level(),
     };
     diesel::insert_into(benefits::table).values(row).execute(conn).await?;
     Ok(())

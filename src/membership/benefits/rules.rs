@@ -1,13 +1,14 @@
 //! What can be a benefit, which period of it runs, and what is left.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::model::Benefit;
+use super::model::{Benefit, GivenBy};
 use crate::error::Code;
 use crate::membership::memberships::model::{MembershipRow, TermRow};
 use crate::membership::memberships::rules::{GRACE, Life, gives_access, life, standing_at};
-use crate::types::period::Term;
+use crate::types::id::LevelId;
+use crate::types::period::{Term, to_utc};
 use crate::types::stored::stored_enum;
 
 stored_enum! {
@@ -33,6 +34,76 @@ pub struct Window {
     pub nth: u32,
     /// Exclusive; none has no end.
     pub until: Option<DateTime<Utc>>,
+}
+
+/// On what somebody stands who uses benefits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ground<'a> {
+    /// The open membership under which he stands, and from when its periods are counted.
+    pub membership: Option<(&'a MembershipRow, DateTime<Utc>)>,
+    /// It stands by a trial alone.
+    pub is_trial: bool,
+    /// The highest level on which he stands.
+    pub level: Option<LevelId>,
+}
+
+impl Ground<'_> {
+    /// Is the benefit one of his tier's or of his level's?
+    pub fn has(&self, benefit: &Benefit) -> bool {
+        match benefit.given_by {
+            GivenBy::Tier(tier) => self.membership.is_some_and(|(row, _)| row.tier_id == tier),
+            GivenBy::Level(level) => self.level == Some(level),
+        }
+    }
+
+    /// Which period of a benefit runs for him.
+    pub fn window(&self, benefit: &Benefit, (now, zone): (DateTime<Utc>, Tz)) -> Window {
+        match (benefit.given_by, self.membership) {
+            (GivenBy::Tier(_), Some((row, from))) => window(row, from, benefit.every, (now, zone)),
+            _ => calendar_window(benefit.every, (now, zone)),
+        }
+    }
+}
+
+/// Which period of a level's benefit runs: the calendar's, so that nobody gains one by falling and rising again. Months begin on
+/// the first, years in January, weeks on a Saturday.
+pub fn calendar_window(every: Option<Term>, (now, zone): (DateTime<Utc>, Tz)) -> Window {
+    let Some(every) = every else { return Window { nth: 0, until: None } };
+    let from = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default().and_time(NaiveTime::MIN);
+    let from = to_utc(from, zone);
+    let nth = whole_periods(from, every, now, zone);
+    Window { nth, until: every.end_after(from, nth + 1, zone) }
+}
+
+/// The benefit of the same kind, of the other of tier and level, that is used in the place of this one: the better of both.
+pub fn outranked_by<'a>(
+    benefit: &Benefit,
+    ground: &Ground<'_>,
+    others: &'a [Benefit],
+) -> Option<&'a Benefit> {
+    let is_rival = |other: &&Benefit| {
+        other.kind == benefit.kind
+            && other.id != benefit.id
+            && other.archived_at.is_none()
+            && other.level().is_some() != benefit.level().is_some()
+            && ground.has(other)
+            && (!ground.is_trial || other.in_trial || other.level().is_some())
+    };
+    let rival = others.iter().find(is_rival)?;
+    // Of two that are alike the tier's counts.
+    let worth = |of: &Benefit| (a_year(of), of.value_minor.unwrap_or(i64::MAX), of.tier().is_some());
+    (worth(rival) > worth(benefit)).then_some(rival)
+}
+
+/// How often in a year; what is given once counts as often as it is given.
+fn a_year(benefit: &Benefit) -> i64 {
+    let Some(allowed) = benefit.allowed else { return i64::MAX };
+    let days = match benefit.every {
+        Some(Term::Months(months)) => i64::from(months) * 30,
+        Some(Term::Days(days)) => i64::from(days),
+        None | Some(Term::Lifetime) => return allowed,
+    };
+    allowed.saturating_mul(360) / days.max(1)
 }
 
 /// Which period of a benefit runs under a membership. Periods are counted from its start (`from`) in the shop's zone, and stand still
@@ -71,25 +142,27 @@ fn whole_periods(from: DateTime<Utc>, every: Term, to: DateTime<Utc>, zone: Tz) 
     nth
 }
 
-/// May who stands under this membership use the benefit now, as far as its tier goes? What is left of it is another question.
+/// May who stands on this use the benefit now, as far as its tier or level goes? What is left of it is another question.
 ///
 /// # Errors
-/// `members_only`, `membership_frozen`, `unknown_benefit`, `benefit_not_in_trial`.
-pub fn may_use(
-    benefit: &Benefit,
-    membership: Option<&MembershipRow>,
-    is_trial: bool,
-    now: DateTime<Utc>,
-) -> Result<(), Code> {
-    let row = membership.ok_or(Code::MembersOnly)?;
+/// `members_only`, `membership_frozen`, `unknown_benefit`, `benefit_not_in_trial`, `level_required`.
+pub fn may_use(benefit: &Benefit, ground: &Ground<'_>, now: DateTime<Utc>) -> Result<(), Code> {
+    if benefit.level().is_some() {
+        return match (ground.has(benefit), benefit.archived_at) {
+            (_, Some(_)) => Err(Code::UnknownBenefit),
+            (true, None) => Ok(()),
+            (false, None) => Err(Code::LevelRequired),
+        };
+    }
+    let (row, _) = ground.membership.ok_or(Code::MembersOnly)?;
     let life = life(row, now, GRACE);
     if !gives_access(life) {
         return Err(if life == Life::Frozen { Code::MembershipFrozen } else { Code::MembersOnly });
     }
-    if benefit.tier_id != row.tier_id || benefit.archived_at.is_some() {
+    if !ground.has(benefit) || benefit.archived_at.is_some() {
         return Err(Code::UnknownBenefit);
     }
-    if is_trial && !benefit.in_trial {
+    if ground.is_trial && !benefit.in_trial {
         return Err(Code::BenefitNotInTrial);
     }
     Ok(())

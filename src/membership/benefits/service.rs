@@ -5,8 +5,8 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use super::dto::{BenefitChange, NewBenefit, OwnBenefit, ServiceUse};
-use super::model::{self, Benefit};
-use super::rules::{self, Gives};
+use super::model::{self, Benefit, GivenBy};
+use super::rules::{self, Gives, Ground};
 use super::uses::{self, Had, NewUse, UseRow, Used, User};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
@@ -15,6 +15,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
+use crate::loyalty::levels::model as levels;
 use crate::membership::associates::access::{self, Standing};
 use crate::membership::catalog;
 use crate::membership::memberships::model::{MembershipRow, TermRow};
@@ -65,7 +66,11 @@ fn checked(new: &NewBenefit, currency: &str, now: DateTime<Utc>) -> Result<Benef
     let value = new.value.as_ref().map(|value| fields::price("value", value, currency)).transpose()?;
     let benefit = Benefit {
         id: BenefitId::new(),
-        tier_id: new.tier,
+        given_by: match (new.tier, new.level) {
+            (Some(tier), None) => GivenBy::Tier(tier),
+            (None, Some(level)) => GivenBy::Level(level),
+            _ => return Err(Code::InvalidField.at("tier", "expected one of tier, level")),
+        },
         kind: new.kind.clone(),
         gives,
         names: fields::names("names", &new.names)?,
@@ -114,14 +119,23 @@ pub async fn create(app: &App, actor: Actor, new: &NewBenefit) -> Result<Benefit
     Ok(benefit)
 }
 
-/// What it names is there, and the tier has room for it.
+/// What it names is there, and the tier or level has room for it.
 async fn is_known(conn: &mut Conn, benefit: &Benefit) -> Result<()> {
-    let tier = tiers::lock(conn, benefit.tier_id).await?;
-    if tier.is_none_or(|tier| tier.archived_at.is_some()) {
-        return Err(Code::InvalidField.at("tier", "there is no such tier, or it is archived"));
+    let (field, is_there, others) = match benefit.given_by {
+        GivenBy::Tier(tier) => {
+            let is_there = tiers::lock(conn, tier).await?.is_some_and(|tier| tier.archived_at.is_none());
+            ("tier", is_there, model::of_tier(conn, tier).await?)
+        }
+        GivenBy::Level(level) => {
+            let is_there = levels::lock(conn, level).await?.is_some_and(|level| level.archived_at.is_none());
+            ("level", is_there, model::of_levels(conn, &[level]).await?)
+        }
+    };
+    if !is_there {
+        return Err(Code::InvalidField.at(field, "unknown or archived"));
     }
-    if model::of_tier(conn, benefit.tier_id).await?.len() >= MOST_BENEFITS {
-        return Err(Code::InvalidField.at("tier", format!("a tier has at most {MOST_BENEFITS} benefits")));
+    if others.len() >= MOST_BENEFITS {
+        return Err(Code::InvalidField.at(field, format!("it has at most {MOST_BENEFITS} benefits")));
     }
     if let Some(variant) = benefit.variant_id {
         let article = products::articles(conn, &[variant]).await?.pop();
@@ -217,7 +231,8 @@ async fn finish(
         subject_id: benefit.id.to_string(),
         reason: None,
         detail: json!({
-            "tier": benefit.tier_id.to_string(),
+            "tier": benefit.tier().map(|tier| tier.to_string()),
+            "level": benefit.level().map(|level| level.to_string()),
             "kind": benefit.kind,
             "allowed": benefit.allowed,
             "value_minor": benefit.value_minor,
@@ -230,7 +245,7 @@ async fn finish(
 /// Uses a benefit once, in the caller's transaction: the account is locked here. Tells its row, which is still to be written.
 ///
 /// # Errors
-/// `unauthenticated`, `not_found`, those of [`rules::may_use`], `benefit_used_up`.
+/// `unauthenticated`, `not_found`, those of [`rules::may_use`], `benefit_outranked`, `benefit_used_up`.
 pub async fn take(
     conn: &mut Conn,
     account: AccountId,
@@ -245,18 +260,17 @@ pub async fn take(
     let standing = standing.map(Standing::into_row);
     let trials = uses::trials_among(conn, &standing.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
     let is_trial = standing.as_ref().is_some_and(|row| trials.contains(&row.id));
-    rules::may_use(&benefit, standing.as_ref(), is_trial, now)?;
-    let membership = standing.ok_or(Code::MembersOnly)?;
+    let level = levels::standings(conn, &[account], now).await?.remove(&account).map(|of| of.level);
+    let membership = standing.as_ref().map(|row| (row, periods_from));
+    let ground = Ground { membership, is_trial, level };
+    rules::may_use(&benefit, &ground, now)?;
+    let rivals = model::with_rivals(conn, &[id]).await?;
+    if rules::outranked_by(&benefit, &ground, &rivals).is_some() {
+        return Err(Code::BenefitOutranked.error());
+    }
     let people: Vec<_> = buyer.person_key.iter().cloned().collect();
     let mut used = Used::read(conn, &[id], &[account], &people).await?;
-    let user = User {
-        account,
-        person: buyer.person_key.as_deref(),
-        membership: &membership,
-        periods_from,
-        now,
-        zone,
-    };
+    let user = User { account, person: buyer.person_key.as_deref(), ground, now, zone };
     if used.left(&benefit, &user) < 1 {
         return Err(Code::BenefitUsedUp.error());
     }
@@ -351,23 +365,67 @@ pub async fn of_member(
     locale: Locale,
     (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<Vec<OwnBenefit>> {
-    let (membership, periods_from) = (&member.row, member.periods_from);
-    if !gives_access(life(membership, now, GRACE)) {
+    if !gives_access(life(&member.row, now, GRACE)) {
         return Ok(Vec::new());
     }
-    let benefits = model::of_tier(conn, membership.tier_id).await?;
+    let is_trial = uses::trials_among(conn, &[member.row.id]).await?.contains(&member.row.id);
+    let level = levels::standings(conn, &[account], now).await?.remove(&account).map(|of| of.level);
+    let ground = Ground { membership: Some((&member.row, member.periods_from)), is_trial, level };
+    let own = with_uses(conn, account, &ground, locale, (now, zone)).await?;
+    let opened = rights::of_account(conn, account, None, now).await?;
+    let by_tier = opened.into_iter().filter(|right| matches!(right.source, Source::Tier { .. }));
+    Ok(own.into_iter().chain(by_tier.map(|right| OwnBenefit::opened(right, locale))).collect())
+}
+
+/// What somebody's level gives him.
+///
+/// # Errors
+/// The database's.
+pub async fn of_level(
+    conn: &mut Conn,
+    account: AccountId,
+    locale: Locale,
+    (now, zone): (DateTime<Utc>, Tz),
+) -> Result<Vec<OwnBenefit>> {
+    let Some(level) = levels::standings(conn, &[account], now).await?.remove(&account) else {
+        return Ok(Vec::new());
+    };
+    let standing = access::standings_of(conn, &[account]).await?.pop();
+    let periods_from = standing.as_ref().map_or(now, Standing::periods_from);
+    let row = standing.map(Standing::into_row).filter(|row| gives_access(life(row, now, GRACE)));
+    let trials = uses::trials_among(conn, &row.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+    let is_trial = row.as_ref().is_some_and(|row| trials.contains(&row.id));
+    let membership = row.as_ref().map(|row| (row, periods_from));
+    let ground = Ground { membership, is_trial, level: Some(level.level) };
+    let mut all = with_uses(conn, account, &ground, locale, (now, zone)).await?;
+    all.retain(|benefit| benefit.given_by == "level");
+    Ok(all)
+}
+
+/// What tier and level give who stands on them, with what he used; of two of one kind the better counts.
+async fn with_uses(
+    conn: &mut Conn,
+    account: AccountId,
+    ground: &Ground<'_>,
+    locale: Locale,
+    (now, zone): (DateTime<Utc>, Tz),
+) -> Result<Vec<OwnBenefit>> {
+    let mut benefits = match ground.membership {
+        Some((row, _)) => model::of_tier(conn, row.tier_id).await?,
+        None => Vec::new(),
+    };
+    benefits.extend(model::of_levels(conn, &ground.level.into_iter().collect::<Vec<_>>()).await?);
     let ids: Vec<_> = benefits.iter().map(|benefit| benefit.id).collect();
     let person = accounts::load_buyer(conn, account).await?.person_key;
     let people: Vec<_> = person.iter().cloned().collect();
     let used = Used::read(conn, &ids, &[account], &people).await?;
-    let user = User { account, person: person.as_deref(), membership, periods_from, now, zone };
-    let own = benefits.into_iter().map(|benefit| {
-        let (window, used) = used.so_far(&benefit, &user);
-        OwnBenefit::new(benefit, window, used, locale)
+    let user = User { account, person: person.as_deref(), ground: *ground, now, zone };
+    let own = benefits.iter().map(|benefit| {
+        let (window, used) = used.so_far(benefit, &user);
+        let by = rules::outranked_by(benefit, ground, &benefits).map(|by| by.id);
+        OwnBenefit::new(benefit.clone(), window, used, locale).outranked(by)
     });
-    let opened = rights::of_account(conn, account, None, now).await?;
-    let by_tier = opened.into_iter().filter(|right| matches!(right.source, Source::Tier { .. }));
-    Ok(own.chain(by_tier.map(|right| OwnBenefit::opened(right, locale))).collect())
+    Ok(own.collect())
 }
 
 /// What an account had from this membership since the terms that aren't over began; `terms` are all that it ever had, none
@@ -411,16 +469,16 @@ pub async fn reached(
     let used = Used::read(conn, &ids, &[buyer.id], &people).await?;
     // Once a person: the period doesn't matter.
     let (person, zone) = (buyer.person_key.as_deref(), Tz::UTC);
-    let periods_from = membership.starts_at;
-    let user = User { account: buyer.id, person, membership, periods_from, now, zone };
+    let ground = Ground { membership: Some((membership, membership.starts_at)), is_trial, level: None };
+    let user = User { account: buyer.id, person, ground, now, zone };
     gifts.retain(|gift| used.left(gift, &user) > 0);
-    let (Some(address), Some(first)) = (buyer.email.clone(), gifts.first()) else { return Ok(()) };
+    let Some(address) = buyer.email.clone().filter(|_| !gifts.is_empty()) else { return Ok(()) };
     let to = Recipient { account: Some(buyer.id), address, locale: buyer.locale };
     let listed = |name: fn(&Benefit) -> &str| gifts.iter().map(name).collect::<Vec<_>>();
     let mail = Mail::WelcomeGift {
         gifts_zh: listed(|gift| &gift.names.zh).join("、"),
         gifts_en: listed(|gift| &gift.names.en).join(", "),
     };
-    let key = format!("welcome_gift:{}:{}", membership.id, first.tier_id);
+    let key = format!("welcome_gift:{}:{}", membership.id, membership.tier_id);
     mails::queue(conn, now, &to, &key, &mail).await
 }

@@ -10,12 +10,12 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid
 use diesel_async::RunQueryDsl;
 
 use super::model::Benefit;
-use super::rules::{Window, window};
+use super::rules::{Ground, Window};
 use crate::batch_insert;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
-use crate::membership::memberships::model::{MembershipRow, Source};
+use crate::membership::memberships::model::Source;
 use crate::schema::{benefit_uses, benefits, membership_terms};
 use crate::statement;
 use crate::types::id::{AccountId, BenefitId, BenefitUseId, CouponId, LineId, MembershipId, OrderId};
@@ -26,7 +26,7 @@ batch_insert! {
         id: BenefitUseId => SqlUuid,
         benefit_id: BenefitId => SqlUuid,
         account_id: AccountId => SqlUuid,
-        membership_id: MembershipId => SqlUuid,
+        membership_id: Option<MembershipId> => Nullable<SqlUuid>,
         person_key: String => Text,
         is_once: bool => Bool,
         nth: i32 => Integer,
@@ -63,7 +63,7 @@ pub struct UseRow {
 struct Counted {
     benefit_id: BenefitId,
     account_id: AccountId,
-    membership_id: MembershipId,
+    membership_id: Option<MembershipId>,
     person_key: String,
     nth: i32,
     ordinal: i64,
@@ -82,18 +82,23 @@ impl From<&NewUse> for Counted {
     }
 }
 
-/// Who uses: an account under the membership under which it stands, which isn't always its own.
+/// Who uses: an account, and on what it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct User<'a> {
     pub account: AccountId,
     /// See [`crate::people::person`].
     pub person: Option<&'a str>,
-    pub membership: &'a MembershipRow,
-    /// From when its periods are counted.
-    pub periods_from: DateTime<Utc>,
+    pub ground: Ground<'a>,
     pub now: DateTime<Utc>,
     /// The shop's.
     pub zone: Tz,
+}
+
+impl User<'_> {
+    /// The membership under which a use of the benefit counts; a level's counts under none.
+    fn membership_for(&self, benefit: &Benefit) -> Option<MembershipId> {
+        self.ground.membership.filter(|_| benefit.tier().is_some()).map(|(row, _)| row.id)
+    }
 }
 
 /// What was used, of some benefits by some people. What is entered counts from then on.
@@ -131,14 +136,15 @@ impl Used {
 
     /// The times of a period that are used, and the period.
     fn of(&self, benefit: &Benefit, user: &User<'_>) -> (Window, HashSet<i64>) {
-        let window = window(user.membership, user.periods_from, benefit.every, (user.now, user.zone));
+        let window = user.ground.window(benefit, (user.now, user.zone));
+        let membership = user.membership_for(benefit);
         let is_his = |one: &&Counted| {
             one.benefit_id == benefit.id
                 && if benefit.is_once() {
                     one.account_id == user.account || Some(one.person_key.as_str()) == user.person
                 } else {
                     one.account_id == user.account
-                        && one.membership_id == user.membership.id
+                        && one.membership_id == membership
                         && u32::try_from(one.nth) == Ok(window.nth)
                 }
         };
@@ -173,7 +179,7 @@ impl Used {
                 id: BenefitUseId::new(),
                 benefit_id: benefit.id,
                 account_id: user.account,
-                membership_id: user.membership.id,
+                membership_id: user.membership_for(benefit),
                 person_key: person.to_owned(),
                 is_once: benefit.is_once(),
                 nth: i32::try_from(window.nth).ok()?,
@@ -292,7 +298,7 @@ struct Ended {
     id: BenefitUseId,
     benefit_id: BenefitId,
     account_id: AccountId,
-    membership_id: MembershipId,
+    membership_id: Option<MembershipId>,
     person_key: String,
     is_once: bool,
     nth: i32,

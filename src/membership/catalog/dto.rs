@@ -140,7 +140,7 @@ impl TierView {
             rank: tier.rank,
             benefits: benefits
                 .iter()
-                .filter(|benefit| benefit.tier_id == tier.id)
+                .filter(|benefit| benefit.tier() == Some(tier.id))
                 .map(|benefit| TierBenefitView {
                     kind: benefit.kind.clone(),
                     name: benefit.names.pick(locale).to_owned(),

@@ -41,7 +41,7 @@ pub struct MembershipView {
     pub renews: Renews,
     /// What comes at the end; null where it has none, or is over.
     pub renewal: Option<ComingRenewal>,
-    /// Earned, not bought; none yet.
+    /// The code of the level, which is earned beside it (`GET /v1/me/level`); null: none.
     pub level: Option<String>,
     /// You belong by somebody else's membership: state, tier and dates follow that one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
+use crate::loyalty::levels::model as levels;
 use crate::membership::associates;
 use crate::membership::benefits::service as benefits;
 use crate::membership::freezes::model as freezes;
@@ -539,7 +540,12 @@ pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
     let benefits = benefits::of_member(&mut conn, account, &member, locale, (now, zone)).await?;
     let had = benefits::had(&mut conn, account, &member.row, &terms, now).await?;
     let view = MembershipView::new(member, &terms, had, locale, &app.settings.currency, now)?;
-    let view = MembershipView { benefits, ..view };
+    let level = levels::standings(&mut conn, &[account], now).await?.remove(&account).map(|of| of.level);
+    let level = match level {
+        Some(level) => levels::find(&mut conn, level).await?.map(|level| level.code),
+        None => None,
+    };
+    let view = MembershipView { benefits, level, ..view };
     Ok(MembershipView { frozen_until: freeze.map(|freeze| freeze.until), ..view.going_on(coming) })
 }
 

@@ -13,6 +13,8 @@ use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::fields;
 use crate::jobs::Lane;
+use crate::loyalty::levels::model as levels;
+use crate::loyalty::levels::rules::MemberRole;
 use crate::membership::associates::access;
 use crate::membership::chapters;
 use crate::messages::mails::{self, Mail, Recipient};
@@ -201,7 +203,7 @@ pub async fn end(app: &App, actor: Actor, id: OrganiserId, reason: &str) -> Resu
     Ok(ended)
 }
 
-/// The members of a chapter, for one of its organisers.
+/// The members of a chapter, for one of its organisers: who was approved, or whose level makes him one of his own chapter.
 ///
 /// # Errors
 /// `not_found`; `organisers_only`, also where his own membership of the chapter no longer runs.
@@ -209,8 +211,9 @@ pub async fn members(app: &App, account: AccountId, code: &str, page: Page) -> R
     let now = app.clock.now();
     let mut conn = db::connect(&app.pool).await?;
     let chapter = chapters::model::by_code(&mut conn, code).await?.ok_or(Code::NotFound)?;
-    let office = model::office(&mut conn, chapter.id, account).await?;
-    if office.is_none() || belongs(&mut conn, account, chapter.id, now).await.is_err() {
+    let has_office = model::office(&mut conn, chapter.id, account).await?.is_some()
+        || levels::role_of(&mut conn, account, now).await? == Some(MemberRole::Organiser);
+    if !has_office || belongs(&mut conn, account, chapter.id, now).await.is_err() {
         return Err(Code::OrganisersOnly.error());
     }
     model::members(&mut conn, chapter.id, now, page).await

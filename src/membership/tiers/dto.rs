@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::model::Tier;
-use crate::types::id::TierId;
+use crate::types::id::{LevelId, TierId};
 use crate::types::locale::Names;
 use crate::types::patch::Patch;
 
@@ -19,6 +19,8 @@ pub struct NewTier {
     pub rank: i32,
     /// Of what tier the associates of its members are; none: of this one.
     pub associate_tier: Option<TierId>,
+    /// On which level its members stand at least.
+    pub floor_level: Option<LevelId>,
 }
 
 /// What is absent stays.
@@ -35,6 +37,9 @@ pub struct TierChange {
     #[serde(default)]
     #[schema(value_type = Option<TierId>)]
     pub associate_tier: Patch<TierId>,
+    #[serde(default)]
+    #[schema(value_type = Option<LevelId>)]
+    pub floor_level: Patch<LevelId>,
 }
 
 /// A tier as operators see it.
@@ -47,6 +52,8 @@ pub struct TierView {
     pub rank: i32,
     /// Of what tier the associates of its members are; null: of this one.
     pub associate_tier: Option<TierId>,
+    /// On which level its members stand at least; null: on none.
+    pub floor_level: Option<LevelId>,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     /// Also the ETag: send it back as If-Match.
@@ -61,6 +68,7 @@ impl From<Tier> for TierView {
             names: tier.names,
             rank: tier.rank,
             associate_tier: tier.associate_tier,
+            floor_level: tier.floor_level,
             created_at: tier.created_at,
             archived_at: tier.archived_at,
             version: tier.version,

@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
 use crate::schema::{plans, tiers};
-use crate::types::id::TierId;
+use crate::types::id::{LevelId, TierId};
 use crate::types::locale::Names;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Tier {
     pub rank: i32,
     /// Of what tier the associates of its members are; none: of this one.
     pub associate_tier: Option<TierId>,
+    /// On which level its members stand at least.
+    pub floor_level: Option<LevelId>,
     pub created_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
@@ -37,6 +39,7 @@ struct TierRow {
     archived_at: Option<DateTime<Utc>>,
     version: i32,
     associate_tier_id: Option<TierId>,
+    floor_level_id: Option<LevelId>,
 }
 
 impl TryFrom<TierRow> for Tier {
@@ -50,6 +53,7 @@ impl TryFrom<TierRow> for Tier {
             names: Names { zh: row.name_zh, en: row.name_en },
             rank: row.rank,
             associate_tier: row.associate_tier_id,
+            floor_level: row.floor_level_id,
             created_at: row.created_at,
             archived_at: row.archived_at,
             version: row.version,
@@ -130,6 +134,7 @@ pub async fn insert(conn: &mut Conn, tier: &Tier) -> Result<()> {
         archived_at: tier.archived_at,
         version: tier.version,
         associate_tier_id: tier.associate_tier,
+        floor_level_id: tier.floor_level,
     };
     diesel::insert_into(tiers::table).values(row).execute(conn).await?;
     Ok(())
@@ -146,6 +151,7 @@ pub async fn store(conn: &mut Conn, tier: &Tier) -> Result<()> {
             tiers::name_en.eq(&tier.names.en),
             tiers::rank.eq(tier.rank),
             tiers::associate_tier_id.eq(tier.associate_tier),
+            tiers::floor_level_id.eq(tier.floor_level),
             tiers::archived_at.eq(tier.archived_at),
             tiers::version.eq(tier.version),
         ))

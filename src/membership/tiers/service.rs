@@ -10,8 +10,9 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
+use crate::loyalty::levels::model as levels;
 use crate::membership::catalog;
-use crate::types::id::TierId;
+use crate::types::id::{LevelId, TierId};
 
 /// # Errors
 /// `invalid_field`, `code_taken`
@@ -23,12 +24,14 @@ pub async fn create(app: &App, actor: Actor, new: &NewTier) -> Result<Tier> {
         names: fields::names("names", &new.names)?,
         rank: new.rank,
         associate_tier: new.associate_tier,
+        floor_level: new.floor_level,
         created_at: now,
         archived_at: None,
         version: 1,
     };
     db::transaction(&app.pool, async |conn| {
         known_tier(conn, tier.associate_tier).await?;
+        known_level(conn, tier.floor_level).await?;
         model::insert(conn, &tier).await?;
         finish(conn, actor, "tier.create", &tier, app).await
     })
@@ -44,16 +47,19 @@ pub async fn change(app: &App, actor: Actor, id: TierId, seen: IfMatch, change: 
     let names = names.map(|names| fields::names("names", &names)).transpose()?;
     let rank = fields::kept("rank", change.rank)?;
     let associate_tier = change.associate_tier.into_change();
+    let floor_level = change.floor_level.into_change();
     let tier = db::transaction(&app.pool, async |conn| {
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
         if let Some(associates) = associate_tier.flatten().filter(|associates| *associates != id) {
             known_tier(conn, Some(associates)).await?;
         }
+        known_level(conn, floor_level.flatten()).await?;
         let tier = Tier {
             names: names.clone().unwrap_or(before.names),
             rank: rank.unwrap_or(before.rank),
             associate_tier: associate_tier.unwrap_or(before.associate_tier),
+            floor_level: floor_level.unwrap_or(before.floor_level),
             version: before.version + 1,
             ..before
         };
@@ -93,6 +99,16 @@ async fn known_tier(conn: &mut Conn, id: Option<TierId>) -> Result<()> {
     match id {
         Some(id) if model::find(conn, id).await?.is_none_or(|tier| tier.archived_at.is_some()) => {
             Err(Code::InvalidField.at("associate_tier", "there is no such tier, or it is archived"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// It stays while the tier names it: archiving asks for tiers under its lock.
+async fn known_level(conn: &mut Conn, id: Option<LevelId>) -> Result<()> {
+    match id {
+        Some(id) if levels::lock(conn, id).await?.is_none_or(|level| level.archived_at.is_some()) => {
+            Err(Code::InvalidField.at("floor_level", "there is no such level, or it is archived"))
         }
         _ => Ok(()),
     }

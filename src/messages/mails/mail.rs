@@ -387,6 +387,31 @@ pub enum Mail {
         worth_minor: Option<i64>,
         currency: String,
     },
+    /// A level was earned: points and gifts of welcome, where it has some.
+    LevelReached {
+        level_zh: String,
+        level_en: String,
+        points: i64,
+        gifts_zh: String,
+        gifts_en: String,
+    },
+    /// A level is reviewed then, and what is missing to keep it; any one of it where `is_any`.
+    LevelReview {
+        level_zh: String,
+        level_en: String,
+        review_at: DateTime<Utc>,
+        missing: Vec<MissingFigure>,
+        is_any: bool,
+        currency: String,
+    },
+    /// A level wasn't kept, or what it was reached by went back. `to` is empty where none is left.
+    LevelDropped {
+        from_zh: String,
+        from_en: String,
+        to_zh: String,
+        to_en: String,
+        is_correction: bool,
+    },
     /// To who has started a trial: it costs nothing and ends by itself.
     TrialStarted {
         number: String,
@@ -459,6 +484,14 @@ pub struct LowItem {
     pub left: i64,
 }
 
+/// What somebody lacks: of `spend` in minor units, over the last `window`, such as `P1Y`, or ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingFigure {
+    pub metric: String,
+    pub missing: i64,
+    pub window: Option<String>,
+}
+
 /// What stands in `data` where a secret was: the mail can't be rendered again.
 pub const SCRUBBED: &str = "scrubbed";
 
@@ -475,7 +508,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 56] = [
+    pub const KINDS: [&str; 59] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -526,6 +559,9 @@ impl Mail {
         "gift_expiring",
         "welcome_gift",
         "points_expiring",
+        "level_reached",
+        "level_review",
+        "level_dropped",
         "trial_started",
         "trial_ending",
         "trial_ended",
@@ -671,6 +707,9 @@ impl Mail {
             | Self::GiftExpiring { .. }
             | Self::WelcomeGift { .. }
             | Self::PointsExpiring { .. }
+            | Self::LevelReached { .. }
+            | Self::LevelReview { .. }
+            | Self::LevelDropped { .. }
             | Self::TrialStarted { .. }
             | Self::TrialEnding { .. }
             | Self::TrialEnded { .. }

@@ -11,6 +11,6 @@ pub mod routes;
 pub mod send;
 pub mod service;
 
-pub use mail::{LowItem, Mail, ReceiptLine};
+pub use mail::{LowItem, Mail, MissingFigure, ReceiptLine};
 pub use model::{Recipient, queue, queue_all, queue_in};
 pub use send::Postbox;

@@ -57,7 +57,7 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 336] = embedded!(
+const TEMPLATES: [(&str, &str); 354] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
     "membership_expired" "membership_cancelled" "change_planned"
@@ -66,7 +66,9 @@ const TEMPLATES: [(&str, &str); 336] = embedded!(
     "application_refused" "organiser_approved" "organiser_refused" "organiser_ended"
     "measure_taken" "measure_decided" "notice"
     "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
-    "dispute_opened" "referral_reward" "gift_card" "gift" "gift_code" "gift_delivered" "gift_redeemed" "gift_expiring" "welcome_gift" "points_expiring" "trial_started" "trial_ending" "trial_ended" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
+    "dispute_opened" "referral_reward" "gift_card" "gift" "gift_code" "gift_delivered" "gift_redeemed" "gift_expiring" "welcome_gift" "points_expiring"
+    "level_reached" "level_review" "level_dropped"
+    "trial_started" "trial_ending" "trial_ended" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );
 
 const SHARED: [(&str, &str); 3] = [

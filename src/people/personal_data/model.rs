@@ -11,6 +11,7 @@ use crate::checkout::baskets::model as baskets;
 use crate::checkout::{gift_cards, gifts, invoices, portal, withdrawals};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::loyalty::levels;
 use crate::membership::{benefits, measures, moves, organisers, renewals};
 use crate::messages::lists;
 use crate::people::{addresses, segments};
@@ -94,6 +95,16 @@ SELECT jsonb_build_object(
     FROM points_entries t WHERE account_id = $1),
   'check_ins', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY day), '[]')
     FROM check_ins t WHERE account_id = $1),
+  'account_levels', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id'), '[]')
+    FROM account_levels t WHERE account_id = $1),
+  'level_changes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM level_changes t WHERE account_id = $1),
+  'level_looks', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM level_looks t WHERE account_id = $1),
+  'account_stages', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id'), '[]')
+    FROM account_stages t WHERE account_id = $1),
+  'stage_changes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY id), '[]')
+    FROM stage_changes t WHERE account_id = $1),
   'gift_cards', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by'
         - CASE WHEN account_id = $1 THEN ARRAY[]::text[] ELSE ARRAY['to_email', 'to_name', 'message', 'from_name', 'line_id', 'reason'] END
         ORDER BY id), '[]')
@@ -292,6 +303,7 @@ pub async fn anonymise(
     organisers::model::forget(conn, account, now).await?;
     measures::model::forget(conn, account).await?;
     benefits::uses::forget(conn, account).await?;
+    levels::service::forget(conn, account).await?;
     lists::model::forget(conn, account, &addresses).await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
     forget_events(conn, &addresses).await?;

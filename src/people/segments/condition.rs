@@ -30,6 +30,8 @@ enum Condition {
     Joined(Vec<Condition>, &'static str),
     Not(Box<Condition>),
     Tier { at_least: String, with_grace: DateTime<Utc> },
+    Level { at_least: String, now: DateTime<Utc>, with_grace: DateTime<Utc> },
+    Stage { at_least: String },
     Tag(String),
     Spent { minor: i64, since: DateTime<Utc> },
     Bought { product: ProductId, since: DateTime<Utc> },
@@ -49,6 +51,8 @@ impl Condition {
             Rule::Any(inner) => Self::Joined(each(inner), " OR "),
             Rule::Not(inner) => Self::Not(Box::new(Self::of(inner, now))),
             Rule::TierAtLeast(code) => Self::Tier { at_least: code.clone(), with_grace: now - GRACE },
+            Rule::LevelAtLeast(code) => Self::Level { at_least: code.clone(), now, with_grace: now - GRACE },
+            Rule::StageAtLeast(code) => Self::Stage { at_least: code.clone() },
             Rule::Tag(tag) => Self::Tag(tag.clone()),
             Rule::Spent(spent) => {
                 Self::Spent { minor: spent.at_least.amount, since: since(spent.within_days) }
@@ -84,6 +88,32 @@ impl Condition {
                 out.push_bind_param::<Text, _>(at_least)?;
                 out.push_sql("))");
             }
+            // What was earned, what an operator gave, and the floor of the tier.
+            Self::Level { at_least, now, with_grace } => {
+                out.push_sql(
+                    "EXISTS (SELECT FROM levels l WHERE l.rank >= (SELECT rank FROM levels WHERE archived_at IS NULL AND code = ",
+                );
+                out.push_bind_param::<Text, _>(at_least)?;
+                out.push_sql(
+                    ") AND (EXISTS (SELECT FROM account_levels a WHERE a.account_id = accounts.id AND (a.level_id = l.id \
+                     OR (a.manual_level_id = l.id AND (a.manual_until IS NULL OR a.manual_until > ",
+                );
+                out.push_bind_param::<Timestamptz, _>(now)?;
+                out.push_sql(
+                    ")))) OR EXISTS (SELECT FROM standings m JOIN tiers t ON t.id = m.tier_id WHERE m.account_id = accounts.id \
+                     AND t.floor_level_id = l.id AND m.state = 'active' AND (m.ends_at IS NULL OR m.ends_at > ",
+                );
+                out.push_bind_param::<Timestamptz, _>(with_grace)?;
+                out.push_sql("))))");
+            }
+            Self::Stage { at_least } => {
+                out.push_sql(
+                    "EXISTS (SELECT FROM account_stages s JOIN stages g ON g.id = s.stage_id WHERE s.account_id = accounts.id \
+                     AND g.rank >= (SELECT rank FROM stages WHERE archived_at IS NULL AND code = ",
+                );
+                out.push_bind_param::<Text, _>(at_least)?;
+                out.push_sql("))");
+            }
             Self::Tag(tag) => {
                 out.push_sql(
                     "EXISTS (SELECT FROM account_tags g WHERE g.account_id = accounts.id AND g.tag = ",
@@ -91,13 +121,10 @@ impl Condition {
                 out.push_bind_param::<Text, _>(tag)?;
                 out.push_sql(")");
             }
-            // Money alone; what a gift card pays for counts, not the card.
+            // Money alone: see the view.
             Self::Spent { minor, since } => {
                 out.push_sql(
-                    "coalesce((SELECT sum(o.due_minor + o.credit_minor - o.refunded_minor + coalesce((SELECT sum(l.points_back_minor) \
-                     FROM order_lines l WHERE l.order_id = o.id), 0) - coalesce((SELECT sum(l.total_minor \
-                     - l.refunded_minor) FROM order_lines l WHERE l.order_id = o.id AND l.kind = 'gift_card'), 0)) \
-                     FROM orders o WHERE o.account_id = accounts.id AND o.paid_at >= ",
+                    "coalesce((SELECT sum(o.minor) FROM order_money o WHERE o.account_id = accounts.id AND o.paid_at >= ",
                 );
                 out.push_bind_param::<Timestamptz, _>(since)?;
                 out.push_sql("), 0) >= ");

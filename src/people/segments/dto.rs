@@ -17,8 +17,8 @@ pub struct NewSegment {
     pub code: String,
     /// For operators.
     pub name: String,
-    /// One condition: `all`, `any` (lists of conditions), `not`, `tier_at_least`, `tag`, `spent`, `bought`,
-    /// `member_before` or `signed_up_before`.
+    /// One condition: `all`, `any` (lists of conditions), `not`, `tier_at_least`, `level_at_least`, `stage_at_least`, `tag`,
+    /// `spent`, `bought`, `member_before` or `signed_up_before`.
     #[schema(value_type = Option<Object>, example = json!({ "all": [
         { "tier_at_least": "regular" },
         { "spent": { "at_least": { "amount": 100_000, "currency": "CNY" }, "within_days": 365 } },

@@ -8,12 +8,12 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::condition::Matches;
-use super::rules::Rule;
+use super::rules::{Named, Rule};
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
-use crate::schema::{account_tags, accounts, products, segment_accounts, segments, tiers};
-use crate::types::id::{AccountId, ProductId, SegmentId};
+use crate::schema::{account_tags, accounts, levels, products, segment_accounts, segments, stages, tiers};
+use crate::types::id::{AccountId, SegmentId};
 
 /// People, listed or ruled.
 #[derive(Clone, Debug, PartialEq)]
@@ -273,19 +273,21 @@ pub async fn known_accounts(
         .await?)
 }
 
-/// Those of these tiers and products that are there.
+/// What of the named is there.
 ///
 /// # Errors
 /// The database's.
-pub async fn known_names(
-    conn: &mut Conn,
-    tiers: &BTreeSet<String>,
-    products: &BTreeSet<ProductId>,
-) -> Result<(Vec<String>, Vec<ProductId>)> {
-    let tiers = tiers::table.filter(tiers::code.eq_any(tiers)).select(tiers::code).load(conn).await?;
-    let products =
-        products::table.filter(products::id.eq_any(products)).select(products::id).load(conn).await?;
-    Ok((tiers, products))
+pub async fn known_names(conn: &mut Conn, named: &Named) -> Result<Named> {
+    let tiers = tiers::table.filter(tiers::code.eq_any(&named.tiers)).select(tiers::code);
+    let levels = levels::table.filter(levels::code.eq_any(&named.levels)).select(levels::code);
+    let stages = stages::table.filter(stages::code.eq_any(&named.stages)).select(stages::code);
+    let products = products::table.filter(products::id.eq_any(&named.products)).select(products::id);
+    Ok(Named {
+        tiers: tiers.load(conn).await?.into_iter().collect(),
+        levels: levels.filter(levels::archived_at.is_null()).load(conn).await?.into_iter().collect(),
+        stages: stages.filter(stages::archived_at.is_null()).load(conn).await?.into_iter().collect(),
+        products: products.load(conn).await?.into_iter().collect(),
+    })
 }
 
 /// An account's tags.

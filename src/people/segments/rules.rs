@@ -26,6 +26,10 @@ pub enum Rule {
     Not(Box<Rule>),
     /// Has a membership that gives access now, of that tier or one that ranks higher. By the tier's code.
     TierAtLeast(String),
+    /// Stands on that level or one that ranks higher. By the level's code.
+    LevelAtLeast(String),
+    /// Stands on that stage of the ladder or a higher one. By the stage's code.
+    StageAtLeast(String),
     Tag(String),
     Spent(Spent),
     Bought(Bought),
@@ -53,10 +57,12 @@ pub struct Bought {
     pub within_days: Option<i32>,
 }
 
-/// Tiers and products that a rule names: they must be there when it is written.
+/// Tiers, levels, stages and products that a rule names: they must be there when it is written.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Named {
     pub tiers: BTreeSet<String>,
+    pub levels: BTreeSet<String>,
+    pub stages: BTreeSet<String>,
     pub products: BTreeSet<ProductId>,
 }
 
@@ -92,6 +98,14 @@ impl Checker<'_> {
             Rule::Not(inner) => Rule::Not(Box::new(self.check(inner, depth + 1)?)),
             Rule::TierAtLeast(code) => {
                 self.named.tiers.insert(code.clone());
+                rule.clone()
+            }
+            Rule::LevelAtLeast(code) => {
+                self.named.levels.insert(code.clone());
+                rule.clone()
+            }
+            Rule::StageAtLeast(code) => {
+                self.named.stages.insert(code.clone());
                 rule.clone()
             }
             Rule::Tag(tag) => Rule::Tag(fields::line("rule.tag", tag, TAG_MAX)?),

@@ -24,7 +24,7 @@ const NAME_MAX: usize = 100;
 const ADDITIONS_MAX: usize = 1_000;
 const TAGS_MAX: usize = 50;
 
-/// A rule that can be read, whose tiers and products are there.
+/// A rule that can be read, and what it names is there.
 ///
 /// # Errors
 /// `invalid_field`, `amount_out_of_range`.
@@ -32,15 +32,24 @@ pub async fn checked(conn: &mut Conn, app: &App, typed: &Value, now: DateTime<Ut
     let rule: Rule = serde_json::from_value(typed.clone())
         .map_err(|error| Code::InvalidField.at("rule", error.to_string()))?;
     let (rule, named) = rule.checked(&app.settings.currency, now)?;
-    let (tiers, products) = model::known_names(conn, &named.tiers, &named.products).await?;
-    let unknown = |what: &str| Code::InvalidField.at("rule", format!("there is no {what}"));
-    if let Some(tier) = named.tiers.iter().find(|tier| !tiers.contains(tier)) {
-        return Err(unknown(&format!("tier {tier}")));
+    let known = model::known_names(conn, &named).await?;
+    let unknown = |what: &str, name: &dyn std::fmt::Display| {
+        Err(Code::InvalidField.at("rule", format!("there is no {what} {name}")))
+    };
+    let codes = [
+        ("tier", &named.tiers, &known.tiers),
+        ("level", &named.levels, &known.levels),
+        ("stage", &named.stages, &known.stages),
+    ];
+    for (what, named, known) in codes {
+        if let Some(code) = named.difference(known).next() {
+            return unknown(what, code);
+        }
     }
-    if let Some(product) = named.products.iter().find(|product| !products.contains(product)) {
-        return Err(unknown(&format!("product {product}")));
+    match named.products.difference(&known.products).next() {
+        Some(product) => unknown("product", product),
+        None => Ok(rule),
     }
-    Ok(rule)
 }
 
 /// Whom a rule would mean now.

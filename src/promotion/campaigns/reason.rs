@@ -45,6 +45,7 @@ reasons! {
     SignIn "coupon_sign_in" "请先登录。" "Sign in first.";
     MembersOnly "coupon_members_only" "仅限会员使用。" "For members only.";
     TierRequired "coupon_tier_required" "您的会员等级不够。" "For members of a higher tier.";
+    LevelRequired "coupon_level_required" "您的等级不够。" "For a higher level.";
     SegmentRequired "coupon_segment_required" "仅限受邀用户使用。" "For chosen people only.";
     FirstOrderOnly "coupon_first_order_only" "仅限首单使用。" "For a first order only.";
     NewcomersOnly "coupon_newcomers_only" "仅限新用户使用。" "For new accounts only.";
@@ -69,6 +70,7 @@ impl Reason {
             Code::Unauthenticated => Self::SignIn,
             Code::MembersOnly => Self::MembersOnly,
             Code::TierRequired => Self::TierRequired,
+            Code::LevelRequired => Self::LevelRequired,
             _ => Self::SegmentRequired,
         }
     }

@@ -18,19 +18,16 @@ use crate::db::{self, Conn, Pool};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::jobs::{self, Job};
-use crate::membership::associates::access;
 use crate::membership::invitations::rules::normal_code;
 use crate::messages::mails::Mail;
 use crate::people::accounts::model as accounts;
 use crate::people::secrets;
-use crate::people::segments::model::segments_of;
 use crate::promotion::campaigns::model::{self as campaigns, Campaign, day_pool};
 use crate::promotion::campaigns::reason::Reason;
 use crate::promotion::campaigns::rules::{self, Person};
 use crate::promotion::campaigns::service::log;
 use crate::promotion::treats::{model as treat_model, service as treats};
-use crate::shop::products::model::ranks;
-use crate::shop::visitors::{segments_in, visitor_of};
+use crate::shop::visitors;
 use crate::types::id::{AccountId, CampaignId, CouponId, CouponIssueId, JobId, PoolId};
 use crate::types::locale::Locale;
 
@@ -357,11 +354,8 @@ async fn judge(
     let keys: Vec<_> = buyer.iter().map(|buyer| (buyer.id, buyer.person_key.clone())).collect();
     let bought = campaign.conditions.has_bought.into_iter().collect();
     let histories = uses::histories(conn, &keys, &bought).await?;
-    let ranks = ranks(conn).await?;
-    let open = access::of(conn, &ids).await?;
-    let segments = segments_of(conn, &segments_in(campaign.conditions.audience.iter()), &ids, now).await?;
-    let his: &[String] = account.and_then(|id| segments.get(&id)).map_or(&[], Vec::as_slice);
-    let visitor = account.map(|_| visitor_of(open.first(), his, &ranks, now)).unwrap_or_default();
+    let looker = visitors::load(conn, account, campaign.conditions.audience.iter(), now).await?;
+    let (visitor, ranks) = (looker.visitor(), &looker.ranks);
     let history = account.and_then(|id| histories.get(&id)).cloned().unwrap_or_default();
     let taken = uses::taken(conn, &[coupon.id]).await?;
     let counted = uses::counted(conn, &[campaign.id], &ids, &people).await?;
@@ -369,7 +363,7 @@ async fn judge(
     let pools: Vec<_> = campaign.pool.into_iter().chain(of_day).collect();
     let left: HashMap<_, _> =
         claims::read(conn, &pools).await?.into_iter().map(|pool| (pool.id, pool.left())).collect();
-    let person = Person { visitor, ranks: &ranks, history: &history };
+    let person = Person { visitor, ranks, history: &history };
     Ok(rules::runs(campaign, now)
         .and_then(|()| is_good(coupon, account, taken.get(&coupon.id).copied(), now))
         .and_then(|()| rules::is_meant(&campaign.conditions, person, zone, now))

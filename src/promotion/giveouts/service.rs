@@ -19,9 +19,7 @@ use crate::fields;
 use crate::loyalty::points::model::Why;
 use crate::loyalty::points::rules::POINTS_MAX;
 use crate::loyalty::points::service as points;
-use crate::membership::associates::access;
 use crate::people::accounts::model as accounts;
-use crate::people::segments::model::segments_of;
 use crate::promotion::campaigns::model as campaigns;
 use crate::promotion::coupons::dto::WalletCoupon;
 use crate::promotion::coupons::{model as coupons, service as coupon_service};
@@ -29,9 +27,8 @@ use crate::promotion::games::service as games;
 use crate::promotion::packets::{chains, service as packets};
 use crate::promotion::treats::{model as treat_model, service as treats};
 use crate::shop::audience::Audience;
-use crate::shop::products::model::ranks;
 use crate::shop::products::service::{groups, known_audience};
-use crate::shop::visitors::{segments_in, visitor_of};
+use crate::shop::visitors;
 use crate::types::id::{AccountId, CouponId, GiveOutId};
 use crate::types::locale::Locale;
 use crate::types::money::Money;
@@ -297,11 +294,8 @@ pub async fn is_meant(
     account: AccountId,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let ranks = ranks(conn).await?;
-    let open = access::of(conn, &[account]).await?;
-    let segments = segments_of(conn, &segments_in([audience]), &[account], now).await?;
-    let his = segments.get(&account).map_or(&[][..], Vec::as_slice);
-    audience.admit(visitor_of(open.first(), his, &ranks, now), &ranks)?;
+    let looker = visitors::load(conn, Some(account), [audience], now).await?;
+    audience.admit(looker.visitor(), &looker.ranks)?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::checkout::credit::model::EntryKind;
 use crate::checkout::credit::service::{self as credit, Grant};
 use crate::db::Conn;
 use crate::error::{AppError, Result};
+use crate::loyalty::walks::service as walks;
 use crate::membership::memberships;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
@@ -198,6 +199,7 @@ pub async fn reward(
     credit::grant(conn, &grants, now).await?;
     referral.set(ReferralState::Rewarded, None, now);
     model::store(conn, referral).await?;
+    walks::touched(conn, &[referral.inviter_id], false, now).await?;
     mails::queue_all(conn, now, &mailed).await
 }
 
@@ -284,6 +286,7 @@ pub async fn end(
     }
     let from = if referral.state.is_open() { Caps::Held } else { Caps::Taken };
     move_caps(conn, programme, referral, from, Caps::Free).await?;
+    walks::touched(conn, &[referral.inviter_id], true, now).await?;
     referral.set(to, Some(reason), now);
     referral.ended_at = Some(now);
     model::store(conn, referral).await

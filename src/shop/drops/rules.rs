@@ -183,7 +183,7 @@ mod tests {
             (TierId::new(), "regular".to_owned(), 10),
             (TierId::new(), "diehard".to_owned(), 20),
         ]);
-        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, segments: &[] };
+        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, ..Visitor::default() };
         let (guest, regular, diehard) = (visitor(None), visitor(Some(10)), visitor(Some(20)));
         let drop = drop();
         let tick = TimeDelta::microseconds(1);
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_drops_own_price_is_for_whom_it_is_meant_and_only_if_it_is_lower() {
         let ranks = Ranks::new([(TierId::new(), "diehard".to_owned(), 20)]);
-        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, segments: &[] };
+        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, ..Visitor::default() };
         let buyers = Audience::Tier { at_least: "diehard".to_owned() };
         let mut item = drop().items.remove(0);
         let elsewhere = UnitPrice { minor: 199_900, why: "list_price" };

@@ -52,7 +52,7 @@ mod tests {
             version: 1,
         };
         let tick = TimeDelta::microseconds(1);
-        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, segments: &[] };
+        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, ..Visitor::default() };
         let ask = |offer: &Offer, rank, at| may_use(offer, visitor(rank), &Ranks::default(), at);
         assert_eq!(ask(&offer, Some(10), now), Ok(()));
         assert_eq!(ask(&offer, None, now), Err(Code::MembersOnly));

@@ -13,7 +13,7 @@ pub use super::related::*;
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::{AppError, Result};
-use crate::schema::{products, tiers};
+use crate::schema::{levels, products, tiers};
 use crate::shop::audience::{Audience, Ranks};
 use crate::statement;
 use crate::types::id::{ProductId, TierId};
@@ -157,7 +157,9 @@ impl TryFrom<ProductRow> for Product {
 pub async fn ranks(conn: &mut Conn) -> Result<Ranks> {
     let rows: Vec<(TierId, String, i32)> =
         tiers::table.select((tiers::id, tiers::code, tiers::rank)).load(conn).await?;
-    Ok(Ranks::new(rows))
+    let levels = levels::table.filter(levels::archived_at.is_null()).select((levels::code, levels::rank));
+    let levels: Vec<(String, i32)> = levels.load(conn).await?;
+    Ok(Ranks::new(rows).with_levels(levels.into_iter().collect()))
 }
 
 /// What a list of products is filtered by.

@@ -245,8 +245,9 @@ mod tests {
         }
     }
 
-    const MEMBER: Visitor<'static> = Visitor { is_signed_in: true, tier_rank: Some(10), segments: &[] };
-    const GUEST: Visitor<'static> = Visitor { is_signed_in: true, tier_rank: None, segments: &[] };
+    const MEMBER: Visitor<'static> =
+        Visitor { is_signed_in: true, tier_rank: Some(10), level_rank: None, segments: &[] };
+    const GUEST: Visitor<'static> = Visitor { tier_rank: None, ..MEMBER };
 
     #[test]
     fn the_lowest_lawful_price_counts_and_says_why() {

@@ -115,7 +115,7 @@ pub async fn groups(conn: &mut Conn) -> Result<Groups> {
     Ok(Groups { ranks: model::ranks(conn).await?, segments: segments::codes(conn).await? })
 }
 
-/// A tier or a segment that a rule names must be there.
+/// A tier, a level or a segment that a rule names must be there.
 ///
 /// # Errors
 /// `invalid_field`.
@@ -123,6 +123,9 @@ pub fn known_audience(field: &str, audience: &Audience, groups: &Groups) -> Resu
     match audience {
         Audience::Tier { at_least } if groups.ranks.of_code(at_least).is_none() => {
             Err(Code::InvalidField.at(format!("{field}.at_least"), "there is no such tier"))
+        }
+        Audience::Level { at_least } if groups.ranks.of_level(at_least).is_none() => {
+            Err(Code::InvalidField.at(format!("{field}.at_least"), "there is no such level"))
         }
         Audience::Segment { segment } if !groups.segments.contains(segment) => {
             Err(Code::InvalidField.at(format!("{field}.segment"), "there is no such segment"))

@@ -9,13 +9,11 @@ use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{Lane, Outcome};
-use crate::membership::associates::access;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
-use crate::people::segments::model::segments_of;
 use crate::shop::products::model::{self as products, Product};
 use crate::shop::products::rules;
-use crate::shop::visitors::{self, segments_in, visitor_of};
+use crate::shop::visitors;
 use crate::types::id::{AccountId, ProductId};
 
 /// Mails of one transaction.
@@ -88,17 +86,12 @@ async fn mail(conn: &mut Conn, due: &[Due], now: DateTime<Utc>) -> Result<()> {
     let due = model::take(conn, &ids).await?;
     let named: BTreeSet<ProductId> = due.iter().map(|due| due.product_id).collect();
     let known = products::load(conn, &named.into_iter().collect::<Vec<_>>()).await?;
-    let open = access::of(conn, &people).await?;
-    let open: HashMap<_, _> = open.into_iter().map(|row| (row.account_id, row)).collect();
-    let ranks = products::ranks(conn).await?;
-    let named = segments_in(known.iter().flat_map(Product::audiences));
-    let segments = segments_of(conn, &named, &people, now).await?;
+    let crowd = visitors::crowd(conn, &people, known.iter().flat_map(Product::audiences), now).await?;
     let mut batch = Vec::with_capacity(due.len());
     for due in due {
         let product = known.iter().find(|product| product.id == due.product_id);
-        let inside = segments.get(&due.account_id).map_or(&[][..], Vec::as_slice);
-        let visitor = visitor_of(open.get(&due.account_id), inside, &ranks, now);
-        let product = product.filter(|product| rules::is_shown(product, visitor, &ranks, now));
+        let visitor = crowd.visitor(due.account_id);
+        let product = product.filter(|product| rules::is_shown(product, visitor, &crowd.ranks, now));
         let (Some(product), Some(to)) = (product, buyers.get(&due.account_id).and_then(recipient)) else {
             continue;
         };

@@ -24,6 +24,8 @@ pub enum Source {
         tier: String,
         membership: MembershipId,
     },
+    /// The level on which the account stands opens it.
+    Level,
     /// The account is in a segment; operators' names of segments are their own.
     Segment,
 }
@@ -35,9 +37,9 @@ pub struct Right {
     pub slug: String,
     pub names: Names,
     pub source: Source,
-    /// None: not known, as of a segment.
+    /// None: not known, as of a level or a segment.
     pub starts_at: Option<DateTime<Utc>>,
-    /// Exclusive; none: it has no end, or, of a segment, none that is known.
+    /// Exclusive; none: it has no end, or, of a level or a segment, none that is known.
     pub ends_at: Option<DateTime<Utc>>,
 }
 
@@ -82,6 +84,7 @@ pub fn by_belonging(
             let starts_at = sold_from.map_or(member.starts_at, |from| from.max(member.starts_at));
             (source, Some(starts_at), member.access_ends_at(now, grace))
         }
+        Audience::Level { .. } => (Source::Level, None, None),
         Audience::Segment { .. } => (Source::Segment, None, None),
         // No product is stored with these: what everybody may open needs no right.
         Audience::Everyone | Audience::SignedIn => return None,
@@ -99,7 +102,7 @@ pub fn by_belonging(
 /// Is it among the benefits of a tier that everybody is told of: does belonging to that tier open it, and is it on the shelf
 /// for everybody now? What only some are shown isn't told on a public page.
 pub fn is_told_of(product: &Product, tier_rank: i32, ranks: &Ranks, now: DateTime<Utc>) -> bool {
-    let member = Visitor { is_signed_in: true, tier_rank: Some(tier_rank), segments: &[] };
+    let member = Visitor { is_signed_in: true, tier_rank: Some(tier_rank), ..Visitor::default() };
     product.opens_for.as_ref().is_some_and(|audience| audience.admits(member, ranks))
         && is_shown(product, Visitor::default(), ranks, now)
 }
@@ -116,7 +119,7 @@ pub fn longest_first(rights: &mut [Right]) {
         let place = match right.source {
             Source::Order { .. } => 0,
             Source::Tier { .. } => 1,
-            Source::Segment => 2,
+            Source::Level | Source::Segment => 2,
         };
         let lasts_until = right.ends_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
         (place == 2, Reverse(lasts_until), place, Reverse(right.starts_at))
@@ -185,7 +188,8 @@ mod tests {
             [("regular", 10), ("diehard", 20)].map(|(code, rank)| (TierId::new(), code.into(), rank)),
         );
         let segments = ["students".to_owned()];
-        let visitor = Visitor { is_signed_in: true, tier_rank: rank, segments: &segments };
+        let visitor =
+            Visitor { is_signed_in: true, tier_rank: rank, segments: &segments, ..Visitor::default() };
         by_belonging(product, visitor, member, &ranks, at, GRACE)
     }
 

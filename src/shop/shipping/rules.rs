@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn weight_counts_by_begun_kilograms_and_worth_or_tier_make_it_free() {
         let ranks = Ranks::new([(TierId::new(), "diehard".to_owned(), 20)]);
-        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, segments: &[] };
+        let visitor = |tier_rank| Visitor { is_signed_in: true, tier_rank, ..Visitor::default() };
         let fee = |minor, grams, rank| fee_minor(&method(), "CN", minor, grams, visitor(rank), &ranks);
         assert_eq!(fee(49_899, 0, None), Ok(1_200));
         assert_eq!(fee(49_899, 1_000, None), Ok(1_200));

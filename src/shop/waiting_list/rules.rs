@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn who_may_have_none_is_passed_over_and_what_nobody_can_order_waits() {
         let ranks = Ranks::default();
-        let guest = Visitor { is_signed_in: true, tier_rank: None, segments: &[] };
+        let guest = Visitor { is_signed_in: true, tier_rank: None, ..Visitor::default() };
         let member = Visitor { tier_rank: Some(10), ..guest };
         let (all, members) = (|| Audience::Everyone, || Audience::Members);
         let ask = |visitor, bought, cap, article: &Article| {

@@ -800,13 +800,14 @@ UPDATE order_lines SET points_minor = 1000 WHERE id = u('pat line');
 UPDATE payments SET amount_minor = 19000 WHERE order_id = u('pat order');
 UPDATE order_lines SET points_rate_bp = 100, level_rate_bp = 100 WHERE id IN (u('ada line'), u('mia line'));
 UPDATE give_outs SET points = 300 WHERE id = u('lunch');
-INSERT INTO points_balances VALUES (u('pat'), 0, 2000, 0), (u('ada'), 0, 700, 0), (u('mia'), 150, 0, 0), (u('bob'), 0, 12, 0);
+INSERT INTO points_balances VALUES (u('pat'), 0, 2000, 0), (u('ada'), 0, 750, 0), (u('mia'), 150, 0, 0), (u('bob'), 0, 12, 0);
 INSERT INTO points_lots (id, account_id, kind, cause, order_id, points, level_points, pending, active, spent, active_at, created_at) VALUES
     (u('pat lot'), u('pat'), 'operator', 'operator:1', NULL, 3000, 0, 0, 2000, 1000, t(1), t(1)),
     (u('ada gift'), u('ada'), 'operator', 'operator:2', NULL, 800, 0, 0, 500, 300, t(1), t(1)),
     (u('ada lot'), u('ada'), 'order', 'order:' || ext('ord', 'ada order'), u('ada order'), 200, 200, 0, 200, 0, t(5), t(3)),
     (u('mia lot'), u('mia'), 'order', 'order:' || ext('ord', 'mia order'), u('mia order'), 150, 150, 150, 0, 0, NULL, t(3)),
     (u('bob day 1'), u('bob'), 'check_in', 'check_in:' || ext('acc', 'bob') || ':2026-11-21', NULL, 5, 5, 0, 5, 0, t(1), t(1)),
+    (u('ada welcome'), u('ada'), 'level', 'level:' || ext('lvl', 'silver') || ':' || ext('acc', 'ada'), NULL, 50, 0, 0, 50, 0, t(3), t(3)),
     (u('bob day 2'), u('bob'), 'check_in', 'check_in:' || ext('acc', 'bob') || ':2026-11-22', NULL, 7, 7, 0, 7, 0, t(2), t(2));
 INSERT INTO points_entries (id, account_id, lot_id, kind, cause, pending, active, spent, level, order_id, created_at)
     SELECT u(l.cause), l.account_id, l.id, 'earned', l.cause, CASE WHEN l.order_id IS NULL THEN 0 ELSE l.points END,
@@ -818,3 +819,19 @@ INSERT INTO points_entries (id, account_id, lot_id, kind, cause, pending, active
     (u('pat paid'), u('pat'), u('pat lot'), 'spent', 'order:' || ext('ord', 'pat order') || ':0', 0, -1000, 1000, 0, u('pat order'), t(2));
 INSERT INTO check_ins VALUES (u('bob'), '2026-11-21', 1, 5, t(1)), (u('bob'), '2026-11-22', 2, 7, t(2));
 SELECT job('follow_points', 'order', ext('ord', 'mia order'), 'queued', t(90));
+
+-- Levels: ada has earned silver and stands on the ladder, mia gets silver from an operator, bob is to be looked at.
+INSERT INTO levels (id, code, rank, name_zh, name_en, enter, review, warn_days, grace_days, drops, welcome_points, created_at) VALUES
+    (u('silver'), 'silver', 10, '白银', 'Silver', '{"metric": "spend", "amount": 10000}', 'P1Y', 30, 0, 'to_fit', 50, t(1)),
+    (u('gold'), 'gold', 30, '黄金', 'Gold', '{"metric": "spend", "amount": 90000}', 'P1Y', 30, 0, 'to_fit', 0, t(1));
+INSERT INTO account_levels (account_id, level_id, since, judged_at, judged_by, due_at, warn_at) VALUES
+    (u('ada'), u('silver'), t(3), t(3), 'enter', t(3) + interval '1 year', t(3) + interval '11 months');
+INSERT INTO account_levels (account_id, manual_level_id) VALUES (u('mia'), u('silver'));
+INSERT INTO level_changes (id, account_id, kind, from_level_id, to_level_id, cause, why, judged_at, created_at) VALUES
+    (u('ada raised'), u('ada'), 'raised', NULL, u('silver'), 'raised:ada', '{}', t(3), t(3)),
+    (u('mia given'), u('mia'), 'manual', NULL, u('silver'), 'manual:mia', '{}', t(3), t(3));
+INSERT INTO account_stages VALUES (u('ada'), '00000000-0000-7000-8000-00000000c001', t(3));
+INSERT INTO stage_changes (id, account_id, to_stage_id, why, created_at) VALUES
+    (u('ada climbed'), u('ada'), '00000000-0000-7000-8000-00000000c001', '{}', t(3));
+INSERT INTO level_looks VALUES (u('bob look'), u('bob'), false);
+INSERT INTO jobs (id, kind, lane, payload, state, run_at, created_at) VALUES (u('look job'), 'follow_levels', 'local', '{}', 'queued', t(90), t(2));

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::membership::memberships::model::{Source, Stored};
-use crate::types::id::{AccountId, BenefitId, ChapterId, MembershipId, TermId, TierId};
+use crate::types::id::{AccountId, BenefitId, ChapterId, LevelId, MembershipId, TermId, TierId};
 use crate::types::locale::Names;
 
 fn of(row: &MembershipRow, every: Option<Term>, now: DateTime<Utc>) -> Window {
@@ -98,10 +98,10 @@ fn what_is_allowed_once_has_no_periods() {
     assert_eq!(never, Window { nth: 0, until: None });
 }
 
-fn benefit(tier_id: TierId) -> Benefit {
+fn benefit(tier: TierId) -> Benefit {
     Benefit {
         id: BenefitId::new(),
-        tier_id,
+        given_by: GivenBy::Tier(tier),
         kind: "monthly_coupon".into(),
         gives: Gives::Service,
         names: Names::new("每月一券", "A coupon a month"),
@@ -122,7 +122,12 @@ fn benefits_are_for_members_of_their_tier() {
     let row = membership("2026-01-01T00:00:00Z", Some("2027-01-01T00:00:00Z"));
     let now = at("2026-06-01T00:00:00Z");
     let own = benefit(row.tier_id);
-    let ask = |benefit: &Benefit, row: Option<&MembershipRow>, is_trial| may_use(benefit, row, is_trial, now);
+    fn ground(row: Option<&MembershipRow>, is_trial: bool) -> Ground<'_> {
+        Ground { membership: row.map(|row| (row, row.starts_at)), is_trial, level: None }
+    }
+    let ask = |benefit: &Benefit, row: Option<&MembershipRow>, is_trial| {
+        may_use(benefit, &ground(row, is_trial), now)
+    };
     assert_eq!(ask(&own, Some(&row), false), Ok(()));
     assert_eq!(ask(&own, None, false), Err(Code::MembersOnly));
     assert_eq!(ask(&benefit(TierId::new()), Some(&row), false), Err(Code::UnknownBenefit));
@@ -132,9 +137,77 @@ fn benefits_are_for_members_of_their_tier() {
     assert_eq!(ask(&Benefit { in_trial: true, ..own.clone() }, Some(&row), true), Ok(()));
     let frozen = MembershipRow { state: Stored::Frozen, frozen_at: Some(now), ..row.clone() };
     assert_eq!(ask(&own, Some(&frozen), false), Err(Code::MembershipFrozen));
-    let grace = may_use(&own, Some(&row), false, at("2027-01-07T23:59:59Z"));
-    let over = may_use(&own, Some(&row), false, at("2027-01-08T00:00:00Z"));
+    let member = ground(Some(&row), false);
+    let grace = may_use(&own, &member, at("2027-01-07T23:59:59Z"));
+    let over = may_use(&own, &member, at("2027-01-08T00:00:00Z"));
     assert_eq!((grace, over), (Ok(()), Err(Code::MembersOnly)));
+}
+
+#[test]
+fn a_levels_benefits_need_the_level_and_no_membership() {
+    let (gold, now) = (LevelId::new(), at("2026-06-01T00:00:00Z"));
+    let of_gold = Benefit { given_by: GivenBy::Level(gold), ..benefit(TierId::new()) };
+    let on = |level| Ground { level, ..Ground::default() };
+    assert_eq!(may_use(&of_gold, &on(Some(gold)), now), Ok(()));
+    assert_eq!(may_use(&of_gold, &on(Some(LevelId::new())), now), Err(Code::LevelRequired));
+    assert_eq!(may_use(&of_gold, &on(None), now), Err(Code::LevelRequired));
+    let archived = Benefit { archived_at: Some(now), ..of_gold };
+    assert_eq!(may_use(&archived, &on(Some(gold)), now), Err(Code::UnknownBenefit));
+}
+
+#[test]
+fn a_levels_periods_are_the_calendars() {
+    let last = at("2026-03-31T15:59:59Z");
+    let march = calendar_window(MONTH, (last, Shanghai));
+    let april = calendar_window(MONTH, (at("2026-03-31T16:00:00Z"), Shanghai));
+    assert_eq!(march, Window { nth: 26 * 12 + 2, until: Some(at("2026-03-31T16:00:00Z")) });
+    assert_eq!(april, Window { nth: 26 * 12 + 3, until: Some(at("2026-04-30T16:00:00Z")) });
+    assert_eq!(calendar_window(None, (last, Shanghai)), Window { nth: 0, until: None });
+}
+
+#[test]
+fn of_tier_and_level_the_better_counts() {
+    let row = membership("2026-01-01T00:00:00Z", None);
+    let gold = LevelId::new();
+    let member = Some((&row, row.starts_at));
+    let ground = Ground { membership: member, is_trial: false, level: Some(gold) };
+    let tiers = benefit(row.tier_id);
+    let levels = |allowed, every, value_minor| Benefit {
+        id: BenefitId::new(),
+        given_by: GivenBy::Level(gold),
+        allowed,
+        every,
+        value_minor,
+        ..tiers.clone()
+    };
+    let year = Some(Term::Months(12));
+    let outranked =
+        |of: &Benefit, by: &Benefit| outranked_by(of, &ground, &[tiers.clone(), by.clone()]).is_some();
+    // (the level's, does it outrank the tier's: one a month without a value)
+    for (of_level, is_better) in [
+        (levels(Some(2), MONTH, None), true),
+        (levels(None, None, None), true),
+        (levels(Some(13), year, None), true),
+        (levels(Some(12), year, None), false),
+        (levels(Some(1), MONTH, None), false),
+        (levels(Some(1), MONTH, Some(500)), false),
+        (levels(Some(11), None, None), false),
+    ] {
+        assert_eq!(outranked(&tiers, &of_level), is_better, "{of_level:?}");
+        assert_eq!(outranked(&of_level, &tiers), !is_better, "{of_level:?}");
+    }
+    let better = levels(None, None, None);
+    let others = [better.clone()];
+    // Not of another kind, nor of a level that he doesn't stand on, nor without a membership.
+    let other_kind = Benefit { kind: "parcels".into(), ..tiers.clone() };
+    assert_eq!(outranked_by(&other_kind, &ground, &others), None);
+    let below = Ground { level: None, ..ground };
+    assert_eq!(outranked_by(&tiers, &below, &others), None);
+    let alone = Ground { membership: None, ..ground };
+    assert_eq!(outranked_by(&levels(Some(1), year, None), &alone, std::slice::from_ref(&tiers)), None);
+    // A trial's member has the level's where the tier's isn't for him.
+    let trial = Ground { is_trial: true, ..ground };
+    assert_eq!(outranked_by(&levels(Some(1), year, None), &trial, std::slice::from_ref(&tiers)), None);
 }
 
 fn term(starts_at: &str, ends_at: &str) -> TermRow {

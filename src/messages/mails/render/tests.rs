@@ -1,4 +1,4 @@
-use super::super::{LowItem, ReceiptLine};
+use super::super::{LowItem, MissingFigure, ReceiptLine};
 use super::*;
 use crate::types::id::NoticeId;
 
@@ -305,6 +305,41 @@ fn samples() -> Vec<Mail> {
             expires_at: utc("2014-12-31T16:00:00Z"),
             worth_minor: Some(1_200),
             currency: "CNY".to_owned(),
+        },
+        Mail::LevelReached {
+            level_zh: "黄金".to_owned(),
+            level_en: "Gold".to_owned(),
+            points: 500,
+            gifts_zh: "限量书盒".to_owned(),
+            gifts_en: "Limited book box".to_owned(),
+        },
+        Mail::LevelReview {
+            level_zh: "黄金".to_owned(),
+            level_en: "Gold".to_owned(),
+            review_at: utc("2014-12-31T16:00:00Z"),
+            missing: [
+                ("spend", 52_300),
+                ("orders", 2),
+                ("level_points", 40),
+                ("referrals", 1),
+                ("tenure", 30),
+                ("check_ins", 9),
+            ]
+            .map(|(metric, missing)| MissingFigure {
+                metric: metric.to_owned(),
+                missing,
+                window: Some("P1Y".to_owned()).filter(|_| metric != "tenure"),
+            })
+            .to_vec(),
+            is_any: true,
+            currency: "CNY".to_owned(),
+        },
+        Mail::LevelDropped {
+            from_zh: "黄金".to_owned(),
+            from_en: "Gold".to_owned(),
+            to_zh: "翡翠".to_owned(),
+            to_en: "Jade".to_owned(),
+            is_correction: false,
         },
         Mail::TrialStarted {
             number: "LJ0001".to_owned(),
