@@ -552,6 +552,47 @@ async fn coupons_and_days_come_back_as_far_as_they_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn points_are_given_once_and_what_was_spent_of_them_is_owed_when_they_go_back() {
+    let mall = Mall::open().await;
+    let article = course(&mall).await;
+    let rewards = json!({
+        "inviter_reward": { "kind": "points", "points": 200 }, "friend_reward": { "kind": "points", "points": 50 },
+    });
+    turn_on(&mall, rewards).await;
+    let path = "/v1/admin/points-programme";
+    let etag = mall.shop.app.get(path).bearer(&mall.owner.token).send().await.header("etag").to_owned();
+    let on = json!({ "is_on": true, "rate": "0", "level_rate": "0" });
+    let patch = mall.shop.app.patch(path).bearer(&mall.owner.token).header("If-Match", &etag);
+    patch.json(&on).send().await.ok(200);
+    let anna = mall.shop.app.member("anna@b.test").await;
+    let code = code_of(&mall, &anna).await;
+    let (bob, order) = friend(&mall, "bob@b.test", &article, &code).await;
+    let points = async |person: &Person| {
+        let seen = get(&mall, &again(&mall, person).await, "/v1/me/points").await.ok(200);
+        (seen["active"].as_i64().unwrap(), seen["owed"].as_i64().unwrap())
+    };
+    assert_eq!((points(&anna).await, points(&bob).await), ((0, 0), (0, 0)));
+    wait(&mall).await;
+    assert_eq!((points(&anna).await, points(&bob).await), ((200, 0), (50, 0)));
+    assert_eq!(
+        count(&mall, "mails WHERE kind = 'referral_reward' AND data ->> 'points' IN ('200', '50')").await,
+        2
+    );
+    // Anna spends 150 of them before the friend sends all back.
+    let owner = again(&mall, &mall.owner).await;
+    let path = format!("/v1/admin/accounts/{}/points", anna.id);
+    let spent = json!({ "points": -150, "reason": "spent" });
+    mall.shop.app.post(&path).bearer(&owner.token).key("spent").json(&spent).send().await.ok(201);
+    refund(&mall, &order, json!({ "reason": "sent back" })).await;
+    assert_eq!((points(&anna).await, points(&bob).await), ((0, 150), (0, 0)));
+    assert_eq!(states(&mall, &anna).await, is("reversed", "refunded"));
+    sql(&mall, "UPDATE jobs SET state = 'queued', finished_at = NULL WHERE kind IN ('follow_invite', 'watch_invite')").await;
+    mall.shop.settle().await;
+    assert_eq!(points(&anna).await, (0, 150));
+    mall.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_holds_and_its_end_decides() {
     let mall = Mall::open().await;
     let article = course(&mall).await;

@@ -1837,6 +1837,7 @@ diesel::table! {
         coupon_id -> Nullable<Uuid>,
         term_id -> Nullable<Uuid>,
         given_at -> Nullable<Timestamptz>,
+        points -> Nullable<BigInt>,
     }
 }
 

@@ -37,8 +37,8 @@ pub const ALL: &[Invariant] = &[
     },
     Invariant {
         name: "referral_given",
-        says: "a reward that was given is a coupon of its campaign, an entry of store credit or a term without value, of the \
-               account that it is for; store credit that was taken back has the entry that takes it",
+        says: "a reward that was given is a coupon of its campaign, an entry of store credit, a lot of points or a term without \
+               value, of the account that it is for; store credit and points that were taken back are back",
         prefix: "rfr",
         sql: "SELECT w.referral_id, format('%s: %s, %s', w.side, w.kind, w.state) FROM (
                   SELECT t.*, CASE t.side WHEN 'inviter' THEN r.inviter_id ELSE r.friend_id END AS account_id,
@@ -48,11 +48,14 @@ pub const ALL: &[Invariant] = &[
               LEFT JOIN membership_terms m ON m.id = w.term_id
               LEFT JOIN credit_entries e ON e.cause = w.cause
               LEFT JOIN credit_entries b ON b.cause = w.cause || ':back'
-              WHERE (w.given_at IS NULL AND (e.id IS NOT NULL OR b.id IS NOT NULL))
+              LEFT JOIN points_lots l ON l.cause = w.cause
+              WHERE (w.given_at IS NULL AND (e.id IS NOT NULL OR b.id IS NOT NULL OR l.id IS NOT NULL))
                  OR (w.given_at IS NOT NULL AND NOT CASE w.kind
                      WHEN 'coupon' THEN coalesce(p.account_id = w.account_id AND p.campaign_id = w.campaign_id, false)
                      WHEN 'credit' THEN coalesce(e.account_id = w.account_id AND e.amount_minor = w.amount_minor, false)
                                         AND (b.id IS NOT NULL) = (w.state = 'taken_back')
+                     WHEN 'points' THEN coalesce(l.account_id = w.account_id AND l.points = w.points, false)
+                                        AND (w.state <> 'taken_back' OR l.points = l.reversed + l.clawed_back)
                      ELSE coalesce(m.account_id = w.account_id AND m.value_minor = 0, false) END)",
     },
 ];

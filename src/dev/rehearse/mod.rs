@@ -8,7 +8,8 @@
 //! database), `instances` (the program under test), `sale` (what all buyers share), `visit` (one buyer's way to the shop,
 //! with its retries), `person`, `board`, `mood` and `buyer` (what people do), `fulfilment` and `desk` (what buyers and
 //! operators do after a sale of goods), `watch` (the eye on the pools), `chaos` (what is killed), `figures`, `parcels` and
-//! `report` (the judgement). `years` is another kind: no rush, but lives of members on a clock that is moved.
+//! `report` (the judgement). `years` is another kind: no rush, but lives of members on a clock that is moved. So is
+//! `million`: what jobs take that look at everybody.
 
 mod board;
 mod buyer;
@@ -22,6 +23,7 @@ mod goods;
 pub mod instance;
 mod instances;
 mod members;
+mod million;
 mod mood;
 mod parcels;
 mod person;
@@ -48,6 +50,7 @@ use crate::error::AppError;
 use crate::people::passwords::{Hasher, Password};
 use crate::ports::clock::Clock;
 
+pub use million::MillionReport;
 pub use report::{Latency, Report};
 pub use years::YearsReport;
 
@@ -78,13 +81,14 @@ const DRAIN_MAX: Duration = Duration::from_secs(90);
 /// What to rehearse, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// What is rehearsed: luoji-2013, book-box-2014, mi-fan-festival, coupon-rush or three-years.
+    /// What is rehearsed: luoji-2013, book-box-2014, mi-fan-festival, coupon-rush, three-years or
+    /// million-members.
     pub name: String,
     /// Prints the report as one JSON object.
     #[arg(long)]
     pub json: bool,
     /// How many people come [default: 20000 x scale; 50000 x scale to the coupon rush; 10000 x scale
-    /// live three years].
+    /// live three years; a million members].
     #[arg(long)]
     pub buyers: Option<u32>,
     /// How many of them are in the shop at a time.
@@ -110,6 +114,7 @@ pub struct Options {
 pub enum Outcome {
     Sale(Report),
     Years(YearsReport),
+    Million(MillionReport),
 }
 
 impl Outcome {
@@ -117,6 +122,7 @@ impl Outcome {
         match self {
             Self::Sale(report) => report.passed,
             Self::Years(report) => report.passed,
+            Self::Million(report) => report.passed,
         }
     }
 }
@@ -127,6 +133,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Sale(report) => report.fmt(f),
             Self::Years(report) => report.fmt(f),
+            Self::Million(report) => report.fmt(f),
         }
     }
 }
@@ -161,7 +168,7 @@ pub(crate) fn impossible(why: impl Into<String>) -> RehearsalError {
 pub async fn run(options: &Options) -> Result<Outcome, RehearsalError> {
     let begun = Instant::now();
     let scenario = match options.name.as_str() {
-        years::NAME => None,
+        years::NAME | million::NAME => None,
         name => Some(Scenario::named(name, options.scale)?),
     };
     if options.instances == 0 || options.concurrency == 0 {
@@ -170,6 +177,9 @@ pub async fn run(options: &Options) -> Result<Outcome, RehearsalError> {
     let place = Place::open().await?;
     let held = async {
         Ok(match &scenario {
+            None if options.name == million::NAME => {
+                Outcome::Million(million::hold(options, &place, begun).await?)
+            }
             None => Outcome::Years(years::hold(options, &place, begun).await?),
             Some(scenario) => Outcome::Sale(hold(options, scenario, &place, begun).await?),
         })

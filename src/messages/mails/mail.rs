@@ -446,7 +446,7 @@ pub enum Mail {
         declared_at: DateTime<Utc>,
     },
     /// To both whom a referral names: what it has brought. `side` is whose mail it is (`inviter`, `friend`), `reward` the kind:
-    /// `credit` (an amount), `coupon` (of a campaign, by its names), `membership_days`. `friend` is the first letter of
+    /// `credit` (an amount), `coupon` (of a campaign, by its names), `membership_days`, `points`. `friend` is the first letter of
     /// his name, for the inviter.
     ReferralReward {
         side: String,
@@ -455,6 +455,8 @@ pub enum Mail {
         amount_minor: i64,
         currency: String,
         days: i32,
+        #[serde(default)]
+        points: i64,
         coupon_zh: String,
         coupon_en: String,
     },

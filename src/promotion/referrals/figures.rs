@@ -20,6 +20,8 @@ pub struct Figures {
     pub coupons: i64,
     /// Days of membership that were given and not taken back.
     pub membership_days: i64,
+    /// Points that were given and not taken back.
+    pub points: i64,
 }
 
 /// Of the referrals in one state.
@@ -53,6 +55,8 @@ struct OfRewards {
     coupons: i64,
     #[diesel(sql_type = BigInt)]
     days: i64,
+    #[diesel(sql_type = BigInt)]
+    points: i64,
 }
 
 /// # Errors
@@ -66,7 +70,7 @@ pub async fn load(conn: &mut Conn, currency: &str) -> Result<Figures> {
     .await?;
     let rewards: OfRewards = diesel::sql_query(
         "SELECT coalesce(sum(amount_minor), 0)::bigint AS credit, count(coupon_id) AS coupons, \
-         coalesce(sum(days), 0)::bigint AS days FROM referral_rewards WHERE state IN ('given', 'spent')",
+         coalesce(sum(days), 0)::bigint AS days, coalesce(sum(points), 0)::bigint AS points FROM referral_rewards WHERE state IN ('given', 'spent')",
     )
     .get_result(conn)
     .await?;
@@ -81,5 +85,6 @@ pub async fn load(conn: &mut Conn, currency: &str) -> Result<Figures> {
         credit: Money::new(rewards.credit, currency),
         coupons: rewards.coupons,
         membership_days: rewards.days,
+        points: rewards.points,
     })
 }

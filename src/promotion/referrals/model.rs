@@ -63,6 +63,7 @@ stored_enum! {
         Coupon = "coupon",
         Credit = "credit",
         MembershipDays = "membership_days",
+        Points = "points",
     }
 }
 
@@ -137,27 +138,34 @@ pub struct RewardRow {
     pub coupon_id: Option<CouponId>,
     pub term_id: Option<TermId>,
     pub given_at: Option<DateTime<Utc>>,
+    pub points: Option<i64>,
 }
 
 impl RewardRow {
     /// A reward that is promised now.
     pub fn promised(referral: ReferralId, side: Side, reward: &Reward) -> Self {
-        let (kind, campaign_id, amount_minor, days) = match reward {
-            Reward::Coupon { campaign } => (RewardKind::Coupon, Some(*campaign), None, None),
-            Reward::Credit { amount } => (RewardKind::Credit, None, Some(amount.amount), None),
-            Reward::MembershipDays { days } => (RewardKind::MembershipDays, None, None, Some(*days)),
-        };
-        Self {
+        let nothing = Self {
             referral_id: referral,
             side,
-            kind,
-            campaign_id,
-            amount_minor,
-            days,
+            kind: RewardKind::Coupon,
+            campaign_id: None,
+            amount_minor: None,
+            days: None,
+            points: None,
             state: RewardState::Promised,
             coupon_id: None,
             term_id: None,
             given_at: None,
+        };
+        match reward {
+            Reward::Coupon { campaign } => Self { campaign_id: Some(*campaign), ..nothing },
+            Reward::Credit { amount } => {
+                Self { kind: RewardKind::Credit, amount_minor: Some(amount.amount), ..nothing }
+            }
+            Reward::MembershipDays { days } => {
+                Self { kind: RewardKind::MembershipDays, days: Some(*days), ..nothing }
+            }
+            Reward::Points { points } => Self { kind: RewardKind::Points, points: Some(*points), ..nothing },
         }
     }
 
@@ -166,15 +174,16 @@ impl RewardRow {
     /// # Errors
     /// Never in practice: a CHECK keeps other rows out.
     pub fn reward(&self, currency: &str) -> Result<Reward> {
-        match (self.campaign_id, self.amount_minor, self.days) {
-            (Some(campaign), None, None) => Ok(Reward::Coupon { campaign }),
-            (None, Some(minor), None) => Ok(Reward::Credit { amount: Money::new(minor, currency) }),
-            (None, None, Some(days)) => Ok(Reward::MembershipDays { days }),
+        match (self.campaign_id, self.amount_minor, self.days, self.points) {
+            (Some(campaign), None, None, None) => Ok(Reward::Coupon { campaign }),
+            (None, Some(minor), None, None) => Ok(Reward::Credit { amount: Money::new(minor, currency) }),
+            (None, None, Some(days), None) => Ok(Reward::MembershipDays { days }),
+            (None, None, None, Some(points)) => Ok(Reward::Points { points }),
             _ => Err(AppError::internal("a reward that is nothing, or two things")),
         }
     }
 
-    /// The cause under which store credit is given: the same one never pays twice.
+    /// The cause under which store credit or points are given: the same one never pays twice.
     pub fn cause(&self) -> String {
         format!("referral:{}:{}", self.referral_id, self.side.as_str())
     }

@@ -1,5 +1,5 @@
-//! Rewards given and taken back. The order's row is locked; locks pools, coupons, accounts, memberships and store credit, in
-//! this order.
+//! Rewards given and taken back. The order's row is locked; locks pools, coupons, accounts, memberships, store credit and points,
+//! in this order.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ use crate::checkout::credit::model::EntryKind;
 use crate::checkout::credit::service::{self as credit, Grant};
 use crate::db::Conn;
 use crate::error::{AppError, Result};
+use crate::loyalty::points;
+use crate::loyalty::points::model::LotKind;
 use crate::loyalty::walks::service as walks;
 use crate::membership::memberships;
 use crate::messages::mails::{self, Mail, Recipient};
@@ -146,6 +148,8 @@ async fn readiness_of(
             Ok(Ready::Yes)
         }
         RewardKind::MembershipDays => Ok(Ready::NotYet("no_membership")),
+        RewardKind::Points if points::programme::load(conn).await?.is_on => Ok(Ready::Yes),
+        RewardKind::Points => Ok(Ready::NotYet("no_points")),
     }
 }
 
@@ -170,7 +174,7 @@ pub async fn reward(
     sides: &[Side],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let mut grants = Vec::new();
+    let (mut grants, mut earned) = (Vec::new(), Vec::new());
     let mut mailed = Vec::new();
     for mut row in rewards {
         let account = referral.account(row.side);
@@ -191,12 +195,27 @@ pub async fn reward(
                 reason: None,
             });
         }
+        if let Some(points) = row.points {
+            earned.push(points::service::Grant {
+                account,
+                kind: LotKind::Referral,
+                cause: row.cause(),
+                points,
+                level_points: points,
+                order: None,
+                reason: None,
+            });
+        }
         row.state = RewardState::Given;
         row.given_at = Some(now);
         model::store_reward(conn, &row).await?;
         mailed.extend(mail_to(terms, buyer, &row, names, friend_of(referral, row.side, buyers)));
     }
     credit::grant(conn, &grants, now).await?;
+    if !earned.is_empty() {
+        let of = points::service::Terms::load(conn, terms.zone).await?;
+        points::service::grant(conn, &of, &earned, now).await?;
+    }
     referral.set(ReferralState::Rewarded, None, now);
     model::store(conn, referral).await?;
     walks::touched(conn, &[referral.inviter_id], false, now).await?;
@@ -209,7 +228,7 @@ fn friend_of(referral: &Referral, side: Side, buyers: &[Buyer]) -> Option<String
     masked(friend.name.as_deref()).filter(|_| side == Side::Inviter)
 }
 
-/// Makes the coupon or the term; store credit is given to both together. The names of the campaign, in Chinese and English.
+/// Makes the coupon or the term; store credit and points are given to both together. The names of the campaign, in Chinese and English.
 async fn give(
     conn: &mut Conn,
     terms: &Terms,
@@ -218,7 +237,7 @@ async fn give(
     now: DateTime<Utc>,
 ) -> Result<(String, String)> {
     match row.kind {
-        RewardKind::Credit => Ok(Default::default()),
+        RewardKind::Credit | RewardKind::Points => Ok(Default::default()),
         RewardKind::Coupon => {
             let campaign = campaign_of(conn, row, now).await?;
             let campaign =
@@ -252,6 +271,7 @@ fn mail_to(
         amount_minor: row.amount_minor.unwrap_or(0),
         currency: terms.currency.clone(),
         days: row.days.unwrap_or(0),
+        points: row.points.unwrap_or(0),
         coupon_zh,
         coupon_en,
     };
@@ -307,6 +327,11 @@ async fn take_back(
             true
         }
         (None, None, Some(term)) => memberships::ending::take_back(conn, term, now).await?,
+        (None, None, None) if row.points.is_some() => {
+            // What was spent is owed.
+            points::service::take_back(conn, account, &[row.cause()], now).await?;
+            true
+        }
         (None, None, None) => false,
     };
     Ok(if is_back { RewardState::TakenBack } else { RewardState::Spent })

@@ -25,6 +25,8 @@ pub enum Reward {
     Credit { amount: Money },
     /// Days more of the membership that runs.
     MembershipDays { days: i32 },
+    /// Points, which count for levels too.
+    Points { points: i64 },
 }
 
 impl Reward {
@@ -32,7 +34,7 @@ impl Reward {
     pub fn budget_minor(&self) -> i64 {
         match self {
             Self::Credit { amount } => amount.amount,
-            Self::Coupon { .. } | Self::MembershipDays { .. } => 0,
+            Self::Coupon { .. } | Self::MembershipDays { .. } | Self::Points { .. } => 0,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
+use crate::loyalty::points::rules::POINTS_MAX;
 use crate::people::accounts::model as accounts;
 use crate::promotion::campaigns::model::{UNLIMITED, set_capacity};
 use crate::promotion::coupons::service::open_campaign;
@@ -425,6 +426,9 @@ fn checked(field: &str, reward: &Reward, currency: &str) -> Result<Reward> {
         }
         Reward::MembershipDays { days } => {
             fields::within(&format!("{field}.days"), *days, 1, DAYS_MAX)?;
+        }
+        Reward::Points { points } => {
+            fields::within(&format!("{field}.points"), *points, 1, POINTS_MAX)?;
         }
     }
     Ok(reward.clone())

@@ -252,6 +252,7 @@ fn samples() -> Vec<Mail> {
             amount_minor: 2_000,
             currency: "CNY".to_owned(),
             days: 0,
+            points: 0,
             coupon_zh: String::new(),
             coupon_en: String::new(),
         },
