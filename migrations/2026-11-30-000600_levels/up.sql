@@ -82,7 +82,7 @@ CREATE INDEX account_levels_level ON account_levels (level_id) WHERE level_id IS
 CREATE TABLE level_changes (
     id uuid PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES accounts (id),
-    kind text NOT NULL CHECK (kind IN ('raised', 'kept', 'grace', 'dropped', 'corrected', 'manual', 'manual_ended', 'erased')),
+    kind text NOT NULL CHECK (kind IN ('raised', 'kept', 'grace', 'dropped', 'corrected', 'manual', 'manual_ended')),
     from_level_id uuid REFERENCES levels (id),
     to_level_id uuid REFERENCES levels (id),
     -- a review is held once
@@ -101,7 +101,9 @@ CREATE INDEX level_changes_account ON level_changes (account_id, id);
 CREATE TABLE level_looks (
     id uuid PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES accounts (id),
-    went_back boolean NOT NULL
+    went_back boolean NOT NULL,
+    -- when it happened
+    at timestamptz NOT NULL
 );
 
 -- Benefits are of a tier or of a level. A level's need no membership, and their periods are counted from the sign-up.
@@ -113,6 +115,7 @@ ALTER TABLE benefit_uses ALTER COLUMN membership_id DROP NOT NULL;
 DROP INDEX benefit_uses_a_period;
 CREATE UNIQUE INDEX benefit_uses_a_period ON benefit_uses (account_id, benefit_id, membership_id, nth, ordinal)
     NULLS NOT DISTINCT WHERE released_at IS NULL;
+CREATE INDEX benefit_uses_membership ON benefit_uses (membership_id, created_at) WHERE membership_id IS NOT NULL;
 
 -- 客户, 用户, 粉丝, 朋友: how close somebody is. The highest whose criteria hold, each day anew.
 CREATE TABLE stages (

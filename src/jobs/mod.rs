@@ -30,8 +30,9 @@ use crate::promotion;
 use crate::promotion::occasions::rules::OccasionEvent;
 use crate::shop;
 use crate::types::id::{
-    AccountId, AssociateId, CouponIssueId, DropId, FreezeId, GiftCardId, GiftId, ImportId, MailId, MailingId,
-    MeasureId, MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId, TrialId,
+    AccountId, AssociateId, CouponIssueId, DropId, FreezeId, GiftCardId, GiftId, ImportId, LevelId, MailId,
+    MailingId, MeasureId, MembershipId, NoticeId, OrderId, PacketId, PaymentId, PortalVisitId, RefundId,
+    TrialId,
 };
 
 pub use queue::{enqueue, enqueue_all};
@@ -147,6 +148,8 @@ pub enum Job {
     EndTrial { trial: TrialId },
     /// Takes back coupons that were claimed since then under a membership whose money went back.
     TakeBackPerks { membership: MembershipId, since: DateTime<Utc> },
+    /// Takes back coupons that somebody claimed since then of a level that he had not earned after all.
+    TakeBackLevelPerks { account: AccountId, level: LevelId, since: DateTime<Utc> },
 }
 
 /// Kinds that wait for the same outside don't keep the others waiting.
@@ -214,7 +217,8 @@ impl Job {
             Self::FollowLevels {} | Self::ReviewLevels {} | Self::WalkLoyalty {} => Lane::Local,
             Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
             Self::DeliverGift { .. } | Self::RemindGift { .. } => Lane::Local,
-            Self::RemindTrial { .. } | Self::EndTrial { .. } | Self::TakeBackPerks { .. } => Lane::Local,
+            Self::RemindTrial { .. } | Self::EndTrial { .. } => Lane::Local,
+            Self::TakeBackPerks { .. } | Self::TakeBackLevelPerks { .. } => Lane::Local,
         }
     }
 
@@ -268,7 +272,7 @@ impl Job {
             Self::GiveBirthdays {} | Self::ExpirePoints {} | Self::WarnOfPoints {} => 5,
             Self::ReviewLevels {} | Self::WalkLoyalty {} => 12,
             Self::RemindGift { .. } | Self::RemindTrial { .. } | Self::EndTrial { .. } => 12,
-            Self::TakeBackPerks { .. } => 12,
+            Self::TakeBackPerks { .. } | Self::TakeBackLevelPerks { .. } => 12,
             // Another one comes with the next order, and every few minutes.
             Self::IssueInvoices {} => 12,
         }
@@ -329,6 +333,9 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::EndTrial { trial } => membership::trials::jobs::end(app, trial).await,
         Job::TakeBackPerks { membership, since } => {
             promotion::perks::service::take_back(app, membership, since).await
+        }
+        Job::TakeBackLevelPerks { account, level, since } => {
+            promotion::perks::service::take_back_of_level(app, account, level, since).await
         }
         Job::IssueInvoices {} => invoices::service::issue_due(app).await,
         Job::EndFCodes {} => shop::drops::service::end_expired(app).await,

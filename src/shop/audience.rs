@@ -84,7 +84,7 @@ pub struct Visitor<'a> {
     pub segments: &'a [String],
 }
 
-/// Ranks of all tiers, and of the levels that can be reached.
+/// Ranks of all tiers and levels, archived ones too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranks {
     by_code: HashMap<String, i32>,

@@ -51,6 +51,7 @@ mod lives;
 mod lives_together;
 mod mails;
 mod memberships;
+mod million_members;
 mod notices;
 mod offers;
 mod operators;

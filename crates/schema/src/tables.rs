@@ -1080,6 +1080,7 @@ diesel::table! {
         id -> Uuid,
         account_id -> Uuid,
         went_back -> Bool,
+        at -> Timestamptz,
     }
 }
 

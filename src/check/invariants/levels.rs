@@ -39,8 +39,8 @@ pub const ALL: &[Invariant] = &[
         prefix: "lot",
         sql: "SELECT l.id, l.cause FROM points_lots l WHERE l.kind = 'level' AND NOT EXISTS (
                   SELECT FROM level_changes c WHERE c.account_id = l.account_id AND c.kind = 'raised'
-                  AND l.cause = format('level:lvl_%s:acc_%s', replace(c.to_level_id::text, '-', ''),
-                                       replace(c.account_id::text, '-', '')))",
+                  AND starts_with(l.cause, format('level:lvl_%s:acc_%s', replace(c.to_level_id::text, '-', ''),
+                                                  replace(c.account_id::text, '-', ''))))",
     },
     Invariant {
         name: "stages_by_history",

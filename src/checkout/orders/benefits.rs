@@ -99,7 +99,7 @@ impl BenefitLedger {
     fn left(&self, benefit: &Benefit, facts: &Facts<'_>, now: DateTime<Utc>) -> Result<i64, Code> {
         let user = self.user(facts, now);
         rules::may_use(benefit, &user.ground, now)?;
-        if rules::outranked_by(benefit, &user.ground, facts.rivals).is_some() {
+        if rules::outranked_by(benefit, &user.ground, facts.rivals, now).is_some() {
             return Err(Code::BenefitOutranked);
         }
         Ok(self.used.left(benefit, &user))

@@ -1,6 +1,6 @@
 //! Rows of levels, and of who stands on which.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, Bool, Integer, Jsonb, Nullable, Text, Timestamptz
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
-use super::rules::{Drops, Held, JudgedBy, Level, LevelChangeKind, Levels, MemberRole};
+use super::rules::{Drops, Held, JudgedBy, Judgement, Level, LevelChangeKind, Levels, MemberRole};
 use crate::batch_insert;
 use crate::db::Conn;
 use crate::db::page::Page;
@@ -114,6 +114,16 @@ pub async fn all_for_judging(conn: &mut Conn) -> Result<Levels> {
     let rows: Vec<LevelRow> =
         levels::table.order(levels::id).for_share().select(LevelRow::as_select()).load(conn).await?;
     Ok(Levels::new(rows.into_iter().map(Level::try_from).collect::<Result<_>>()?))
+}
+
+/// Codes of the levels that can be reached.
+///
+/// # Errors
+/// The database's.
+pub async fn open_codes(conn: &mut Conn) -> Result<BTreeSet<String>> {
+    let codes: Vec<String> =
+        levels::table.filter(levels::archived_at.is_null()).select(levels::code).load(conn).await?;
+    Ok(codes.into_iter().collect())
 }
 
 /// Ranks of all levels by their codes.
@@ -313,6 +323,46 @@ batch_insert! {
     }
 }
 
+/// The judgements that levels of these accounts may rest on, the latest first.
+///
+/// # Errors
+/// The database's.
+pub async fn judgements(
+    conn: &mut Conn,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Vec<Judgement>>> {
+    type Row = (AccountId, LevelChangeKind, Option<LevelId>, (DateTime<Utc>, DateTime<Utc>), Value);
+    let kinds = [LevelChangeKind::Raised, LevelChangeKind::Kept, LevelChangeKind::Corrected];
+    let rows: Vec<Row> = level_changes::table
+        .filter(level_changes::account_id.eq_any(accounts))
+        .filter(level_changes::kind.eq_any(kinds))
+        .order(level_changes::id.desc())
+        .select((
+            level_changes::account_id,
+            level_changes::kind,
+            level_changes::to_level_id,
+            (level_changes::judged_at, level_changes::created_at),
+            level_changes::why,
+        ))
+        .load(conn)
+        .await?;
+    let mut found: HashMap<AccountId, Vec<Judgement>> = HashMap::new();
+    for (account, kind, level, (judged_at, created_at), mut why) in rows {
+        let mut field = |name: &str| why.get_mut(name).map(Value::take).unwrap_or_default();
+        // A correction tells what wasn't met; what is reached all the same is judged then and there.
+        let (name, judged_at) = match kind {
+            LevelChangeKind::Corrected => ("rests_on", created_at),
+            _ => ("criteria", judged_at),
+        };
+        let criteria = serde_json::from_value(field(name)).map_err(AppError::internal)?;
+        let before = serde_json::from_value(field("before")).map_err(AppError::internal)?;
+        if let (Some(level), Some(criteria)) = (level, criteria) {
+            found.entry(account).or_default().push(Judgement { level, judged_at, criteria, before });
+        }
+    }
+    Ok(found)
+}
+
 /// A change as it is shown.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = level_changes)]
@@ -462,11 +512,15 @@ pub async fn manual_over(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> Res
         .await?)
 }
 
-/// Who is erased stands on none any more; what was, stays in its history, which names nobody.
+/// Who is erased stands on none any more; what was, stays in its history, without what operators wrote.
 ///
 /// # Errors
 /// The database's.
 pub async fn forget(conn: &mut Conn, account: AccountId) -> Result<()> {
     diesel::delete(account_levels::table.find(account)).execute(conn).await?;
+    diesel::update(level_changes::table.filter(level_changes::account_id.eq(account)))
+        .set(level_changes::reason.eq(None::<String>))
+        .execute(conn)
+        .await?;
     Ok(())
 }

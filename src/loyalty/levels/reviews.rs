@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::jobs::{Lane, Outcome};
 use crate::loyalty::metrics;
 use crate::loyalty::metrics::rules::{Figures, LevelRanks};
+use crate::loyalty::walks::service::Shift;
 use crate::messages::mails;
 use crate::types::id::{AccountId, LevelChangeId};
 
@@ -30,11 +31,19 @@ pub const BATCH: i64 = 2_000;
 pub async fn run(app: &App) -> Result<Outcome> {
     let (now, zone) = (app.clock.now(), app.settings.timezone);
     let currency = &app.settings.currency;
-    while db::transaction(&app.pool, async |conn| end_manual(conn, now).await).await? {}
-    while db::transaction(&app.pool, async |conn| review(conn, currency, (now, zone)).await).await? {}
-    while db::transaction(&app.pool, async |conn| warn(conn, currency, (now, zone)).await).await? {}
+    let shift = Shift::begin();
+    while db::transaction(&app.pool, async |conn| some(conn, currency, (now, zone)).await).await? {
+        if shift.is_over() {
+            return Ok(Outcome::Again(app.clock.now()));
+        }
+    }
     app.jobs.wake(Lane::Mail);
     Ok(Outcome::Done)
+}
+
+/// One part of what is due; false where nothing is.
+async fn some(conn: &mut Conn, currency: &str, at: (DateTime<Utc>, Tz)) -> Result<bool> {
+    Ok(end_manual(conn, at.0).await? || review(conn, currency, at).await? || warn(conn, currency, at).await?)
 }
 
 async fn review(conn: &mut Conn, currency: &str, (now, zone): (DateTime<Utc>, Tz)) -> Result<bool> {
@@ -59,6 +68,8 @@ async fn review(conn: &mut Conn, currency: &str, (now, zone): (DateTime<Utc>, Tz
             kind,
             from: Some(held.level),
             to,
+            before: Some(*held),
+            undone: Vec::new(),
             cause: format!("review:{account}:{}", held.due_at.timestamp_micros()),
             why: why(&levels, held.level, JudgedBy::Keep, figures),
             judged_at: held.due_at,

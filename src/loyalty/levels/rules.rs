@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use crate::loyalty::metrics::rules::{Criteria, Figures, LevelRanks, Measure};
 use crate::types::id::LevelId;
@@ -52,7 +53,6 @@ stored_enum! {
         /// An operator gave it.
         Manual = "manual",
         ManualEnded = "manual_ended",
-        Erased = "erased",
     }
 }
 
@@ -92,7 +92,7 @@ impl Level {
         self.keep.as_ref().or(self.enter.as_ref()).filter(|_| self.archived_at.is_none())
     }
 
-    /// The criteria that a judgement went by.
+    /// What a judgement of it goes by.
     pub fn criteria(&self, by: JudgedBy) -> Option<&Criteria> {
         match by {
             JudgedBy::Enter => self.to_enter(),
@@ -126,8 +126,19 @@ impl Level {
     }
 }
 
+/// A judgement that was made, as its history keeps it: rules may be other ones by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    pub level: LevelId,
+    pub judged_at: DateTime<Utc>,
+    /// What it went by.
+    pub criteria: Criteria,
+    /// Of who was raised: what he had before.
+    pub before: Option<Held>,
+}
+
 /// The level that somebody has earned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub level: LevelId,
     pub since: DateTime<Utc>,
@@ -228,18 +239,29 @@ impl Levels {
         (LevelChangeKind::Dropped, next.map(|next| next.held(at, by, zone)))
     }
 
-    /// Something went back: is the last judgement still true, by what is left of what it went by? `figures` are those as of
-    /// [`Held::judged_at`]. None where it is; else what is held instead, the highest that was reached then.
-    pub fn corrected(&self, held: &Held, figures: &Figures, zone: Tz) -> Option<Option<Held>> {
-        let level = self.find(held.level)?;
+    /// Something went back: is the judgement that a level rests on still true, by what is left of what it went by? `figures` are
+    /// those as of [`Held::judged_at`]. None where it is; else what is held instead: of who was raised by it what he had before, of
+    /// who kept his level by it what that review leads to.
+    pub fn corrected(
+        &self,
+        held: &Held,
+        judgement: &Judgement,
+        figures: &Figures,
+        zone: Tz,
+    ) -> Option<Option<Held>> {
         // What is in grace wasn't met anyway.
-        let criteria = level.criteria(held.judged_by).filter(|_| !held.in_grace)?;
-        if criteria.is_met(figures, &LevelRanks::new()) {
+        if held.in_grace || judgement.criteria.is_met(figures, &LevelRanks::new()) {
             return None;
         }
-        let mut below = self.open().rev().filter(|other| other.rank < level.rank);
-        let next = below.find(|other| is_met(other.criteria(held.judged_by), figures));
-        Some(next.map(|next| Held { since: held.since, ..next.held(held.judged_at, held.judged_by, zone) }))
+        let instead = match held.judged_by {
+            JudgedBy::Enter => judgement.before,
+            JudgedBy::Keep => {
+                let reviewed = Held { due_at: held.judged_at, in_grace: true, ..*held };
+                self.reviewed(&reviewed, figures, zone).1
+            }
+            JudgedBy::Drop => return None,
+        };
+        (instead.map(|held| held.level) != Some(held.level)).then_some(instead)
     }
 }
 

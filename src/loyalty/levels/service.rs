@@ -80,6 +80,7 @@ pub async fn create(app: &App, actor: Actor, new: &NewLevel) -> Result<Level> {
         version: 1,
     })?;
     db::transaction(&app.pool, async |conn| {
+        walks::service::rules_changed(conn, now).await?;
         if model::all(conn).await?.open().count() >= LEVELS_MAX {
             return Err(Code::InvalidField.at("code", format!("at most {LEVELS_MAX} levels")));
         }
@@ -101,6 +102,7 @@ pub async fn change(
 ) -> Result<Level> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
+        walks::service::rules_changed(conn, now).await?;
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         seen.check(before.version)?;
         let level = apply(before, change)?;
@@ -144,6 +146,7 @@ fn apply(before: Level, change: &LevelChange) -> Result<Level> {
 pub async fn archive(app: &App, actor: Actor, id: LevelId) -> Result<Level> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
+        walks::service::rules_changed(conn, now).await?;
         let before = model::lock(conn, id).await?.ok_or(Code::NotFound)?;
         if before.archived_at.is_some() {
             return Ok(before);
@@ -159,7 +162,6 @@ pub async fn archive(app: &App, actor: Actor, id: LevelId) -> Result<Level> {
     .await
 }
 
-/// Writes what was done, and has everybody looked at by the rules as they are now.
 async fn finish(
     conn: &mut Conn,
     actor: Actor,
@@ -167,7 +169,6 @@ async fn finish(
     level: &Level,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    walks::service::rules_changed(conn, now).await?;
     let entry = Entry {
         actor,
         action,

@@ -1,8 +1,8 @@
 //! Mails about levels.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::judging::{Decided, welcome_cause};
+use super::judging::Decided;
 use super::rules::{Held, Level, LevelChangeKind, Levels};
 use crate::db::Conn;
 use crate::error::Result;
@@ -12,14 +12,14 @@ use crate::membership::benefits::model::Benefit;
 use crate::membership::benefits::rules::Gives;
 use crate::messages::mails::{Mail, MissingFigure, Recipient};
 use crate::people::accounts::model::Buyer;
-use crate::types::id::LevelChangeId;
+use crate::types::id::{AccountId, LevelChangeId};
 
 /// What those who are told of judgements are told by.
 pub struct Told<'a> {
     pub levels: &'a Levels,
     pub buyers: &'a [Buyer],
-    /// Causes of the points that were given.
-    pub welcomed: &'a HashSet<String>,
+    /// Points that were given.
+    pub welcomed: &'a HashMap<AccountId, i64>,
 }
 
 impl Told<'_> {
@@ -57,13 +57,12 @@ impl Told<'_> {
 
     fn reached(&self, one: &Decided, gifts: &[Benefit]) -> Option<Mail> {
         let level = self.level(one.to)?;
-        let is_welcomed = self.welcomed.contains(&welcome_cause(level.id, one.account));
         let gifts: Vec<_> = gifts.iter().filter(|gift| gift.level() == Some(level.id)).collect();
         let listed = |name: fn(&Benefit) -> &str| gifts.iter().map(|gift| name(gift)).collect::<Vec<_>>();
         Some(Mail::LevelReached {
             level_zh: level.names.zh.clone(),
             level_en: level.names.en.clone(),
-            points: if is_welcomed { level.welcome_points } else { 0 },
+            points: self.welcomed.get(&one.account).copied().unwrap_or(0),
             gifts_zh: listed(|gift| &gift.names.zh).join("、"),
             gifts_en: listed(|gift| &gift.names.en).join(", "),
         })

@@ -123,14 +123,18 @@ pub fn statement(measures: &[Measure]) -> String {
     )
 }
 
-/// A membership counts until it was over or frozen; what it has rested before doesn't count.
+/// A membership counts until it was over or frozen; what it has rested before doesn't count, of its member's own rests those that
+/// came later aside.
 const TENURE: &str = " LEFT JOIN (
-    SELECT a.id, floor(sum(greatest(extract(epoch FROM least(a.at, m.until) - m.from_at) - m.rested, 0)) / 86400) AS days
+    SELECT a.id, floor(sum(greatest(extract(epoch FROM least(a.at, m.until) - m.from_at) - greatest(m.rested - coalesce((
+               SELECT sum(extract(epoch FROM f.ended_at - f.started_at)) FROM membership_freezes f
+               WHERE f.account_id = a.id AND f.membership_id = m.membership_id AND f.started_at >= a.at), 0), 0), 0)) / 86400) AS days
     FROM a JOIN (
-        SELECT account_id, starts_at AS from_at, least(ends_at, closed_at, frozen_at) AS until, rested_seconds AS rested
+        SELECT id AS membership_id, account_id, starts_at AS from_at, least(ends_at, closed_at, frozen_at) AS until,
+               rested_seconds AS rested
         FROM memberships
         UNION ALL
-        SELECT s.account_id, s.accepted_at, least(s.ended_at, m.ends_at, m.closed_at, m.frozen_at), 0
+        SELECT m.id, s.account_id, s.accepted_at, least(s.ended_at, m.ends_at, m.closed_at, m.frozen_at), 0
         FROM associates s JOIN memberships m ON m.id = s.membership_id WHERE s.accepted_at IS NOT NULL
     ) m ON m.account_id = a.id AND m.from_at < a.at GROUP BY a.id) t ON t.id = a.id";
 

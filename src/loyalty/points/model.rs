@@ -271,6 +271,35 @@ pub async fn by_cause(conn: &mut Conn, cause: &str) -> Result<Option<LotRow>> {
     Ok(query.first(conn).await.optional()?)
 }
 
+/// A lot that somebody was given.
+#[derive(Clone, Debug, Queryable)]
+pub struct GivenLot {
+    pub account_id: AccountId,
+    pub cause: String,
+    /// What of it still counts as earned.
+    pub kept: i64,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The lots of one kind of these accounts.
+///
+/// # Errors
+/// The database's.
+pub async fn given_for(conn: &mut Conn, accounts: &[AccountId], kind: LotKind) -> Result<Vec<GivenLot>> {
+    Ok(points_lots::table
+        .filter(points_lots::account_id.eq_any(accounts))
+        .filter(points_lots::kind.eq(kind))
+        .order(points_lots::id)
+        .select((
+            points_lots::account_id,
+            points_lots::cause,
+            points_lots::points - points_lots::reversed - points_lots::clawed_back,
+            points_lots::created_at,
+        ))
+        .load(conn)
+        .await?)
+}
+
 /// The lots of these causes, each with its own.
 ///
 /// # Errors

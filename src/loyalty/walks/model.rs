@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -13,9 +13,10 @@ use crate::statement;
 use crate::types::id::AccountId;
 
 statement! {
-    struct Touch = "INSERT INTO level_looks (id, account_id, went_back)
+    struct Touch = "INSERT INTO level_looks (id, account_id, went_back, at)
         SELECT id, account_id, "
-        [went_back: bool => Bool] " FROM UNNEST("
+        [went_back: bool => Bool] ", "
+        [at: DateTime<Utc> => Timestamptz] " FROM UNNEST("
         [ids: Vec<Uuid> => Array<SqlUuid>] ", "
         [accounts: Vec<AccountId> => Array<SqlUuid>] ") AS of (id, account_id)
         WHERE EXISTS (SELECT FROM levels WHERE archived_at IS NULL) OR EXISTS (SELECT FROM stages WHERE archived_at IS NULL)"
@@ -26,28 +27,45 @@ statement! {
 ///
 /// # Errors
 /// The database's.
-pub async fn touch(conn: &mut Conn, accounts: &[AccountId], went_back: bool) -> Result<bool> {
+pub async fn touch(
+    conn: &mut Conn,
+    accounts: &[AccountId],
+    went_back: bool,
+    at: DateTime<Utc>,
+) -> Result<bool> {
     let ids = accounts.iter().map(|_| Uuid::now_v7()).collect();
-    let touched = Touch { went_back, ids, accounts: accounts.to_vec() }.execute(conn).await?;
+    let touched = Touch { went_back, at, ids, accounts: accounts.to_vec() }.execute(conn).await?;
     Ok(touched > 0)
 }
 
-/// Takes some of those who are to be looked at, the first first: whom, and whether something went back.
+/// Somebody is to be looked at.
+#[derive(Clone, Copy, Debug, Queryable, Selectable)]
+#[diesel(table_name = level_looks)]
+pub struct Look {
+    id: Uuid,
+    pub account_id: AccountId,
+    /// Something that counted before counts no more.
+    pub went_back: bool,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+}
+
+/// Takes some of those who are to be looked at, the first first.
 ///
 /// # Errors
 /// The database's.
-pub async fn take(conn: &mut Conn, limit: i64) -> Result<Vec<(AccountId, bool)>> {
-    let rows: Vec<(Uuid, AccountId, bool)> = level_looks::table
+pub async fn take(conn: &mut Conn, limit: i64) -> Result<Vec<Look>> {
+    let looks: Vec<Look> = level_looks::table
         .order(level_looks::id)
         .limit(limit)
         .for_update()
         .skip_locked()
-        .select((level_looks::id, level_looks::account_id, level_looks::went_back))
+        .select(Look::as_select())
         .load(conn)
         .await?;
-    let ids: Vec<_> = rows.iter().map(|(id, ..)| *id).collect();
+    let ids: Vec<_> = looks.iter().map(|look| look.id).collect();
     diesel::delete(level_looks::table.filter(level_looks::id.eq_any(ids))).execute(conn).await?;
-    Ok(rows.into_iter().map(|(_, account, went_back)| (account, went_back)).collect())
+    Ok(looks)
 }
 
 /// A walk over everybody.

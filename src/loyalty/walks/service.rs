@@ -2,6 +2,7 @@
 //! on there.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -12,9 +13,13 @@ use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::Result;
 use crate::jobs::{self, Job, Lane, Outcome};
+use crate::loyalty::ladder::rules::Stage;
 use crate::loyalty::ladder::{self, service::Ladder};
+use crate::loyalty::levels::rules::Levels;
 use crate::loyalty::levels::{self, judging};
 use crate::loyalty::metrics;
+use crate::loyalty::metrics::rules::{Figures, LevelRanks};
+use crate::ports::clock::Clock;
 use crate::types::id::AccountId;
 
 /// Accounts of one transaction.
@@ -31,13 +36,13 @@ pub async fn touched(
     went_back: bool,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    if !accounts.is_empty() && model::touch(conn, accounts, went_back).await? {
+    if !accounts.is_empty() && model::touch(conn, accounts, went_back, now).await? {
         jobs::enqueue(conn, &Job::FollowLevels {}, now, now).await?;
     }
     Ok(())
 }
 
-/// Rules are other ones now: everybody is looked at anew.
+/// Rules are to be other ones: everybody is looked at anew. Locks the walk that runs, which comes before levels.
 ///
 /// # Errors
 /// The database's.
@@ -50,23 +55,49 @@ pub async fn rules_changed(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
+/// For how long a job goes on before it makes room for others: well below what a job may take.
+const AT_A_TIME: Duration = Duration::from_secs(45);
+
+/// A job that does part after part.
+pub struct Shift(Instant);
+
+impl Shift {
+    pub fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// After [`AT_A_TIME`] the job is to come back.
+    pub fn is_over(&self) -> bool {
+        self.0.elapsed() > AT_A_TIME
+    }
+}
+
 /// The job [`Job::FollowLevels`]: looks at whom something happened to.
 ///
 /// # Errors
 /// The database's.
 pub async fn follow(app: &App) -> Result<Outcome> {
-    let (now, zone) = (app.clock.now(), app.settings.timezone);
-    while db::transaction(&app.pool, async |conn| follow_some(conn, (now, zone)).await).await? {}
+    let (clock, zone) = (&app.clock, app.settings.timezone);
+    let shift = Shift::begin();
+    while db::transaction(&app.pool, async |conn| follow_some(conn, clock, zone).await).await? {
+        if shift.is_over() {
+            return Ok(Outcome::Again(app.clock.now()));
+        }
+    }
     app.jobs.wake(Lane::Mail);
     Ok(Outcome::Done)
 }
 
-async fn follow_some(conn: &mut Conn, at: (DateTime<Utc>, Tz)) -> Result<bool> {
+async fn follow_some(conn: &mut Conn, clock: &Clock, zone: Tz) -> Result<bool> {
     let found = model::take(conn, BATCH).await?;
-    let ids: BTreeSet<_> = found.iter().map(|(id, _)| *id).collect();
+    // Another instance's clock may be ahead: what was taken has happened.
+    let now = found.iter().map(|look| look.at).chain([clock.now()]).max().unwrap_or_default();
+    let at = (now, zone);
+    let ids: BTreeSet<_> = found.iter().map(|look| look.account_id).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let mut buyers = judging::lock(conn, &ids).await?;
-    let went_back: BTreeSet<_> = found.iter().filter(|(_, back)| *back).map(|(id, _)| *id).collect();
+    let went_back: BTreeSet<_> =
+        found.iter().filter(|look| look.went_back).map(|look| look.account_id).collect();
     buyers.retain(|buyer| went_back.contains(&buyer.id));
     if !buyers.is_empty() {
         let levels = levels::model::all_for_judging(conn).await?;
@@ -97,7 +128,12 @@ pub async fn walk(app: &App) -> Result<Outcome> {
         model::insert(conn, &new).await
     };
     db::transaction(&app.pool, begin).await?;
-    while db::transaction(&app.pool, async |conn| walk_on(conn, (now, zone)).await).await? {}
+    let shift = Shift::begin();
+    while db::transaction(&app.pool, async |conn| walk_on(conn, (now, zone)).await).await? {
+        if shift.is_over() {
+            return Ok(Outcome::Again(app.clock.now()));
+        }
+    }
     app.jobs.wake(Lane::Mail);
     Ok(Outcome::Done)
 }
@@ -130,34 +166,61 @@ struct Seen {
 }
 
 /// Raises those of these accounts who have reached a level, and moves them on the ladder.
-async fn look(conn: &mut Conn, ids: &[AccountId], (now, zone): (DateTime<Utc>, Tz)) -> Result<Seen> {
+async fn look(conn: &mut Conn, ids: &[AccountId], at: (DateTime<Utc>, Tz)) -> Result<Seen> {
     let levels = levels::model::all_for_judging(conn).await?;
     let stages = ladder::model::all(conn).await?;
-    let mut measures = levels.measures_to_enter();
-    ladder::rules::measures(&stages, &mut measures);
-    if ids.is_empty() || measures.is_empty() {
-        return Ok(Seen::default());
-    }
-    let subjects: Vec<_> = ids.iter().map(|id| (*id, now)).collect();
-    let mut figures: HashMap<_, _> = metrics::model::count(conn, &subjects, &measures, zone).await?;
-    let kept = levels::model::kept(conn, ids).await?;
-    let reached = judging::reached(&levels, &figures, &kept, (now, zone));
-    // As they stand once they are raised.
-    let held = levels::model::held_ranks(conn, ids, now).await?;
-    for (id, figures) in &mut figures {
-        let reached = reached.get(id).and_then(|held| levels.find(held.level)).map(|level| level.rank);
-        figures.level_rank = reached.max(held.get(id).copied());
-    }
     let ranks = levels::model::ranks(conn).await?;
-    let ladder = Ladder { stages: &stages, ranks: &ranks, figures: &figures };
-    let moving = ladder.moving(&ladder::model::of(conn, ids).await?);
-    let changing: BTreeSet<_> = reached.into_keys().chain(moving).collect();
+    let rules = Rules { levels: &levels, stages: &stages, ranks: &ranks };
+    let changing = rules.count(conn, ids, at).await?.changing;
     if changing.is_empty() {
         return Ok(Seen::default());
     }
-    // Each decides once more under the lock: somebody else may have raised or moved them.
-    let buyers = judging::lock(conn, &changing.into_iter().collect::<Vec<_>>()).await?;
-    let raised = judging::raise(conn, &levels, &buyers, &figures, (now, zone)).await?;
-    let moved = ladder.climb(conn, &buyers, now).await?;
+    // Counted once more under the lock: something may have happened to them, or somebody else have raised or moved them.
+    let buyers = judging::lock(conn, &changing).await?;
+    let locked: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
+    let figures = rules.count(conn, &locked, at).await?.figures;
+    let raised = judging::raise(conn, &levels, &buyers, &figures, at).await?;
+    let ladder = Ladder { stages: &stages, ranks: &ranks, figures: &figures };
+    let moved = ladder.climb(conn, &buyers, at.0).await?;
     Ok(Seen { raised, moved })
+}
+
+/// What somebody is looked at by.
+struct Rules<'a> {
+    levels: &'a Levels,
+    stages: &'a [Stage],
+    ranks: &'a LevelRanks,
+}
+
+/// What was counted of some accounts, and which of them it changes.
+struct CountedNow {
+    figures: HashMap<AccountId, Figures>,
+    changing: Vec<AccountId>,
+}
+
+impl Rules<'_> {
+    async fn count(
+        &self,
+        conn: &mut Conn,
+        ids: &[AccountId],
+        (now, zone): (DateTime<Utc>, Tz),
+    ) -> Result<CountedNow> {
+        let mut measures = self.levels.measures_to_enter();
+        ladder::rules::measures(self.stages, &mut measures);
+        let subjects: Vec<_> = ids.iter().map(|id| (*id, now)).collect();
+        let mut figures = metrics::model::count(conn, &subjects, &measures, zone).await?;
+        let kept = levels::model::kept(conn, ids).await?;
+        let reached = judging::reached(self.levels, &figures, &kept, (now, zone));
+        // As they stand once they are raised.
+        let held = levels::model::held_ranks(conn, ids, now).await?;
+        for (id, figures) in &mut figures {
+            let reached =
+                reached.get(id).and_then(|held| self.levels.find(held.level)).map(|level| level.rank);
+            figures.level_rank = reached.max(held.get(id).copied());
+        }
+        let ladder = Ladder { stages: self.stages, ranks: self.ranks, figures: &figures };
+        let moving = ladder.moving(&ladder::model::of(conn, ids).await?);
+        let changing: BTreeSet<_> = reached.into_keys().chain(moving).collect();
+        Ok(CountedNow { changing: changing.into_iter().collect(), figures })
+    }
 }

@@ -80,14 +80,13 @@ pub fn outranked_by<'a>(
     benefit: &Benefit,
     ground: &Ground<'_>,
     others: &'a [Benefit],
+    now: DateTime<Utc>,
 ) -> Option<&'a Benefit> {
     let is_rival = |other: &&Benefit| {
         other.kind == benefit.kind
             && other.id != benefit.id
-            && other.archived_at.is_none()
             && other.level().is_some() != benefit.level().is_some()
-            && ground.has(other)
-            && (!ground.is_trial || other.in_trial || other.level().is_some())
+            && may_use(other, ground, now).is_ok()
     };
     let rival = others.iter().find(is_rival)?;
     // Of two that are alike the tier's counts.

@@ -265,7 +265,7 @@ pub async fn take(
     let ground = Ground { membership, is_trial, level };
     rules::may_use(&benefit, &ground, now)?;
     let rivals = model::with_rivals(conn, &[id]).await?;
-    if rules::outranked_by(&benefit, &ground, &rivals).is_some() {
+    if rules::outranked_by(&benefit, &ground, &rivals, now).is_some() {
         return Err(Code::BenefitOutranked.error());
     }
     let people: Vec<_> = buyer.person_key.iter().cloned().collect();
@@ -422,7 +422,7 @@ async fn with_uses(
     let user = User { account, person: person.as_deref(), ground: *ground, now, zone };
     let own = benefits.iter().map(|benefit| {
         let (window, used) = used.so_far(benefit, &user);
-        let by = rules::outranked_by(benefit, ground, &benefits).map(|by| by.id);
+        let by = rules::outranked_by(benefit, ground, &benefits, now).map(|by| by.id);
         OwnBenefit::new(benefit.clone(), window, used, locale).outranked(by)
     });
     Ok(own.collect())

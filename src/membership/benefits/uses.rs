@@ -18,7 +18,9 @@ use crate::error::Result;
 use crate::membership::memberships::model::Source;
 use crate::schema::{benefit_uses, benefits, membership_terms};
 use crate::statement;
-use crate::types::id::{AccountId, BenefitId, BenefitUseId, CouponId, LineId, MembershipId, OrderId};
+use crate::types::id::{
+    AccountId, BenefitId, BenefitUseId, CouponId, LevelId, LineId, MembershipId, OrderId,
+};
 
 batch_insert! {
     /// One of the times that a period allows.
@@ -379,6 +381,28 @@ pub async fn coupons_of(
     Ok(found.into_iter().flatten().collect())
 }
 
+/// Coupons that an account claimed of what a level gives since then, and that still count.
+///
+/// # Errors
+/// The database's.
+pub async fn coupons_of_level(
+    conn: &mut Conn,
+    (account, level): (AccountId, LevelId),
+    since: DateTime<Utc>,
+) -> Result<Vec<CouponId>> {
+    let found: Vec<Option<CouponId>> = benefit_uses::table
+        .inner_join(benefits::table)
+        .filter(benefit_uses::account_id.eq(account))
+        .filter(benefits::level_id.eq(level))
+        .filter(benefit_uses::created_at.ge(since))
+        .filter(benefit_uses::coupon_id.is_not_null())
+        .filter(benefit_uses::released_at.is_null())
+        .select(benefit_uses::coupon_id)
+        .load(conn)
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
 /// What was written beside an account's uses goes.
 ///
 /// # Errors
@@ -414,11 +438,11 @@ statement! {
     struct HadSince = "SELECT (SELECT coalesce(sum(u.worth_minor), 0) FROM benefit_uses u LEFT JOIN orders o ON o.id = u.order_id
         WHERE u.account_id = "
         [account: AccountId => SqlUuid] " AND u.created_at >= "
-        [since: DateTime<Utc> => Timestamptz] " AND u.released_at IS NULL
+        [since: DateTime<Utc> => Timestamptz] " AND u.released_at IS NULL AND u.membership_id IS NOT NULL
           AND (u.order_id IS NULL OR o.paid_at IS NOT NULL))::bigint
      + (SELECT coalesce(sum(c.discount_minor + c.shipping_minor), 0)
         FROM benefit_uses u JOIN coupon_uses c ON c.coupon_id = u.coupon_id JOIN orders o ON o.id = c.order_id
-        WHERE u.account_id = $1 AND u.created_at >= $2 AND u.released_at IS NULL
+        WHERE u.account_id = $1 AND u.created_at >= $2 AND u.released_at IS NULL AND u.membership_id IS NOT NULL
           AND c.released_at IS NULL AND o.paid_at IS NOT NULL)::bigint AS used_minor,
        (SELECT coalesce(sum(CASE WHEN l.refunded_minor = 0 THEN l.saved_minor
                                  ELSE round(l.saved_minor::numeric * (l.total_minor - l.refunded_minor) / l.total_minor)

@@ -91,7 +91,7 @@ impl Condition {
             // What was earned, what an operator gave, and the floor of the tier.
             Self::Level { at_least, now, with_grace } => {
                 out.push_sql(
-                    "EXISTS (SELECT FROM levels l WHERE l.rank >= (SELECT rank FROM levels WHERE archived_at IS NULL AND code = ",
+                    "EXISTS (SELECT FROM levels l WHERE l.rank >= (SELECT rank FROM levels WHERE code = ",
                 );
                 out.push_bind_param::<Text, _>(at_least)?;
                 out.push_sql(
@@ -109,7 +109,7 @@ impl Condition {
             Self::Stage { at_least } => {
                 out.push_sql(
                     "EXISTS (SELECT FROM account_stages s JOIN stages g ON g.id = s.stage_id WHERE s.account_id = accounts.id \
-                     AND g.rank >= (SELECT rank FROM stages WHERE archived_at IS NULL AND code = ",
+                     AND g.rank >= (SELECT rank FROM stages WHERE code = ",
                 );
                 out.push_bind_param::<Text, _>(at_least)?;
                 out.push_sql("))");

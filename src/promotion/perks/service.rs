@@ -17,7 +17,7 @@ use crate::promotion::campaigns::reason::Reason;
 use crate::promotion::campaigns::rules::runs;
 use crate::promotion::coupons::dto::WalletCoupon;
 use crate::promotion::coupons::{model as coupons, service as coupon_service};
-use crate::types::id::{BenefitId, CouponId, MembershipId};
+use crate::types::id::{AccountId, BenefitId, CouponId, LevelId, MembershipId};
 
 /// Claims a coupon of a benefit, once a request.
 ///
@@ -58,6 +58,27 @@ fn may_be_claimed(campaign: &Campaign, now: DateTime<Utc>) -> Result<(), Code> {
         Err(Reason::NotStarted | Reason::Paused) => Err(Code::NotOpen),
         Err(_) => Err(Code::Closed),
     }
+}
+
+/// The job [`crate::jobs::Job::TakeBackLevelPerks`]: what brought somebody to a level went back. Coupons that he claimed of it since
+/// then, and that no order holds or has used, are worth nothing any more.
+///
+/// # Errors
+/// The database's.
+pub async fn take_back_of_level(
+    app: &App,
+    account: AccountId,
+    level: LevelId,
+    since: DateTime<Utc>,
+) -> Result<Outcome> {
+    let now = app.clock.now();
+    db::transaction(&app.pool, async |conn| {
+        let ids = uses::coupons_of_level(conn, (account, level), since).await?;
+        coupons::lock(conn, &ids).await?;
+        coupons::revoke_these(conn, &ids, now).await?;
+        Ok(Outcome::Done)
+    })
+    .await
 }
 
 /// The job [`crate::jobs::Job::TakeBackPerks`]: a membership was revoked, or its last term's money went back. Coupons that were

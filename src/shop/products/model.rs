@@ -157,8 +157,8 @@ impl TryFrom<ProductRow> for Product {
 pub async fn ranks(conn: &mut Conn) -> Result<Ranks> {
     let rows: Vec<(TierId, String, i32)> =
         tiers::table.select((tiers::id, tiers::code, tiers::rank)).load(conn).await?;
-    let levels = levels::table.filter(levels::archived_at.is_null()).select((levels::code, levels::rank));
-    let levels: Vec<(String, i32)> = levels.load(conn).await?;
+    // Who stands on one that is archived does so until his review.
+    let levels: Vec<(String, i32)> = levels::table.select((levels::code, levels::rank)).load(conn).await?;
     Ok(Ranks::new(rows).with_levels(levels.into_iter().collect()))
 }
 

@@ -16,6 +16,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::fields;
 use crate::http::precondition::IfMatch;
+use crate::loyalty::levels::model as levels;
 use crate::membership::catalog;
 use crate::people::segments::model as segments;
 use crate::shop::audience::{Audience, Ranks};
@@ -102,17 +103,22 @@ async fn relate(conn: &mut Conn, product: ProductId, related: &[ProductId]) -> R
     model::store_related(conn, product, related).await
 }
 
-/// Tiers and segments that an audience may name.
+/// Tiers, levels and segments that an audience may name.
 #[derive(Default)]
 pub struct Groups {
     ranks: Ranks,
+    levels: BTreeSet<String>,
     segments: BTreeSet<String>,
 }
 
 /// # Errors
 /// The database's.
 pub async fn groups(conn: &mut Conn) -> Result<Groups> {
-    Ok(Groups { ranks: model::ranks(conn).await?, segments: segments::codes(conn).await? })
+    Ok(Groups {
+        ranks: model::ranks(conn).await?,
+        levels: levels::open_codes(conn).await?,
+        segments: segments::codes(conn).await?,
+    })
 }
 
 /// A tier, a level or a segment that a rule names must be there.
@@ -124,7 +130,7 @@ pub fn known_audience(field: &str, audience: &Audience, groups: &Groups) -> Resu
         Audience::Tier { at_least } if groups.ranks.of_code(at_least).is_none() => {
             Err(Code::InvalidField.at(format!("{field}.at_least"), "there is no such tier"))
         }
-        Audience::Level { at_least } if groups.ranks.of_level(at_least).is_none() => {
+        Audience::Level { at_least } if !groups.levels.contains(at_least) => {
             Err(Code::InvalidField.at(format!("{field}.at_least"), "there is no such level"))
         }
         Audience::Segment { segment } if !groups.segments.contains(segment) => {

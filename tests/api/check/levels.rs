@@ -32,7 +32,7 @@ pub const BREAKAGES: &[Breakage] = &[
     breaks(
         &["level_welcome_points"],
         Id("lot", "ada welcome"),
-        "UPDATE points_lots SET cause = cause || 'x' WHERE id = u('ada welcome')",
+        "UPDATE points_lots SET cause = 'x' || cause WHERE id = u('ada welcome')",
     ),
     breaks(
         &["stages_by_history"],

@@ -833,5 +833,5 @@ INSERT INTO level_changes (id, account_id, kind, from_level_id, to_level_id, cau
 INSERT INTO account_stages VALUES (u('ada'), '00000000-0000-7000-8000-00000000c001', t(3));
 INSERT INTO stage_changes (id, account_id, to_stage_id, why, created_at) VALUES
     (u('ada climbed'), u('ada'), '00000000-0000-7000-8000-00000000c001', '{}', t(3));
-INSERT INTO level_looks VALUES (u('bob look'), u('bob'), false);
+INSERT INTO level_looks VALUES (u('bob look'), u('bob'), false, t(2));
 INSERT INTO jobs (id, kind, lane, payload, state, run_at, created_at) VALUES (u('look job'), 'follow_levels', 'local', '{}', 'queued', t(90), t(2));

@@ -105,7 +105,7 @@ fn a_review_that_fails_leads_to_what_fits_or_one_down() {
     let jade = jade.unwrap();
     assert_eq!((jade.since, jade.due_at), (gold.due_at, at("2028-03-01T04:00:00Z")));
     // It was given by no criteria: nothing that goes back corrects it.
-    assert_eq!(levels.corrected(&jade, &spent(0), Shanghai), None);
+    assert_eq!(levels.corrected(&jade, &judgement(&jade, 200, None), &spent(0), Shanghai), None);
 }
 
 #[test]
@@ -128,23 +128,41 @@ fn grace_is_one_more_chance() {
     assert_eq!((kind, held), (LevelChangeKind::Dropped, None));
 }
 
+fn judgement(held: &Held, minor: i64, before: Option<Held>) -> Judgement {
+    let criteria = serde_json::from_value(spend(minor)).unwrap();
+    Judgement { level: held.level, judged_at: held.judged_at, criteria, before }
+}
+
 #[test]
-fn what_went_back_leaves_what_is_left_by_it() {
+fn who_was_raised_by_what_went_back_has_what_he_had_before() {
+    let mut levels = three();
+    let jade = raise(&levels, None, 200).unwrap();
+    let gold = Held { since: at("2026-05-01T04:00:00Z"), ..raise(&levels, Some(&jade), 500).unwrap() };
+    let from_jade = judgement(&gold, 500, Some(jade));
+    assert_eq!(levels.corrected(&gold, &from_jade, &spent(500), Shanghai), None);
+    // His year goes on, whatever it takes to enter it now.
+    assert_eq!(levels.corrected(&gold, &from_jade, &spent(0), Shanghai), Some(Some(jade)));
+    let from_none = judgement(&gold, 500, None);
+    assert_eq!(levels.corrected(&gold, &from_none, &spent(499), Shanghai), Some(None));
+    // By the rules of then: who fits them keeps what he has, whatever they are now.
+    levels.all.iter_mut().for_each(|level| level.enter = Some(serde_json::from_value(spend(9_000)).unwrap()));
+    assert_eq!(levels.corrected(&gold, &from_jade, &spent(500), Shanghai), None);
+    let grace = Held { in_grace: true, ..gold };
+    assert_eq!(levels.corrected(&grace, &from_jade, &spent(0), Shanghai), None);
+}
+
+#[test]
+fn who_kept_a_level_by_what_went_back_has_what_that_review_leads_to() {
     let levels = three();
     let gold = raise(&levels, None, 500).unwrap();
-    assert_eq!(levels.corrected(&gold, &spent(500), Shanghai), None);
-    // Judged by what it takes to enter, however long it is held.
-    let corrected = |held: &Held, minor| {
-        let held = levels.corrected(held, &spent(minor), Shanghai);
-        held.map(|held| code(&levels, held).unwrap_or("none").to_owned())
-    };
-    assert_eq!(corrected(&gold, 499), Some("jade".to_owned()));
-    assert_eq!(corrected(&gold, 0), Some("none".to_owned()));
     let (_, kept) = levels.reviewed(&gold, &spent(300), Shanghai);
     let kept = kept.unwrap();
-    assert_eq!((corrected(&kept, 300), corrected(&kept, 299)), (None, Some("jade".to_owned())));
-    let left = levels.corrected(&gold, &spent(200), Shanghai).unwrap().unwrap();
-    assert_eq!((left.since, left.judged_at, left.due_at), (gold.since, gold.judged_at, gold.due_at));
+    let by = judgement(&kept, 300, None);
+    let corrected = |minor| levels.corrected(&kept, &by, &spent(minor), Shanghai);
+    assert_eq!(corrected(300), None);
+    let jade = corrected(299).unwrap().unwrap();
+    assert_eq!((code(&levels, Some(jade)), jade.since), (Some("jade"), gold.due_at));
+    assert_eq!(corrected(0), Some(None));
 }
 
 #[test]

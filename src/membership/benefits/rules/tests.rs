@@ -168,7 +168,7 @@ fn a_levels_periods_are_the_calendars() {
 #[test]
 fn of_tier_and_level_the_better_counts() {
     let row = membership("2026-01-01T00:00:00Z", None);
-    let gold = LevelId::new();
+    let (gold, now) = (LevelId::new(), at("2026-06-01T00:00:00Z"));
     let member = Some((&row, row.starts_at));
     let ground = Ground { membership: member, is_trial: false, level: Some(gold) };
     let tiers = benefit(row.tier_id);
@@ -182,7 +182,7 @@ fn of_tier_and_level_the_better_counts() {
     };
     let year = Some(Term::Months(12));
     let outranked =
-        |of: &Benefit, by: &Benefit| outranked_by(of, &ground, &[tiers.clone(), by.clone()]).is_some();
+        |of: &Benefit, by: &Benefit| outranked_by(of, &ground, &[tiers.clone(), by.clone()], now).is_some();
     // (the level's, does it outrank the tier's: one a month without a value)
     for (of_level, is_better) in [
         (levels(Some(2), MONTH, None), true),
@@ -200,14 +200,18 @@ fn of_tier_and_level_the_better_counts() {
     let others = [better.clone()];
     // Not of another kind, nor of a level that he doesn't stand on, nor without a membership.
     let other_kind = Benefit { kind: "parcels".into(), ..tiers.clone() };
-    assert_eq!(outranked_by(&other_kind, &ground, &others), None);
+    assert_eq!(outranked_by(&other_kind, &ground, &others, now), None);
     let below = Ground { level: None, ..ground };
-    assert_eq!(outranked_by(&tiers, &below, &others), None);
+    assert_eq!(outranked_by(&tiers, &below, &others, now), None);
     let alone = Ground { membership: None, ..ground };
-    assert_eq!(outranked_by(&levels(Some(1), year, None), &alone, std::slice::from_ref(&tiers)), None);
+    assert_eq!(outranked_by(&levels(Some(1), year, None), &alone, std::slice::from_ref(&tiers), now), None);
+    // A membership that rests gives nothing, and outranks nothing.
+    let frozen = MembershipRow { state: Stored::Frozen, frozen_at: Some(now), ..row.clone() };
+    let resting = Ground { membership: Some((&frozen, frozen.starts_at)), ..ground };
+    assert_eq!(outranked_by(&levels(Some(1), year, None), &resting, std::slice::from_ref(&tiers), now), None);
     // A trial's member has the level's where the tier's isn't for him.
     let trial = Ground { is_trial: true, ..ground };
-    assert_eq!(outranked_by(&levels(Some(1), year, None), &trial, std::slice::from_ref(&tiers)), None);
+    assert_eq!(outranked_by(&levels(Some(1), year, None), &trial, std::slice::from_ref(&tiers), now), None);
 }
 
 fn term(starts_at: &str, ends_at: &str) -> TermRow {
