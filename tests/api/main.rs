@@ -69,6 +69,8 @@ mod referrals;
 mod rehearse;
 mod renewals;
 mod repeat_cards;
+mod reports;
+mod reports_of_members;
 mod returning;
 mod returns;
 mod segments;

@@ -1,4 +1,4 @@
-//! Reports over the wire.
+//! The report of sales over the wire.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
