@@ -136,6 +136,12 @@ async fn a_review_keeps_or_takes_a_level_and_warns_before() {
     assert_eq!(changes(&mall, &ada).await, ["raised", "raised", "kept"]);
     assert_eq!(changes(&mall, &bob).await, ["raised", "raised", "dropped"]);
     assert_eq!(mails(&mall, "level_dropped", &bob).await, 1);
+    // Of nobody there is no history.
+    let owner = mall.shop.app.sign_in(&mall.owner.email).await;
+    for what in ["level", "level-changes", "stage-steps"] {
+        let path = format!("/v1/admin/accounts/acc_{:032x}/{what}", 1);
+        desk::get(&mall, &owner, &path).await.refused(404, "not_found");
+    }
     // Twice the job does no more than once.
     mall.shop.advance(TimeDelta::hours(2)).await;
     assert_eq!(changes(&mall, &bob).await.len(), 3);

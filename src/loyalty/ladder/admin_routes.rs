@@ -16,6 +16,7 @@ use crate::http::auth::{ManageShop, ReadShop, ServeMembers, Staff};
 use crate::http::body::Body;
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
+use crate::loyalty::levels::service::is_there;
 use crate::types::id::{AccountId, StageId};
 
 #[derive(utoipa::OpenApi)]
@@ -133,6 +134,7 @@ async fn steps(
 ) -> Result<HttpResponse> {
     let (account, page): (AccountId, _) = (path.parse().map_err(|_| Code::NotFound)?, query.page()?);
     let mut conn = db::connect(&app.pool).await?;
+    is_there(&mut conn, account).await?;
     let stages = model::all(&mut conn).await?;
     let rows = model::changes(&mut conn, account, page).await?;
     let steps = List::cut(rows, page, |row: &StageChangeRow| row.id.0);

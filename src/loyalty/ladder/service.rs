@@ -44,15 +44,14 @@ impl Ladder<'_> {
         self.figures.keys().copied().filter(is_moving).collect()
     }
 
-    /// Moves those of these buyers, who are locked, whose stage is another one now; how many.
+    /// Moves those of these buyers, who are locked, whose stage is another one now; how many. The figures are theirs.
     ///
     /// # Errors
     /// The database's.
     pub async fn climb(&self, conn: &mut Conn, buyers: &[Buyer], now: DateTime<Utc>) -> Result<usize> {
         let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
         let before = model::of(conn, &ids).await?;
-        let moving = self.moving(&before).into_iter().filter(|id| ids.contains(id));
-        let changes = moving.map(|id| {
+        let changes = self.moving(&before).into_iter().map(|id| {
             let from = before.get(&id).and_then(|known| known.stage_id);
             let to = self.stage_of(id);
             NewStageChange {

@@ -18,7 +18,6 @@ use crate::http::body::Body;
 use crate::http::language::locale_of;
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::Problem;
-use crate::people::accounts::model as accounts;
 use crate::types::id::{AccountId, LevelId};
 
 #[derive(utoipa::OpenApi)]
@@ -160,8 +159,8 @@ async fn archive(
 
 async fn explained(app: &App, request: &HttpRequest, account: AccountId) -> Result<OwnLevelView> {
     let mut conn = db::connect(&app.pool).await?;
-    let account = accounts::load(&mut conn, account).await.map_err(|_| Code::NotFound)?;
-    service::explain(app, &mut conn, account.id, Some(locale_of(request))).await
+    service::is_there(&mut conn, account).await?;
+    service::explain(app, &mut conn, account, Some(locale_of(request))).await
 }
 
 /// A member's level, explained as it is to him
@@ -197,6 +196,7 @@ async fn changes(
 ) -> Result<HttpResponse> {
     let (account, page) = (account_id(&path)?, query.page()?);
     let mut conn = db::connect(&app.pool).await?;
+    service::is_there(&mut conn, account).await?;
     let levels = model::all(&mut conn).await?;
     let rows = model::changes(&mut conn, account, page).await?;
     let shown = List::cut(rows, page, |row: &ChangeRow| row.id.0);

@@ -64,7 +64,7 @@ pub fn reached(
     reached.collect()
 }
 
-/// Raises those of these buyers, who are locked, that have reached a higher level; how many.
+/// Raises those of these buyers, who are locked, that have reached a higher level; how many. `figures` are theirs.
 ///
 /// # Errors
 /// The database's.
@@ -78,21 +78,20 @@ pub async fn raise(
     let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
     let kept = model::kept(conn, &ids).await?;
     let reached = reached(levels, figures, &kept, (now, zone));
-    let decided =
-        reached.into_iter().filter(|(account, _)| ids.contains(account)).filter_map(|(account, to)| {
-            let before = kept.get(&account).and_then(|kept| kept.held);
-            Some(Decided {
-                account,
-                kind: LevelChangeKind::Raised,
-                from: before.map(|held| held.level),
-                to: Some(to),
-                before,
-                undone: Vec::new(),
-                cause: format!("raised:{account}:{}", LevelChangeId::new()),
-                why: why(levels, to.level, JudgedBy::Enter, figures.get(&account)?),
-                judged_at: now,
-            })
-        });
+    let decided = reached.into_iter().filter_map(|(account, to)| {
+        let before = kept.get(&account).and_then(|kept| kept.held);
+        Some(Decided {
+            account,
+            kind: LevelChangeKind::Raised,
+            from: before.map(|held| held.level),
+            to: Some(to),
+            before,
+            undone: Vec::new(),
+            cause: format!("raised:{account}:{}", LevelChangeId::new()),
+            why: why(levels, to.level, JudgedBy::Enter, figures.get(&account)?),
+            judged_at: now,
+        })
+    });
     let decided: Vec<_> = decided.collect();
     write(conn, levels, buyers, &kept, &decided, (now, zone)).await?;
     Ok(decided.len())
@@ -242,7 +241,7 @@ pub async fn write(
             undo(conn, one.account, held, now).await?;
         }
     }
-    let told = telling::Told { levels, buyers, welcomed: &welcomed };
+    let told = telling::Told { levels, buyers: telling::by_id(buyers), welcomed: &welcomed };
     let mails = told.mails(conn, decided, &ids).await?;
     mails::queue_all(conn, now, &mails).await
 }
@@ -327,9 +326,12 @@ fn with_welcome(levels: &Levels, decided: &[Decided]) -> Vec<(AccountId, LevelId
 
 /// Without those who have had theirs, unless it was taken back.
 fn new_welcomes(reached: Vec<(AccountId, LevelId, i64)>, known: &[GivenLot]) -> Vec<Grant> {
+    let mut theirs: HashMap<AccountId, Vec<&GivenLot>> = HashMap::new();
+    known.iter().for_each(|of| theirs.entry(of.account_id).or_default().push(of));
     let new = reached.into_iter().filter_map(|(account, level, points)| {
         let cause = welcome_cause(level, account);
-        let earlier: Vec<_> = known.iter().filter(|of| of.cause.starts_with(&cause)).collect();
+        let his = theirs.get(&account).into_iter().flatten();
+        let earlier: Vec<_> = his.filter(|of| of.cause.starts_with(&cause)).collect();
         earlier.iter().all(|of| of.kept == 0).then(|| Grant {
             account,
             kind: LotKind::Level,

@@ -19,6 +19,7 @@ use crate::loyalty::metrics;
 use crate::loyalty::metrics::rules::{Figures, LevelRanks};
 use crate::loyalty::walks::service::Shift;
 use crate::messages::mails;
+use crate::people::accounts::model::Buyer;
 use crate::types::id::{AccountId, LevelChangeId};
 
 /// Accounts of one transaction.
@@ -113,15 +114,16 @@ async fn warn(conn: &mut Conn, currency: &str, (now, zone): (DateTime<Utc>, Tz))
 async fn tell_missing(
     conn: &mut Conn,
     levels: &Levels,
-    buyers: &[crate::people::accounts::model::Buyer],
+    buyers: &[Buyer],
     of: Vec<(AccountId, Held, &Figures)>,
     (currency, now): (&str, DateTime<Utc>),
 ) -> Result<()> {
+    let buyers = telling::by_id(buyers);
     let mails = of.into_iter().filter_map(|(account, held, figures)| {
-        let buyer = buyers.iter().find(|buyer| buyer.id == account)?;
-        telling::missing(levels, buyer, &held, figures, currency)
+        telling::missing(levels, buyers.get(&account)?, &held, figures, currency)
     });
-    mails::queue_all(conn, now, &mails.collect::<Vec<_>>()).await
+    let mails: Vec<_> = mails.collect();
+    mails::queue_all(conn, now, &mails).await
 }
 
 async fn end_manual(conn: &mut Conn, now: DateTime<Utc>) -> Result<bool> {

@@ -248,6 +248,17 @@ async fn set_manual(
     audit::record(conn, now, entry).await
 }
 
+/// Is there somebody to be told of?
+///
+/// # Errors
+/// `not_found` where there is no such account, or it was erased.
+pub async fn is_there(conn: &mut Conn, account: AccountId) -> Result<()> {
+    match load_buyer(conn, account).await {
+        Err(error) if error.code == Code::Unauthenticated => Err(Code::NotFound.error()),
+        other => other.map(|_| ()),
+    }
+}
+
 /// Every level that somebody has, and whence, the highest first.
 fn grounds(levels: &Levels, kept: &Kept, floor: Option<LevelId>, now: DateTime<Utc>) -> Vec<LevelGround> {
     let ground = |source, id: LevelId, since, until| {
@@ -291,8 +302,7 @@ pub async fn explain(
     let rank = level.map_or(0, |level| level.rank);
     let next = levels.open().find(|next| next.rank > rank && next.enter.is_some());
     let none = LevelRanks::new();
-    let mut measures = levels.measures();
-    measures.dedup();
+    let measures = levels.measures();
     let figures = metrics::model::count(conn, &[(account, now)], &measures, zone).await?;
     let figures = figures.get(&account).cloned().unwrap_or_default();
     let enter = next.and_then(|next| next.enter.as_ref());

@@ -17,7 +17,7 @@ use crate::types::id::{AccountId, LevelChangeId};
 /// What those who are told of judgements are told by.
 pub struct Told<'a> {
     pub levels: &'a Levels,
-    pub buyers: &'a [Buyer],
+    pub buyers: HashMap<AccountId, &'a Buyer>,
     /// Points that were given.
     pub welcomed: &'a HashMap<AccountId, i64>,
 }
@@ -38,8 +38,7 @@ impl Told<'_> {
         let mut gifts = benefits::of_levels(conn, &ids.into_iter().collect::<Vec<_>>()).await?;
         gifts.retain(|gift| gift.gives == Gives::Article && gift.is_once());
         let mails = decided.iter().zip(changes).filter_map(|(one, change)| {
-            let buyer = self.buyers.iter().find(|buyer| buyer.id == one.account)?;
-            let to = recipient(buyer)?;
+            let to = recipient(self.buyers.get(&one.account)?)?;
             let mail = match one.kind {
                 LevelChangeKind::Raised => self.reached(one, &gifts)?,
                 LevelChangeKind::Dropped => self.dropped(one, false)?,
@@ -79,6 +78,11 @@ impl Told<'_> {
             is_correction,
         })
     }
+}
+
+/// Many are told at once.
+pub fn by_id(buyers: &[Buyer]) -> HashMap<AccountId, &Buyer> {
+    buyers.iter().map(|buyer| (buyer.id, buyer)).collect()
 }
 
 fn recipient(buyer: &Buyer) -> Option<Recipient> {

@@ -88,28 +88,11 @@ impl Condition {
                 out.push_bind_param::<Text, _>(at_least)?;
                 out.push_sql("))");
             }
-            // What was earned, what an operator gave, and the floor of the tier.
-            Self::Level { at_least, now, with_grace } => {
-                out.push_sql(
-                    "EXISTS (SELECT FROM levels l WHERE l.rank >= (SELECT rank FROM levels WHERE code = ",
-                );
-                out.push_bind_param::<Text, _>(at_least)?;
-                out.push_sql(
-                    ") AND (EXISTS (SELECT FROM account_levels a WHERE a.account_id = accounts.id AND (a.level_id = l.id \
-                     OR (a.manual_level_id = l.id AND (a.manual_until IS NULL OR a.manual_until > ",
-                );
-                out.push_bind_param::<Timestamptz, _>(now)?;
-                out.push_sql(
-                    ")))) OR EXISTS (SELECT FROM standings m JOIN tiers t ON t.id = m.tier_id WHERE m.account_id = accounts.id \
-                     AND t.floor_level_id = l.id AND m.state = 'active' AND (m.ends_at IS NULL OR m.ends_at > ",
-                );
-                out.push_bind_param::<Timestamptz, _>(with_grace)?;
-                out.push_sql("))))");
-            }
+            Self::Level { at_least, now, with_grace } => walk_level(out, at_least, now, with_grace)?,
             Self::Stage { at_least } => {
                 out.push_sql(
-                    "EXISTS (SELECT FROM account_stages s JOIN stages g ON g.id = s.stage_id WHERE s.account_id = accounts.id \
-                     AND g.rank >= (SELECT rank FROM stages WHERE code = ",
+                    "EXISTS (SELECT FROM account_stages s JOIN stages g ON g.id = s.stage_id \
+                     WHERE s.account_id = accounts.id AND g.rank >= (SELECT rank FROM stages WHERE code = ",
                 );
                 out.push_bind_param::<Text, _>(at_least)?;
                 out.push_sql("))");
@@ -159,6 +142,29 @@ impl Condition {
         }
         Ok(())
     }
+}
+
+/// Who stands on this level or above: by what he earned, what an operator gave, or the floor of his tier.
+fn walk_level<'b>(
+    out: &mut AstPass<'_, 'b, Pg>,
+    at_least: &'b String,
+    now: &'b DateTime<Utc>,
+    with_grace: &'b DateTime<Utc>,
+) -> QueryResult<()> {
+    out.push_sql("EXISTS (SELECT FROM levels l WHERE l.rank >= (SELECT rank FROM levels WHERE code = ");
+    out.push_bind_param::<Text, _>(at_least)?;
+    out.push_sql(
+        ") AND (EXISTS (SELECT FROM account_levels a WHERE a.account_id = accounts.id AND (a.level_id = l.id \
+         OR (a.manual_level_id = l.id AND (a.manual_until IS NULL OR a.manual_until > ",
+    );
+    out.push_bind_param::<Timestamptz, _>(now)?;
+    out.push_sql(
+        ")))) OR EXISTS (SELECT FROM standings m JOIN tiers t ON t.id = m.tier_id WHERE m.account_id = accounts.id \
+         AND t.floor_level_id = l.id AND m.state = 'active' AND (m.ends_at IS NULL OR m.ends_at > ",
+    );
+    out.push_bind_param::<Timestamptz, _>(with_grace)?;
+    out.push_sql("))))");
+    Ok(())
 }
 
 impl QueryFragment<Pg> for Matches {
