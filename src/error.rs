@@ -76,6 +76,7 @@ codes! {
     TierRequired 403 "tier_required" "This is for members of a higher tier.";
     OrganisersOnly 403 "organisers_only" "This is for the organisers of the chapter.";
     Expelled 403 "expelled" "You were expelled from the community: appeal, or ask the shop.";
+    NotEntitled 403 "not_entitled" "You haven't done yet what this offer asks for: `errors` says what is missing.";
     FCodeNotYours 403 "f_code_not_yours" "This code belongs to somebody else.";
     OrderNotYours 403 "order_not_yours" "This order was placed with another address than that of your account.";
     NotFound 404 "not_found" "There is no such thing, or it is not yours to see.";
@@ -225,6 +226,7 @@ codes! {
     CommunityRulesRequired 422 "community_rules_required" "Accept the rules of the community with the order: `consents.community_rules`.";
     UnknownPlan 422 "unknown_plan" "There is no such plan, or it is no longer sold.";
     UnknownUpgradeQuote 422 "unknown_upgrade_quote" "You have no such quote for an upgrade.";
+    UnknownUpgradeOffer 422 "unknown_upgrade_offer" "There is no such offer for this upgrade.";
     UnknownRenewal 422 "unknown_renewal" "You have no such renewal.";
     UnknownDrive 422 "unknown_drive" "There is no such drive for this plan.";
     DriveRequired 422 "drive_required" "This plan is sold in drives: name one.";
@@ -338,7 +340,7 @@ impl AppError {
 }
 
 /// Constraints that are a rule of the shop towards the caller; all others are alarms.
-const CONSTRAINT_CODES: [(&str, Code); 46] = [
+const CONSTRAINT_CODES: [(&str, Code); 47] = [
     ("accounts_email_key", Code::EmailTaken),
     ("tiers_code", Code::CodeTaken),
     ("benefits_kind_of_tier", Code::CodeTaken),
@@ -351,6 +353,7 @@ const CONSTRAINT_CODES: [(&str, Code); 46] = [
     ("benefit_uses_once", Code::BenefitUsedUp),
     ("plans_code", Code::CodeTaken),
     ("points_rules_code", Code::CodeTaken),
+    ("upgrade_offers_code", Code::CodeTaken),
     ("chapters_code", Code::CodeTaken),
     ("chapters_prefix", Code::CodeTaken),
     ("community_rules_pkey", Code::CodeTaken),

@@ -68,7 +68,6 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::portal::routes::Api::openapi,
     membership::associates::routes::Api::openapi,
     membership::associates::admin_routes::Api::openapi,
-    membership::upgrades::routes::Api::openapi,
     membership::freezes::routes::Api::openapi,
     membership::benefits::routes::Api::openapi,
     membership::benefits::admin_routes::Api::openapi,
@@ -125,6 +124,8 @@ const ROOMS: &[fn() -> Document] = &[
     checkout::withdrawals::routes::Api::openapi,
     // loyalty
     loyalty::check_ins::routes::Api::openapi,
+    loyalty::offers::routes::Api::openapi,
+    loyalty::offers::admin_routes::Api::openapi,
     loyalty::points::routes::Api::openapi,
     loyalty::points::admin_routes::Api::openapi,
     loyalty::levels::routes::Api::openapi,

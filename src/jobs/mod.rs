@@ -134,6 +134,8 @@ pub enum Job {
     ReviewLevels {},
     /// Looks at everybody by the rules of levels and of the ladder.
     WalkLoyalty {},
+    /// Mails members who have become entitled to an upgrade offer.
+    OfferUpgrades {},
     /// Sends back an order whose coupon its card had used up elsewhere.
     RefundRepeatCard { order: OrderId },
     /// Makes a gift card's code and mails it.
@@ -215,7 +217,9 @@ impl Job {
             Self::FollowInvite { .. } | Self::WatchInvite { .. } => Lane::Local,
             Self::FollowPoints { .. } | Self::ExpirePoints {} | Self::WarnOfPoints {} => Lane::Local,
             Self::FollowLevels {} | Self::ReviewLevels {} | Self::WalkLoyalty {} => Lane::Local,
-            Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } => Lane::Local,
+            Self::DeliverGiftCard { .. } | Self::RefundRepeatCard { .. } | Self::OfferUpgrades {} => {
+                Lane::Local
+            }
             Self::DeliverGift { .. } | Self::RemindGift { .. } => Lane::Local,
             Self::RemindTrial { .. } | Self::EndTrial { .. } => Lane::Local,
             Self::TakeBackPerks { .. } | Self::TakeBackLevelPerks { .. } => Lane::Local,
@@ -270,7 +274,7 @@ impl Job {
             Self::SendReminders {} | Self::WatchStock {} | Self::RunImport { .. } => 5,
             Self::IssueCoupons { .. } | Self::MailCoupons { .. } | Self::GiveOnOccasion { .. } => 12,
             Self::GiveBirthdays {} | Self::ExpirePoints {} | Self::WarnOfPoints {} => 5,
-            Self::ReviewLevels {} | Self::WalkLoyalty {} => 12,
+            Self::ReviewLevels {} | Self::WalkLoyalty {} | Self::OfferUpgrades {} => 12,
             Self::RemindGift { .. } | Self::RemindTrial { .. } | Self::EndTrial { .. } => 12,
             Self::TakeBackPerks { .. } | Self::TakeBackLevelPerks { .. } => 12,
             // Another one comes with the next order, and every few minutes.
@@ -325,6 +329,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::FollowLevels {} => loyalty::walks::service::follow(app).await,
         Job::WalkLoyalty {} => loyalty::walks::service::walk(app).await,
         Job::ReviewLevels {} => loyalty::levels::reviews::run(app).await,
+        Job::OfferUpgrades {} => loyalty::offers::jobs::run(app).await,
         Job::RefundRepeatCard { order } => promotion::repeat_cards::service::refund(app, order).await,
         Job::DeliverGiftCard { card } => gift_cards::jobs::deliver(app, card).await,
         Job::DeliverGift { gift } => gifts::jobs::deliver(app, gift).await,

@@ -37,6 +37,7 @@ fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
         ("warn_of_points", Job::WarnOfPoints {}, TimeDelta::hours(1)),
         ("review_levels", Job::ReviewLevels {}, TimeDelta::hours(1)),
         ("walk_loyalty", Job::WalkLoyalty {}, TimeDelta::days(1)),
+        ("offer_upgrades", Job::OfferUpgrades {}, TimeDelta::hours(1)),
         ("give_birthdays", Job::GiveBirthdays {}, TimeDelta::hours(1)),
         ("tend_associates", Job::TendAssociates {}, TimeDelta::hours(1)),
         ("watch_stock", Job::WatchStock {}, TimeDelta::minutes(5)),

@@ -1,9 +1,11 @@
-//! Loyalty: points, the days on which somebody came by, levels that are earned, and how close somebody is to the shop.
+//! Loyalty: points, the days on which somebody came by, levels that are earned, how close somebody is to the shop, and
+//! what members of a lower tier are offered.
 
 pub mod check_ins;
 pub mod ladder;
 pub mod levels;
 pub mod metrics;
+pub mod offers;
 pub mod points;
 pub mod walks;
 
@@ -11,6 +13,8 @@ pub mod walks;
 pub fn configure(config: &mut actix_web::web::ServiceConfig) {
     config
         .configure(check_ins::routes::configure)
+        .configure(offers::routes::configure)
+        .configure(offers::admin_routes::configure)
         .configure(points::routes::configure)
         .configure(points::admin_routes::configure)
         .configure(levels::routes::configure)

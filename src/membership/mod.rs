@@ -48,7 +48,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
     memberships::admin_routes::configure(config);
     associates::routes::configure(config);
     associates::admin_routes::configure(config);
-    upgrades::routes::configure(config);
     freezes::routes::configure(config);
     trials::routes::configure(config);
     drives::routes::configure(config);

@@ -135,6 +135,10 @@ id_types! {
     AssociateId = "asct";
     /// A quote for a change to another tier.
     UpgradeQuoteId = "upq";
+    /// Another price of a plan, for members of a lower tier.
+    UpgradeOfferId = "uof";
+    /// One use of such an offer by an order.
+    UpgradeOfferUseId = "ouse";
     /// Going on after one end of a membership.
     RenewalId = "ren";
     /// A visit to Stripe's page for saved cards.

@@ -81,6 +81,7 @@ mod stripe_sdks;
 mod stripe_simulator;
 mod three_years;
 mod trials;
+mod upgrade_offers;
 mod upgrades;
 mod vouchers;
 mod waiting_list;

@@ -13,16 +13,16 @@ use crate::support::shop::Shop;
 
 /// A shop with three tiers: a year (of 365 days) of `regular` for 200 yuan, `diehard` for 1,200 and `patron` for 3,000; only the
 /// first is on open sale, the others are sold to members.
-struct Club {
-    shop: Shop,
-    owner: Person,
-    regular: Value,
-    diehard: Value,
-    patron: Value,
+pub struct Club {
+    pub shop: Shop,
+    pub owner: Person,
+    pub regular: Value,
+    pub diehard: Value,
+    pub patron: Value,
 }
 
 impl Club {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let shop = Shop::open().await;
         let owner = shop.app.operator(Role::Owner).await;
         let regular = tier(&shop, &owner, "regular", 10, 200, true).await;
@@ -31,23 +31,23 @@ impl Club {
         Self { shop, owner, regular, diehard, patron }
     }
 
-    async fn advance(&self, by: TimeDelta, person: &Person) -> Person {
+    pub async fn advance(&self, by: TimeDelta, person: &Person) -> Person {
         self.shop.advance(by).await;
         self.shop.app.sign_in(&person.email).await
     }
 
-    async fn quote(&self, person: &Person, plan: &Value, mode: &str) -> Answer {
+    pub async fn quote(&self, person: &Person, plan: &Value, mode: &str) -> Answer {
         let body = json!({ "plan": plan["id"], "mode": mode });
         self.shop.app.post("/v1/upgrade-quotes").bearer(&person.token).json(&body).send().await
     }
 
-    async fn order(&self, person: &Person, key: &str, line: Value) -> Answer {
+    pub async fn order(&self, person: &Person, key: &str, line: Value) -> Answer {
         let body =
             json!({ "lines": [line], "success_url": "http://shop.test/", "cancel_url": "http://shop.test/" });
         self.shop.app.post("/v1/orders?wait=payment").bearer(&person.token).key(key).json(&body).send().await
     }
 
-    async fn buy(&self, person: &Person, key: &str, line: Value) -> Value {
+    pub async fn buy(&self, person: &Person, key: &str, line: Value) -> Value {
         let order = self.order(person, key, line).await.ok(201);
         if order["payment"]["state"] != "not_needed" {
             self.shop.pay(&order).await;
@@ -58,18 +58,18 @@ impl Club {
     }
 
     /// Somebody with a year of `regular`, which he has paid for, and that order.
-    async fn member(&self, email: &str) -> (Person, Value) {
+    pub async fn member(&self, email: &str) -> (Person, Value) {
         let person = self.shop.app.member(email).await;
         let order = self.buy(&person, "join", json!({ "plan": self.regular["id"] })).await;
         (person, order)
     }
 
-    async fn mine(&self, person: &Person) -> Value {
+    pub async fn mine(&self, person: &Person) -> Value {
         self.shop.app.get("/v1/me/membership").bearer(&person.token).send().await.ok(200)
     }
 
     /// An operator refunds what `of` says, or all of it.
-    async fn ask_refund(&self, order: &Value, of: Value) -> Answer {
+    pub async fn ask_refund(&self, order: &Value, of: Value) -> Answer {
         let owner = self.shop.app.sign_in(&self.owner.email).await;
         let path = format!("/v1/admin/orders/{}/refunds", order["id"].as_str().unwrap());
         let key = uuid::Uuid::new_v4().to_string();
@@ -80,12 +80,12 @@ impl Club {
         self.shop.app.post(&path).bearer(&owner.token).key(&key).json(&body).send().await
     }
 
-    async fn refund(&self, order: &Value) {
+    pub async fn refund(&self, order: &Value) {
         self.ask_refund(order, json!({})).await.ok(201);
         self.shop.settle().await;
     }
 
-    async fn count(&self, sql: &str) -> i64 {
+    pub async fn count(&self, sql: &str) -> i64 {
         let mut conn = self.shop.app.conn().await;
         count_sql(&mut conn, sql).await
     }
@@ -102,7 +102,7 @@ async fn tier(shop: &Shop, owner: &Person, code: &str, rank: i32, price_yuan: i6
     shop.app.make(owner, "/v1/admin/plans", &plan).await
 }
 
-fn line(quote: &Value) -> Value {
+pub fn line(quote: &Value) -> Value {
     json!({ "upgrade_quote": quote["id"] })
 }
 

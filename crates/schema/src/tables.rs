@@ -2232,6 +2232,51 @@ diesel::table! {
 }
 
 diesel::table! {
+    upgrade_offer_tellings (offer_id, account_id) {
+        offer_id -> Uuid,
+        account_id -> Uuid,
+        told_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    upgrade_offer_uses (id) {
+        id -> Uuid,
+        offer_id -> Uuid,
+        account_id -> Uuid,
+        person_key -> Text,
+        order_id -> Uuid,
+        line_id -> Uuid,
+        discount_minor -> BigInt,
+        created_at -> Timestamptz,
+        released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    upgrade_offers (id) {
+        id -> Uuid,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        from_tier_id -> Nullable<Uuid>,
+        plan_id -> Uuid,
+        price_minor -> BigInt,
+        criteria -> Jsonb,
+        pool_id -> Uuid,
+        budget_pool_id -> Uuid,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        mails -> Bool,
+        walked_to -> Nullable<Uuid>,
+        walked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        archived_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
     upgrade_quotes (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -2245,6 +2290,8 @@ diesel::table! {
         ends_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         valid_until -> Timestamptz,
+        offer_id -> Nullable<Uuid>,
+        discount_minor -> BigInt,
     }
 }
 
@@ -2568,9 +2615,18 @@ diesel::joinable!(treats -> merchants (merchant_id));
 diesel::joinable!(trials -> accounts (account_id));
 diesel::joinable!(trials -> membership_terms (term_id));
 diesel::joinable!(trials -> plans (plan_id));
+diesel::joinable!(upgrade_offer_tellings -> accounts (account_id));
+diesel::joinable!(upgrade_offer_tellings -> upgrade_offers (offer_id));
+diesel::joinable!(upgrade_offer_uses -> accounts (account_id));
+diesel::joinable!(upgrade_offer_uses -> order_lines (line_id));
+diesel::joinable!(upgrade_offer_uses -> orders (order_id));
+diesel::joinable!(upgrade_offer_uses -> upgrade_offers (offer_id));
+diesel::joinable!(upgrade_offers -> plans (plan_id));
+diesel::joinable!(upgrade_offers -> tiers (from_tier_id));
 diesel::joinable!(upgrade_quotes -> accounts (account_id));
 diesel::joinable!(upgrade_quotes -> memberships (membership_id));
 diesel::joinable!(upgrade_quotes -> plans (plan_id));
+diesel::joinable!(upgrade_quotes -> upgrade_offers (offer_id));
 diesel::joinable!(variants -> pools (pool_id));
 diesel::joinable!(variants -> products (product_id));
 diesel::joinable!(waiting_entries -> accounts (account_id));

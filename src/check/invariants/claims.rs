@@ -10,6 +10,12 @@ macro_rules! wanted {
           FROM order_lines l JOIN drives d ON d.id = l.drive_id
           UNION ALL SELECT l.id, l.order_id, i.pool_id, 1
           FROM order_lines l JOIN drive_invitations i ON i.id = l.invitation_id
+          UNION ALL SELECT l.id, l.order_id, f.pool_id, 1
+          FROM order_lines l JOIN upgrade_quotes q ON q.id = l.upgrade_quote_id
+              JOIN upgrade_offers f ON f.id = q.offer_id
+          UNION ALL SELECT l.id, l.order_id, f.budget_pool_id, q.discount_minor
+          FROM order_lines l JOIN upgrade_quotes q ON q.id = l.upgrade_quote_id
+              JOIN upgrade_offers f ON f.id = q.offer_id
           UNION ALL SELECT l.id, l.order_id, v.pool_id, l.quantity
           FROM order_lines l JOIN variants v ON v.id = l.variant_id
           WHERE v.pool_id IS NOT NULL AND l.f_code_id IS NULL
@@ -153,6 +159,8 @@ pub const ALL: &[Invariant] = &[
                       UNION ALL SELECT pool_id, CASE WHEN day IS NULL THEN 'referral_inviter' ELSE 'referral_day' END
                           FROM referral_caps
                       UNION ALL SELECT pool_id, 'partner_code' FROM partner_codes
+                      UNION ALL SELECT pool_id, 'upgrade_offer' FROM upgrade_offers
+                      UNION ALL SELECT budget_pool_id, 'upgrade_budget' FROM upgrade_offers
                       UNION ALL SELECT pool_id, 'f_code' FROM f_codes) owners
                   GROUP BY pool_id) o ON o.pool_id = p.id
               WHERE coalesce(o.n, 0) <> 1 OR o.kinds <> p.kind",

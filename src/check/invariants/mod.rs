@@ -32,6 +32,7 @@ mod referrals;
 mod refunds;
 mod renewals;
 mod returns;
+mod upgrade_offers;
 mod waiting;
 mod withdrawals;
 
@@ -65,6 +66,7 @@ pub fn all() -> impl Iterator<Item = &'static Invariant> {
         withdrawals::ALL,
         memberships::ALL,
         benefits::ALL,
+        upgrade_offers::ALL,
         renewals::ALL,
         chapters::ALL,
         community::ALL,

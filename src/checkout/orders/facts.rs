@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::benefits::BenefitLedger;
 use super::coupons::Offered;
 use super::model;
+use super::offers::OfferLedger;
 use super::prices::sold_article;
 use super::rules::{
     ArticleFacts, Facts, GiftFacts, Ledger, LineFacts, PlanFacts, RenewalFacts, Swap, UpgradeFacts,
@@ -18,6 +19,7 @@ use crate::checkout::pricing::gifts::Gift;
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::loyalty::levels::model as levels;
+use crate::loyalty::offers::model::{self as upgrade_offers, UpgradeOffer};
 use crate::loyalty::points::programme::{Earning, earning};
 use crate::membership::applications::model::{self as applications, Application};
 use crate::membership::associates::access::{self, Standing};
@@ -52,6 +54,8 @@ use crate::types::id::{
 pub struct Catalog {
     plans: HashMap<PlanId, Plan>,
     upgrades: HashMap<UpgradeQuoteId, UpgradeQuote>,
+    /// By which these were quoted.
+    upgrade_offers: Vec<UpgradeOffer>,
     renewals: HashMap<RenewalId, Renewal>,
     drives: HashMap<DriveId, Drive>,
     invitations: Vec<Invitation>,
@@ -223,6 +227,8 @@ pub async fn read_catalog(
     if !named.upgrades.is_empty() {
         let quotes = upgrades::load(conn, &ids(&named.upgrades)).await?;
         named.plans.extend(quotes.iter().map(|quote| quote.plan_id));
+        let offers: BTreeSet<_> = quotes.iter().filter_map(|quote| quote.offer_id).collect();
+        catalog.upgrade_offers = upgrade_offers::load(conn, &ids(&offers)).await?;
         catalog.upgrades = quotes.into_iter().map(|quote| (quote.id, quote)).collect();
     }
     if !named.renewals.is_empty() {
@@ -287,6 +293,7 @@ async fn read_invitations(
 pub fn pools_of(catalog: &Catalog) -> Vec<PoolId> {
     let mut pools: BTreeSet<PoolId> = catalog.drives.values().map(|drive| drive.pool).collect();
     pools.extend(catalog.invitations.iter().map(|invitation| invitation.pool));
+    pools.extend(catalog.upgrade_offers.iter().flat_map(|offer| [offer.pool, offer.budget_pool]));
     for article in catalog.articles.values() {
         pools.extend(article.pool);
         pools.extend(article.parts.iter().filter_map(|part| part.pool));
@@ -321,6 +328,7 @@ pub async fn read_locked(
         .map(|drive| drive.id)
         .collect();
     let mut ledger = Ledger {
+        upgrade_offers: OfferLedger::read(conn, &catalog.upgrade_offers, &buyers).await?,
         left: pools.iter().map(|pool| (pool.id, pool.left())).collect(),
         pending: model::with_pending_membership(conn, &ids).await?,
         past: catalog.coupons.past(conn, &buyers).await?,

@@ -8,6 +8,7 @@ pub mod dto;
 pub mod facts;
 pub mod gifts;
 pub mod model;
+pub mod offers;
 pub mod placer;
 pub mod prices;
 pub mod proposals;

@@ -85,9 +85,10 @@ fn unrated<'a>(line: &LineFacts<'a>, facts: &Facts<'_>, now: DateTime<Utc>) -> P
         LineFacts::Upgrade(UpgradeFacts { quote, plan }) => PricedItem {
             quantity: 1,
             unit_price_minor: quote.due_minor,
-            why: match quote.mode {
-                Mode::Prorate => "upgrade_prorate",
-                Mode::Restart => "upgrade_restart",
+            why: match (quote.offer_id, quote.mode) {
+                (Some(_), _) => "upgrade_offer",
+                (None, Mode::Prorate) => "upgrade_prorate",
+                (None, Mode::Restart) => "upgrade_restart",
             },
             tax_rate_bp: 0,
             sold: sold_plan(plan, PlanSale::Upgrade),

@@ -28,6 +28,7 @@ use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job};
+use crate::loyalty::offers::uses::NewUse as NewOfferUse;
 use crate::loyalty::points::model::Writes;
 use crate::loyalty::points::rules::Purse;
 use crate::loyalty::points::service as points;
@@ -40,7 +41,9 @@ use crate::promotion::coupons::uses::{NewLineCoupon, NewUse};
 use crate::shop::crowdfunding::model::NewPledge;
 use crate::shop::drops::model::{Drop, NewPurchase};
 use crate::shop::offers::model::NewLineOffer;
-use crate::types::id::{AccountId, BasketId, ClaimId, CouponUseId, LineId, OrderId, PaymentId, PoolId};
+use crate::types::id::{
+    AccountId, BasketId, ClaimId, CouponUseId, LineId, OrderId, PaymentId, PoolId, UpgradeOfferUseId,
+};
 
 /// The rows of a batch, column by column when they are written.
 #[derive(Default)]
@@ -67,6 +70,7 @@ pub struct Rows {
     acceptances: Vec<Acceptance>,
     gifts: Vec<NewGiftRow>,
     benefit_uses: Vec<NewBenefitUse>,
+    offer_uses: Vec<NewOfferUse>,
 }
 
 impl Rows {
@@ -274,6 +278,18 @@ impl Rows {
                 }
             }
             LineFacts::Upgrade(UpgradeFacts { quote, plan }) => {
+                if let Some(offer_id) = quote.offer_id {
+                    self.offer_uses.push(NewOfferUse {
+                        id: UpgradeOfferUseId::new(),
+                        offer_id,
+                        account_id: facts.buyer.id,
+                        person_key: person_of(facts)?,
+                        order_id: order,
+                        line_id: row.id,
+                        discount_minor: quote.discount_minor,
+                        created_at: now,
+                    });
+                }
                 NewLine { kind: UPGRADE, plan_id: Some(plan.id), upgrade_quote_id: Some(quote.id), ..row }
             }
             LineFacts::Renewal(RenewalFacts { renewal, plan }) => {
@@ -434,6 +450,7 @@ impl Rows {
             NewGiftRow::insert(&mut one, self.gifts).await?;
             NewUse::insert(&mut one, self.uses).await?;
             NewBenefitUse::insert(&mut one, self.benefit_uses).await?;
+            NewOfferUse::insert(&mut one, self.offer_uses).await?;
             NewLineCoupon::insert(&mut one, self.line_coupons).await
         };
         let places = NewSeriesPlace::insert(&mut two, self.places);

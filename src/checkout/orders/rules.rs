@@ -8,6 +8,7 @@ use url::Url;
 
 use super::benefits::BenefitLedger;
 use super::coupons::Past;
+use super::offers::OfferLedger;
 use super::service::{GiftCardLine, GiftLine};
 use crate::checkout::credit::rules::Balance;
 use crate::checkout::gift_cards::rules::may_sell;
@@ -68,6 +69,8 @@ pub struct Ledger {
     pub purses: HashMap<AccountId, Purse>,
     /// What was used of members' benefits.
     pub benefits: BenefitLedger,
+    /// What was used of upgrade offers.
+    pub upgrade_offers: OfferLedger,
 }
 
 impl Ledger {
@@ -273,7 +276,7 @@ pub fn admit_line(
     let judged = match line {
         LineFacts::Plan(plan) => admit_plan(facts, plan, ledger, now).map(|()| (pools_claimed(plan), None)),
         LineFacts::Upgrade(upgrade) => {
-            admit_upgrade(facts, upgrade, ledger, now).map(|()| LineClaims::default())
+            admit_upgrade(facts, upgrade, ledger, now).map(|claims| (claims, None))
         }
         LineFacts::Renewal(renewal) => {
             admit_renewal(facts, renewal, ledger, now).map(|()| LineClaims::default())
@@ -341,12 +344,12 @@ fn admit_upgrade(
     line: &UpgradeFacts<'_>,
     ledger: &Ledger,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<BTreeMap<PoolId, i64>> {
     upgrades::may_order(line.quote, line.plan, facts.membership, now)?;
     if ledger.pending.contains(&facts.buyer.id) {
         return Err(Code::MembershipOrderPending.error());
     }
-    Ok(())
+    ledger.upgrade_offers.admit(line.quote, facts.buyer, |pool| ledger.open(pool), now)
 }
 
 /// Who has the plan may go on with it, also where it is sold in drives alone, or no longer.
@@ -549,6 +552,9 @@ pub fn enter(facts: &Facts<'_>, admitted: &Admitted, ledger: &mut Ledger) {
     for line in &facts.lines {
         if line.is_membership() {
             ledger.pending.insert(facts.buyer.id);
+        }
+        if let LineFacts::Upgrade(upgrade) = line {
+            ledger.upgrade_offers.enter(upgrade.quote, facts.buyer);
         }
         let LineFacts::Plan(line) = line else { continue };
         let Some(drive) = line.drive else { continue };

@@ -25,6 +25,7 @@ use crate::checkout::payments::model::{self as payments, PaymentState};
 use crate::config::Settings;
 use crate::db::Conn;
 use crate::error::{Code, Result};
+use crate::loyalty::offers::uses as offer_uses;
 use crate::loyalty::points::model as points;
 use crate::loyalty::points::service as points_service;
 use crate::membership::benefits::uses::{self as benefits, Part};
@@ -403,8 +404,8 @@ pub async fn close(conn: &mut Conn, id: OrderId, state: OrderState, now: DateTim
     model::set_state(conn, id, state, now).await
 }
 
-/// What an order has beside its claims goes back: places, units that count for a cap, coupons, store credit, points. Twice
-/// does no more than once.
+/// What an order has beside its claims goes back: places, units that count for a cap, coupons, benefits, an upgrade
+/// offer, store credit, points. Twice does no more than once.
 ///
 /// # Errors
 /// The database's.
@@ -413,6 +414,7 @@ pub async fn let_go(conn: &mut Conn, id: OrderId, now: DateTime<Utc>) -> Result<
     drops::release_purchases(conn, id, now).await?;
     uses::release(conn, id, now).await?;
     benefits::release(conn, Part::Order(id), now).await?;
+    offer_uses::release(conn, offer_uses::Part::Order(id), now).await?;
     credit_service::release(conn, id, now).await?;
     points_service::release(conn, id, now).await
 }

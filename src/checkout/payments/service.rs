@@ -21,6 +21,7 @@ use crate::checkout::{pledges, refunds, renewals};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::loyalty::offers::uses as offer_uses;
 use crate::loyalty::points::service as points;
 use crate::membership::benefits::uses as benefits;
 use crate::membership::memberships::model::{MembershipRow, Stored};
@@ -182,6 +183,8 @@ enum Impossible {
     CouponGone,
     /// What a benefit gave for it was used otherwise since.
     BenefitGone,
+    /// The upgrade offer was used otherwise by its person since.
+    OfferGone,
     /// So is the store credit that was to pay a part of it.
     CreditGone,
     /// So are the points.
@@ -199,6 +202,7 @@ impl Impossible {
             Self::GoalMissed => "goal_missed",
             Self::CouponGone => "coupon_gone",
             Self::BenefitGone => "benefit_gone",
+            Self::OfferGone => "offer_gone",
             Self::CreditGone => "credit_gone",
             Self::PointsGone => "points_gone",
         }
@@ -387,25 +391,8 @@ async fn make_possible(
             if pledges::service::are_missed(conn, lines).await? {
                 return Ok(Err(Impossible::GoalMissed));
             }
-            if !orders::renew_places(conn, order.id).await? {
-                return Ok(Err(Impossible::PaidAlready));
-            }
-            if !drops::service::renew(conn, order.id, order.account_id).await? {
-                return Ok(Err(Impossible::NoPlaceLeft));
-            }
-            let person =
-                accounts::load_buyer(conn, order.account_id).await.ok().and_then(|buyer| buyer.person_key);
-            if !uses::renew(conn, order.id, person.as_deref()).await? {
-                return Ok(Err(Impossible::CouponGone));
-            }
-            if !benefits::renew(conn, order.id).await? {
-                return Ok(Err(Impossible::BenefitGone));
-            }
-            if !credit::renew(conn, order.id, order.account_id, order.credit_minor, now).await? {
-                return Ok(Err(Impossible::CreditGone));
-            }
-            if !points::renew(conn, order.id, order.account_id, order.points, now).await? {
-                return Ok(Err(Impossible::PointsGone));
+            if let Err(why) = renew(conn, now, order).await? {
+                return Ok(Err(why));
             }
             claims::take_again(conn, order.id, now).await?;
             Ok(Ok(Claims::Taken))
@@ -415,6 +402,34 @@ async fn make_possible(
             Ok(Err(Impossible::PaidAlready))
         }
     }
+}
+
+/// What the order had beside its claims it has again, unless that is used otherwise by now. Its pools and its account
+/// are locked.
+async fn renew(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow) -> Result<Result<(), Impossible>> {
+    if !orders::renew_places(conn, order.id).await? {
+        return Ok(Err(Impossible::PaidAlready));
+    }
+    if !drops::service::renew(conn, order.id, order.account_id).await? {
+        return Ok(Err(Impossible::NoPlaceLeft));
+    }
+    let person = accounts::load_buyer(conn, order.account_id).await.ok().and_then(|buyer| buyer.person_key);
+    if !uses::renew(conn, order.id, person.as_deref()).await? {
+        return Ok(Err(Impossible::CouponGone));
+    }
+    if !benefits::renew(conn, order.id).await? {
+        return Ok(Err(Impossible::BenefitGone));
+    }
+    if !offer_uses::renew(conn, order.id).await? {
+        return Ok(Err(Impossible::OfferGone));
+    }
+    if !credit::renew(conn, order.id, order.account_id, order.credit_minor, now).await? {
+        return Ok(Err(Impossible::CreditGone));
+    }
+    if !points::renew(conn, order.id, order.account_id, order.points, now).await? {
+        return Ok(Err(Impossible::PointsGone));
+    }
+    Ok(Ok(()))
 }
 
 /// Has the account, since it ordered, become what can't take this membership? Locks the account's row, and its balance where

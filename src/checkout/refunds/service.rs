@@ -29,6 +29,7 @@ use crate::checkout::shipments::promises;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
+use crate::loyalty::offers::uses as offer_uses;
 use crate::loyalty::points::rules::returned;
 use crate::loyalty::points::service as points_ledger;
 use crate::membership::benefits::uses::{self as benefits, Part};
@@ -465,14 +466,15 @@ fn rest_of(ended: &[&LineRow]) -> Vec<LineRow> {
     ended.iter().filter(|line| line.returned > 0).map(|line| LineRow::clone(line)).collect()
 }
 
-/// All that a line had can be claimed by others: its claims end, its place or its units of a drop no longer count for its
-/// buyer. The pools are locked.
+/// All that a line had can be claimed by others: its claims end, its place, its upgrade offer or its units of a drop no longer
+/// count for its buyer. The pools are locked.
 ///
 /// # Errors
 /// The database's.
 pub async fn give_back(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, line: &LineRow) -> Result<()> {
     claims::give_back(conn, order, line.id, now).await?;
     benefits::release(conn, Part::Line(line.id), now).await?;
+    offer_uses::release(conn, offer_uses::Part::Line(line.id), now).await?;
     orders::set_restocked(conn, line.id, now).await?;
     if line.is_membership() {
         return orders::release_places(conn, order, now).await;

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{order_lines, tiers, upgrade_quotes};
-use crate::types::id::{AccountId, MembershipId, PlanId, TierId, UpgradeQuoteId};
+use crate::types::id::{AccountId, MembershipId, PlanId, TierId, UpgradeOfferId, UpgradeQuoteId};
 use crate::types::stored::stored_enum;
 
 stored_enum! {
@@ -40,6 +40,10 @@ pub struct UpgradeQuote {
     pub created_at: DateTime<Utc>,
     /// Exclusive.
     pub valid_until: DateTime<Utc>,
+    /// By which it costs less.
+    pub offer_id: Option<UpgradeOfferId>,
+    /// By how much less is due than without the offer.
+    pub discount_minor: i64,
 }
 
 /// # Errors

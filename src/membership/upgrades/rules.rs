@@ -10,6 +10,7 @@ use crate::error::Code;
 use crate::membership::memberships::model::{MembershipRow, TermRow};
 use crate::membership::memberships::rules::{GRACE, Life, Span, first_span, life, worth};
 use crate::membership::plans::model::Plan;
+use crate::types::id::{AccountId, UpgradeOfferId, UpgradeQuoteId};
 use crate::types::money::scale_minor;
 use crate::types::period::Term;
 
@@ -79,6 +80,63 @@ pub fn figures(
     Ok(Figures { credit_minor, charge_minor, due_minor, ends_at: span.ends_at })
 }
 
+/// A price that stands where the plan's stood, by an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferPrice {
+    pub offer: UpgradeOfferId,
+    pub price_minor: i64,
+    /// Exclusive.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// A membership, and what it can be changed to.
+#[derive(Clone, Debug)]
+pub struct Upgradable {
+    pub account: AccountId,
+    pub open: MembershipRow,
+    /// With the values that stayed paid for them.
+    pub terms: Vec<TermRow>,
+    pub plan: Plan,
+    pub mode: Mode,
+}
+
+impl Upgradable {
+    /// The quote at that moment. An offer changes the price, never how the rest is reckoned; where no less is due by
+    /// it, the quote is without it.
+    ///
+    /// # Errors
+    /// Those of [`figures`].
+    pub fn quote(&self, by: Option<OfferPrice>, now: DateTime<Utc>, zone: Tz) -> Result<UpgradeQuote, Code> {
+        let at = |price_minor| figures(&self.terms, price_minor, self.plan.term, self.mode, now, zone);
+        let plain = at(self.plan.price_minor)?;
+        let mut valid_until = now + VALID_FOR;
+        let (mut found, mut offer_id) = (plain, None);
+        if let Some(by) = by {
+            let less = at(by.price_minor)?;
+            if less.due_minor < plain.due_minor {
+                (found, offer_id) = (less, Some(by.offer));
+                valid_until = valid_until.min(by.ends_at);
+            }
+        }
+        Ok(UpgradeQuote {
+            id: UpgradeQuoteId::new(),
+            account_id: self.account,
+            membership_id: self.open.id,
+            membership_version: self.open.version,
+            plan_id: self.plan.id,
+            mode: self.mode,
+            credit_minor: found.credit_minor,
+            charge_minor: found.charge_minor,
+            due_minor: found.due_minor,
+            ends_at: found.ends_at,
+            created_at: now,
+            valid_until,
+            offer_id,
+            discount_minor: plain.due_minor - found.due_minor,
+        })
+    }
+}
+
 /// When the term of an upgrade that happens now starts and ends. For life is always anew.
 ///
 /// # Errors
@@ -132,7 +190,8 @@ pub fn may_order(
     still_fits(quote, open, now)
 }
 
-fn is_sold(plan: &Plan) -> bool {
+/// Is it sold to members of other tiers?
+pub fn is_sold(plan: &Plan) -> bool {
     plan.archived_at.is_none() && (plan.open_sale || plan.open_upgrade)
 }
 

@@ -1,12 +1,11 @@
-//! Quotes, and what becomes of one that was paid.
+//! What can be changed to what, and what becomes of a quote that was paid.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::model::{self, Mode, UpgradeQuote};
-use super::rules::{self, VALID_FOR};
-use crate::app::App;
-use crate::db::{self, Conn};
+use super::rules::{self, Upgradable};
+use crate::db::Conn;
 use crate::error::{AppError, Code, Result};
 use crate::membership::memberships::model as memberships;
 use crate::membership::memberships::service::{self as membership, Activated, Upgrading};
@@ -14,44 +13,32 @@ use crate::membership::plans::model as plans;
 use crate::types::id::{AccountId, LineId, PlanId, UpgradeQuoteId};
 use crate::types::period::Term;
 
-/// What changing to that plan would cost now. Nothing is held: the quote is good while the membership stays as it is, and no
-/// longer than [`VALID_FOR`].
+/// The account's membership, and the plan that it can be changed to now. Nothing is held: a quote for it is good
+/// while the membership stays as it is, and no longer than [`rules::VALID_FOR`].
 ///
 /// # Errors
-/// `membership_not_open`, `membership_frozen`, `not_an_upgrade`, `upgrade_not_sold`, `already_for_life`; `unknown_plan`;
-/// `invalid_field` for `prorate` with a plan for life, of which no time is a share.
-pub async fn quote(app: &App, account: AccountId, plan: PlanId, mode: Mode) -> Result<UpgradeQuote> {
-    let (now, zone) = (app.clock.now(), app.settings.timezone);
-    let mut conn = db::connect(&app.pool).await?;
-    let open = memberships::open_of(&mut conn, &[account]).await?.pop();
-    let plan = plans::load(&mut conn, &[plan]).await?.pop();
+/// `membership_not_open`, `membership_frozen`, `not_an_upgrade`, `upgrade_not_sold`; `unknown_plan`; `invalid_field`
+/// for `prorate` with a plan for life, of which no time is a share.
+pub async fn upgradable(
+    conn: &mut Conn,
+    account: AccountId,
+    plan: PlanId,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> Result<Upgradable> {
+    let open = memberships::open_of(conn, &[account]).await?.pop();
+    let plan = plans::load(conn, &[plan]).await?.pop();
     let plan = plan.ok_or_else(|| Code::UnknownPlan.at("plan", "unknown"))?;
     if plan.term == Term::Lifetime && mode == Mode::Prorate {
         return Err(Code::InvalidField.at("mode", "a plan for life is paid whole: restart"));
     }
     let rank = match &open {
-        Some(open) => model::rank_of(&mut conn, open.tier_id).await?,
+        Some(open) => model::rank_of(conn, open.tier_id).await?,
         None => 0,
     };
-    let open = rules::upgradable(open.as_ref(), rank, &plan, now)?;
-    let terms = membership::valued_terms(&mut conn, open.id).await?;
-    let figures = rules::figures(&terms, plan.price_minor, plan.term, mode, now, zone)?;
-    let quote = UpgradeQuote {
-        id: UpgradeQuoteId::new(),
-        account_id: account,
-        membership_id: open.id,
-        membership_version: open.version,
-        plan_id: plan.id,
-        mode,
-        credit_minor: figures.credit_minor,
-        charge_minor: figures.charge_minor,
-        due_minor: figures.due_minor,
-        ends_at: figures.ends_at,
-        created_at: now,
-        valid_until: now + VALID_FOR,
-    };
-    model::insert(&mut conn, &quote).await?;
-    Ok(quote)
+    let open = rules::upgradable(open.as_ref(), rank, &plan, now)?.clone();
+    let terms = membership::valued_terms(conn, open.id).await?;
+    Ok(Upgradable { account, open, terms, plan, mode })
 }
 
 /// A line with a quote that was paid.

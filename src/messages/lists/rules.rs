@@ -12,7 +12,7 @@ use crate::types::stored::stored_enum;
 stored_enum! {
     /// Mails that one may do without.
     MailList {
-        /// Announcements of the shop.
+        /// Announcements of the shop, and what it offers.
         Notices = "notices",
         /// Coupons that were given.
         Coupons = "coupons",
@@ -26,7 +26,7 @@ stored_enum! {
 /// The list of a mail; none for what an order, an account or a membership needs.
 pub fn list_of(mail: &Mail) -> Option<MailList> {
     match mail {
-        Mail::Notice { .. } => Some(MailList::Notices),
+        Mail::Notice { .. } | Mail::UpgradeOffer { .. } => Some(MailList::Notices),
         Mail::CouponGiven { why, .. } if why == "birthday" => Some(MailList::Birthday),
         Mail::CouponGiven { .. } => Some(MailList::Coupons),
         Mail::NowAvailable { .. } => Some(MailList::Reminders),

@@ -412,6 +412,18 @@ pub enum Mail {
         to_en: String,
         is_correction: bool,
     },
+    /// To a member who has become entitled to a plan of a higher tier at another price; `usual_minor` is the plan's own.
+    UpgradeOffer {
+        offer_zh: String,
+        offer_en: String,
+        tier_zh: String,
+        tier_en: String,
+        plan_code: String,
+        price_minor: i64,
+        usual_minor: i64,
+        currency: String,
+        ends_at: DateTime<Utc>,
+    },
     /// To who has started a trial: it costs nothing and ends by itself.
     TrialStarted {
         number: String,
@@ -510,7 +522,7 @@ impl Mail {
     }
 
     /// Names of all kinds, as they are stored; each has a folder in `templates/email/`.
-    pub const KINDS: [&str; 59] = [
+    pub const KINDS: [&str; 60] = [
         "verify_email",
         "reset_password",
         "change_email",
@@ -564,6 +576,7 @@ impl Mail {
         "level_reached",
         "level_review",
         "level_dropped",
+        "upgrade_offer",
         "trial_started",
         "trial_ending",
         "trial_ended",
@@ -712,6 +725,7 @@ impl Mail {
             | Self::LevelReached { .. }
             | Self::LevelReview { .. }
             | Self::LevelDropped { .. }
+            | Self::UpgradeOffer { .. }
             | Self::TrialStarted { .. }
             | Self::TrialEnding { .. }
             | Self::TrialEnded { .. }

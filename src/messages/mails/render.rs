@@ -57,7 +57,7 @@ macro_rules! embedded {
     )};
 }
 
-const TEMPLATES: [(&str, &str); 354] = embedded!(
+const TEMPLATES: [(&str, &str); 360] = embedded!(
     "verify_email" "reset_password" "change_email" "welcome" "upgraded"
     "renewed" "renewal_notice" "renewal_reminder" "renewal_failed" "price_change" "card_expiring"
     "membership_expired" "membership_cancelled" "change_planned"
@@ -67,7 +67,7 @@ const TEMPLATES: [(&str, &str); 354] = embedded!(
     "measure_taken" "measure_decided" "notice"
     "hold_ending" "f_code" "waiting_list_offer" "coupon_given" "now_available" "low_stock" "shipped"
     "dispute_opened" "referral_reward" "gift_card" "gift" "gift_code" "gift_delivered" "gift_redeemed" "gift_expiring" "welcome_gift" "points_expiring"
-    "level_reached" "level_review" "level_dropped"
+    "level_reached" "level_review" "level_dropped" "upgrade_offer"
     "trial_started" "trial_ending" "trial_ended" "withdrawal_received" "withdrawal_accepted" "withdrawal_rejected"
 );
 
@@ -221,6 +221,7 @@ impl Renderer {
         match mail {
             Mail::TrialEnding { plan_code: Some(code), .. }
             | Mail::TrialEnded { plan_code: Some(code), .. }
+            | Mail::UpgradeOffer { plan_code: code, .. }
                 if self.shop.has_storefront =>
             {
                 Some(format!("{}/plans/{code}", self.shop.home_url))

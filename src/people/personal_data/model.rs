@@ -134,6 +134,10 @@ SELECT jsonb_build_object(
     FROM portal_visits t WHERE account_id = $1),
   'benefit_uses', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'person_key' ORDER BY id), '[]')
     FROM benefit_uses t WHERE account_id = $1),
+  'upgrade_offer_uses', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'person_key' ORDER BY id), '[]')
+    FROM upgrade_offer_uses t WHERE account_id = $1),
+  'upgrade_offer_tellings', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' ORDER BY offer_id), '[]')
+    FROM upgrade_offer_tellings t WHERE account_id = $1),
   'trials', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'person_key' ORDER BY id), '[]')
     FROM trials t WHERE account_id = $1),
   'gifts', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'code_hash' - 'redeemed_by'

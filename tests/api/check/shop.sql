@@ -835,3 +835,32 @@ INSERT INTO stage_changes (id, account_id, to_stage_id, why, created_at) VALUES
     (u('ada climbed'), u('ada'), '00000000-0000-7000-8000-00000000c001', '{}', t(3));
 INSERT INTO level_looks VALUES (u('bob look'), u('bob'), false, t(2));
 INSERT INTO jobs (id, kind, lane, payload, state, run_at, created_at) VALUES (u('look job'), 'follow_levels', 'local', '{}', 'queued', t(90), t(2));
+-- An upgrade offer: dan orders by it and waits for the page, and was told of it by mail.
+INSERT INTO pools (id, kind, capacity, held) VALUES
+    (u('year pool'), 'upgrade_offer', 3, 1), (u('year budget pool'), 'upgrade_budget', 100000, 40000);
+INSERT INTO upgrade_offers (id, code, name_zh, name_en, from_tier_id, plan_id, price_minor, criteria, pool_id, budget_pool_id,
+                            starts_at, ends_at, mails, created_at)
+    VALUES (u('year offer'), 'a-year', '一年', 'A year', u('regular tier'), u('diehard plan'), 80000,
+            '{"metric": "tenure", "amount": 365}', u('year pool'), u('year budget pool'), t(0), t(99), true, t(0));
+INSERT INTO upgrade_quotes (id, account_id, membership_id, membership_version, plan_id, mode, credit_minor, charge_minor, due_minor,
+                            created_at, valid_until, offer_id, discount_minor)
+    VALUES (u('dan quote'), u('dan'), u('dan membership'), 1, u('diehard plan'), 'restart', 0, 80000, 80000, t(8), t(23),
+            u('year offer'), 40000);
+INSERT INTO orders (id, number, account_id, state, currency, subtotal_minor, total_minor, due_minor, explanation,
+                    email, locale, consents, success_url, cancel_url, hold_minutes, has_membership, created_at)
+    VALUES (u('dan upgrade'), 'N-dan-2', u('dan'), 'pending_payment', 'CNY', 80000, 80000, 80000, '[]', 'dan@shop.test', 'en', '{}',
+            'http://shop.test', 'http://shop.test', 15, true, t(9));
+INSERT INTO order_lines (id, order_id, position, kind, plan_id, upgrade_quote_id, title, quantity, unit_price_minor, total_minor)
+    VALUES (u('dan upgrade line'), u('dan upgrade'), 0, 'upgrade', u('diehard plan'), u('dan quote'), 'An upgrade', 1, 80000, 80000);
+INSERT INTO claims (id, pool_id, order_id, line_id, quantity, state, created_at) VALUES
+    (u('dan claim year'), u('year pool'), u('dan upgrade'), u('dan upgrade line'), 1, 'held', t(9)),
+    (u('dan claim budget'), u('year budget pool'), u('dan upgrade'), u('dan upgrade line'), 40000, 'held', t(9));
+INSERT INTO payments (id, order_id, attempt, state, amount_minor, currency, methods, created_at)
+    VALUES (u('dan upgrade payment'), u('dan upgrade'), 1, 'preparing', 80000, 'CNY', '{wechat_pay}', t(9));
+INSERT INTO idempotency_keys (account_id, route, key, body_hash, status, resource, created_at)
+    VALUES (u('dan'), 'POST /v1/orders', 'dan upgrade', '\x', 201, u('dan upgrade'), t(9));
+SELECT job('open_checkout', 'payment', ext('pay', 'dan upgrade payment'));
+INSERT INTO upgrade_offer_uses (id, offer_id, account_id, person_key, order_id, line_id, discount_minor, created_at)
+    VALUES (u('dan use'), u('year offer'), u('dan'), 'dan@shop.test', u('dan upgrade'), u('dan upgrade line'), 40000, t(9));
+INSERT INTO upgrade_offer_tellings VALUES (u('year offer'), u('dan'), t(7));
+SELECT mail('upgrade_offer', 'upgrade_offer:' || ext('uof', 'year offer') || ':' || ext('acc', 'dan'), 'dan', '{}');

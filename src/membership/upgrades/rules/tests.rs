@@ -6,7 +6,7 @@ use super::*;
 use crate::membership::memberships::model::{Source, Stored};
 use crate::membership::memberships::rules::value_span;
 use crate::membership::plans::model::Renews;
-use crate::types::id::{AccountId, ChapterId, MembershipId, PlanId, TermId, TierId, UpgradeQuoteId};
+use crate::types::id::{ChapterId, MembershipId, PlanId, TermId, TierId};
 
 const ZONE: Tz = chrono_tz::Asia::Shanghai;
 
@@ -126,6 +126,60 @@ fn for_life_is_paid_whole_and_a_life_gets_no_end() {
     assert_eq!((higher.credit_minor, higher.due_minor), (20_000, 480_000));
 }
 
+/// Of the documented example: 200 yuan paid for a year, 73 days of it over, and a plan of 1,200.
+fn example(mode: Mode) -> (Upgradable, DateTime<Utc>) {
+    let open = membership(start() + TimeDelta::days(365));
+    let (account, terms) = (open.account_id, terms(&[(20_000, 365)]));
+    (Upgradable { account, open, terms, plan: plan(20), mode }, start() + TimeDelta::days(73))
+}
+
+fn offer(price_minor: i64, ends_at: DateTime<Utc>) -> OfferPrice {
+    OfferPrice { offer: UpgradeOfferId::new(), price_minor, ends_at }
+}
+
+#[test]
+fn an_offer_changes_the_price_and_nothing_else() {
+    for (mode, price_minor, amounts) in [
+        (Prorate, 80_000, (16_000, 64_000, 48_000, 32_000)),
+        (Restart, 80_000, (16_000, 80_000, 64_000, 40_000)),
+        (Prorate, 0, (16_000, 0, 0, 80_000)),
+        (Restart, 0, (16_000, 0, 0, 104_000)),
+        (Restart, 119_999, (16_000, 119_999, 103_999, 1)),
+    ] {
+        let (of, now) = example(mode);
+        let offer = offer(price_minor, now + TimeDelta::days(1));
+        let by = of.quote(Some(offer), now, ZONE).unwrap();
+        assert_eq!((by.credit_minor, by.charge_minor, by.due_minor, by.discount_minor), amounts, "{mode:?}");
+        assert_eq!(by.offer_id, Some(offer.offer));
+        let plain = of.quote(None, now, ZONE).unwrap();
+        assert_eq!((plain.offer_id, plain.discount_minor), (None, 0));
+        assert_eq!((by.ends_at, by.valid_until), (plain.ends_at, plain.valid_until));
+        assert_eq!(by.due_minor + by.discount_minor, plain.due_minor);
+    }
+}
+
+#[test]
+fn a_quote_by_an_offer_ends_with_it() {
+    let (of, now) = example(Prorate);
+    let until = |after: TimeDelta| of.quote(Some(offer(80_000, now + after)), now, ZONE).unwrap().valid_until;
+    assert_eq!(until(TimeDelta::minutes(10)), now + TimeDelta::minutes(10));
+    assert_eq!(until(VALID_FOR), now + VALID_FOR);
+    assert_eq!(until(VALID_FOR + TimeDelta::seconds(1)), now + VALID_FOR);
+}
+
+#[test]
+fn an_offer_by_which_no_less_is_due_is_left_unused() {
+    let (of, now) = example(Restart);
+    let soon = now + TimeDelta::minutes(1);
+    let as_dear = of.quote(Some(offer(120_000, soon)), now, ZONE).unwrap();
+    assert_eq!((as_dear.offer_id, as_dear.valid_until), (None, now + VALID_FOR));
+    let dearer = of.quote(Some(offer(130_000, soon)), now, ZONE).unwrap();
+    assert_eq!((dearer.offer_id, dearer.due_minor), (None, 104_000));
+    // What was paid is worth more than either.
+    let cheap = Upgradable { plan: Plan { price_minor: 9_000, ..of.plan.clone() }, ..of };
+    assert_eq!(cheap.quote(Some(offer(8_000, soon)), now, ZONE).unwrap().offer_id, None);
+}
+
 fn membership(ends_at: DateTime<Utc>) -> MembershipRow {
     MembershipRow {
         id: MembershipId::new(),
@@ -206,6 +260,8 @@ fn a_quote_is_good_for_its_time_and_for_the_membership_as_it_was() {
         ends_at: open.ends_at,
         created_at: start(),
         valid_until: start() + VALID_FOR,
+        offer_id: None,
+        discount_minor: 0,
     };
     let last = quote.valid_until - TimeDelta::seconds(1);
     assert_eq!(may_order(&quote, &plan(20), Some(&open), last), Ok(()));

@@ -342,6 +342,17 @@ fn samples() -> Vec<Mail> {
             to_en: "Jade".to_owned(),
             is_correction: false,
         },
+        Mail::UpgradeOffer {
+            offer_zh: "同行一年 <老罗友>".to_owned(),
+            offer_en: "A year with us & more".to_owned(),
+            tier_zh: "铁杆会员".to_owned(),
+            tier_en: "Diehard".to_owned(),
+            plan_code: "diehard-2013".to_owned(),
+            price_minor: 80_000,
+            usual_minor: 120_000,
+            currency: "CNY".to_owned(),
+            ends_at: utc("2014-08-31T16:00:00Z"),
+        },
         Mail::TrialStarted {
             number: "LJ0001".to_owned(),
             tier_zh: "铁杆会员".to_owned(),
