@@ -12,7 +12,7 @@ use crate::support::mall::{Mall, yuan};
 use crate::support::{Answer, Person};
 
 /// A level that takes so many yuan within a year, and another sum to keep.
-async fn level(mall: &Mall, code: &str, rank: i64, enter: i64, keep: i64, more: Value) -> Value {
+pub async fn level(mall: &Mall, code: &str, rank: i64, enter: i64, keep: i64, more: Value) -> Value {
     let spend = |amount: i64| json!({ "metric": "spend", "amount": amount * 100, "window": "P365D" });
     let mut body = json!({
         "code": code, "rank": rank, "names": { "zh-CN": code, "en": code }, "enter": spend(enter), "keep": spend(keep),
@@ -26,7 +26,7 @@ async fn level(mall: &Mall, code: &str, rank: i64, enter: i64, keep: i64, more: 
 }
 
 /// A shop with silver (100 yuan a year) and gold (300 to reach it, 200 to keep it).
-async fn open() -> (Mall, Value) {
+pub async fn open() -> (Mall, Value) {
     let mall = Mall::open().await;
     level(&mall, "silver", 10, 100, 100, json!({})).await;
     level(&mall, "gold", 30, 300, 200, json!({})).await;
@@ -35,7 +35,7 @@ async fn open() -> (Mall, Value) {
 }
 
 /// So many orders of 100 yuan: 88 of goods and their parcel.
-async fn buy(mall: &Mall, person: &Person, key: &str, tea: &Value, orders: usize) -> Vec<Value> {
+pub async fn buy(mall: &Mall, person: &Person, key: &str, tea: &Value, orders: usize) -> Vec<Value> {
     let mut bought = Vec::new();
     for nth in 0..orders {
         let lines = json!([{ "variant": tea, "quantity": 1 }]);
@@ -50,7 +50,7 @@ async fn seen(mall: &Mall, person: &Person) -> Value {
     desk::get(mall, &person, "/v1/me/level").await.ok(200)
 }
 
-async fn code(mall: &Mall, person: &Person) -> Option<String> {
+pub async fn code(mall: &Mall, person: &Person) -> Option<String> {
     seen(mall, person).await["level"]["code"].as_str().map(str::to_owned)
 }
 
@@ -59,7 +59,7 @@ async fn stage(mall: &Mall, person: &Person) -> Option<String> {
 }
 
 /// Kinds of a member's changes, the first first, as the operators see them.
-async fn changes(mall: &Mall, person: &Person) -> Vec<String> {
+pub async fn changes(mall: &Mall, person: &Person) -> Vec<String> {
     let owner = mall.shop.app.sign_in(&mall.owner.email).await;
     let path = format!("/v1/admin/accounts/{}/level-changes", person.id);
     let seen = desk::get(mall, &owner, &path).await.ok(200);
@@ -67,7 +67,7 @@ async fn changes(mall: &Mall, person: &Person) -> Vec<String> {
     kinds.map(|one| one["kind"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn mails(mall: &Mall, kind: &str, person: &Person) -> i64 {
+pub async fn mails(mall: &Mall, kind: &str, person: &Person) -> i64 {
     let sql = format!(
         "SELECT count(*) AS count FROM mails WHERE kind = '{kind}' AND to_address = '{}'",
         person.email
@@ -463,12 +463,8 @@ async fn orders_at_once_raise_somebody_once_and_none_is_overlooked() {
     mall.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_review_that_is_cut_short_goes_on_and_judges_each_once() {
-    let (mall, tea) = open().await;
-    let ada = mall.shop.app.member("ada@b.test").await;
-    buy(&mall, &ada, "a", &tea, 3).await;
-    // Many more who reached it in the same way, without their orders.
+/// 5,000 more who reached it in the same way as who did, without their orders; and a year has passed for all of them.
+pub async fn crowd(mall: &Mall) {
     let mut conn = mall.shop.app.conn().await;
     run_sql(&mut conn, "INSERT INTO accounts (id, email, email_key, locale, marketing, roles, created_at, is_guest)
         SELECT gen_random_uuid(), 'm' || n || '@c.test', 'm' || n || '@c.test', 'en', false, '{}', a.created_at, false
@@ -479,12 +475,17 @@ async fn a_review_that_is_cut_short_goes_on_and_judges_each_once() {
     run_sql(&mut conn, "INSERT INTO level_changes (id, account_id, kind, to_level_id, cause, why, judged_at, created_at)
         SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(row_number() OVER ()), 12, '0'))::uuid, account_id, 'raised', level_id, 'raised:' || account_id, '{}', judged_at, judged_at
         FROM account_levels WHERE account_id IN (SELECT id FROM accounts WHERE email LIKE '%@c.test')").await;
-    drop(conn);
-    // A year has passed for them, and the review is cut short between two of its parts.
-    let mut conn = mall.shop.app.conn().await;
     run_sql(&mut conn, "UPDATE account_levels SET since = since - interval '366 days', judged_at = judged_at - interval '366 days',
         due_at = due_at - interval '366 days', warn_at = NULL").await;
-    drop(conn);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_that_is_cut_short_goes_on_and_judges_each_once() {
+    let (mall, tea) = open().await;
+    let ada = mall.shop.app.member("ada@b.test").await;
+    buy(&mall, &ada, "a", &tea, 3).await;
+    crowd(&mall).await;
+    // The review is cut short between two of its parts.
     let count = async |sql: &str| count_sql(&mut *mall.shop.app.conn().await, sql).await;
     let dropped = "SELECT count(*) AS count FROM level_changes WHERE kind = 'dropped'";
     let app = std::sync::Arc::clone(&mall.shop.app.app);

@@ -11,6 +11,7 @@ use crate::db::idempotency::{self, Request};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Result};
 use crate::loyalty::levels::service as level_service;
+use crate::loyalty::offers;
 use crate::loyalty::points::dto::PointsProgrammeChange;
 use crate::loyalty::points::programme as points;
 use crate::membership::benefits;
@@ -88,13 +89,7 @@ pub async fn grant(app: &App) -> Result<()> {
         if diesel::select(diesel::dsl::exists(known)).get_result(&mut conn).await? {
             continue;
         }
-        let plan: PlanId = plans::table
-            .inner_join(tiers::table)
-            .filter(tiers::code.eq(tier))
-            .order(plans::id)
-            .select(plans::id)
-            .first(&mut conn)
-            .await?;
+        let plan = plan_of(&mut conn, tier).await?;
         drop(conn);
         let asked = Asked {
             actor: Actor::Operator(owner),
@@ -188,6 +183,7 @@ pub async fn give_out_coupons(app: &App) -> Result<()> {
     giveouts::service::create(app, actor, &read(swapped)?).await?;
     start_points(app).await?;
     set_levels(app, actor).await?;
+    offer_upgrades(app, actor).await?;
     give_benefits(app, actor, made.id).await
 }
 
@@ -224,6 +220,34 @@ async fn set_levels(app: &App, actor: Actor) -> Result<()> {
         level_service::create(app, actor, &read(level)?).await?;
     }
     Ok(())
+}
+
+/// The higher tier for less: for who was a member for a year and spent much, and for nothing at gold.
+async fn offer_upgrades(app: &App, actor: Actor) -> Result<()> {
+    let mut conn = db::connect(&app.pool).await?;
+    let plan = plan_of(&mut conn, "diehard").await?;
+    drop(conn);
+    let year = json!({ "all": [
+        { "metric": "tenure", "amount": 365 }, { "metric": "spend", "amount": 100_000, "window": "P1Y" },
+    ] });
+    for (code, zh, en, price, criteria) in [
+        ("loyal-regulars", "同行一年", "A year with us", 80_000, year),
+        ("golden-diehards", "黄金会员免费升级", "Free for gold", 0, json!({ "level": "gold" })),
+    ] {
+        let offer = json!({
+            "code": code, "names": { "zh-CN": zh, "en": en }, "plan": plan, "criteria": criteria, "quota": 100,
+            "price": { "amount": price, "currency": app.settings.currency }, "mails": true,
+            "ends_at": app.clock.now() + OPEN_FOR,
+        });
+        offers::operators::create(app, actor, &read(offer)?).await?;
+    }
+    Ok(())
+}
+
+/// The plan of a tier.
+async fn plan_of(conn: &mut Conn, tier: &str) -> Result<PlanId> {
+    let of_tier = plans::table.inner_join(tiers::table).filter(tiers::code.eq(tier));
+    Ok(of_tier.order(plans::id).select(plans::id).first(conn).await?)
 }
 
 /// What the two tiers give: a coupon a month of this campaign to both, and parcels to the lower one, as the higher has them free.

@@ -8,15 +8,17 @@
 //! database), `instances` (the program under test), `sale` (what all buyers share), `visit` (one buyer's way to the shop,
 //! with its retries), `person`, `board`, `mood` and `buyer` (what people do), `fulfilment` and `desk` (what buyers and
 //! operators do after a sale of goods), `watch` (the eye on the pools), `chaos` (what is killed), `figures`, `parcels` and
-//! `report` (the judgement). `years` is another kind: no rush, but lives of members on a clock that is moved. So is
+//! `report` (the judgement). `years` and `fans` are another kind: no rush, but lives on a clock that is moved (`clockwork`). So is
 //! `million`: what jobs take that look at everybody.
 
 mod board;
 mod buyer;
 mod chaos;
+mod clockwork;
 mod coupons;
 mod desk;
 mod drives;
+mod fans;
 mod figures;
 mod fulfilment;
 mod goods;
@@ -50,6 +52,7 @@ use crate::error::AppError;
 use crate::people::passwords::{Hasher, Password};
 use crate::ports::clock::Clock;
 
+pub use fans::FansReport;
 pub use million::MillionReport;
 pub use report::{Latency, Report};
 pub use years::YearsReport;
@@ -81,14 +84,14 @@ const DRAIN_MAX: Duration = Duration::from_secs(90);
 /// What to rehearse, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// What is rehearsed: luoji-2013, book-box-2014, mi-fan-festival, coupon-rush, three-years or
-    /// million-members.
+    /// What is rehearsed: luoji-2013, book-box-2014, mi-fan-festival, coupon-rush, three-years,
+    /// loyal-fans or million-members.
     pub name: String,
     /// Prints the report as one JSON object.
     #[arg(long)]
     pub json: bool,
     /// How many people come [default: 20000 x scale; 50000 x scale to the coupon rush; 10000 x scale
-    /// live three years; a million members].
+    /// live three years, 20000 x scale two; a million members].
     #[arg(long)]
     pub buyers: Option<u32>,
     /// How many of them are in the shop at a time.
@@ -114,6 +117,7 @@ pub struct Options {
 pub enum Outcome {
     Sale(Report),
     Years(YearsReport),
+    Fans(FansReport),
     Million(MillionReport),
 }
 
@@ -122,6 +126,7 @@ impl Outcome {
         match self {
             Self::Sale(report) => report.passed,
             Self::Years(report) => report.passed,
+            Self::Fans(report) => report.passed,
             Self::Million(report) => report.passed,
         }
     }
@@ -133,6 +138,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Sale(report) => report.fmt(f),
             Self::Years(report) => report.fmt(f),
+            Self::Fans(report) => report.fmt(f),
             Self::Million(report) => report.fmt(f),
         }
     }
@@ -168,7 +174,7 @@ pub(crate) fn impossible(why: impl Into<String>) -> RehearsalError {
 pub async fn run(options: &Options) -> Result<Outcome, RehearsalError> {
     let begun = Instant::now();
     let scenario = match options.name.as_str() {
-        years::NAME | million::NAME => None,
+        years::NAME | fans::NAME | million::NAME => None,
         name => Some(Scenario::named(name, options.scale)?),
     };
     if options.instances == 0 || options.concurrency == 0 {
@@ -180,6 +186,7 @@ pub async fn run(options: &Options) -> Result<Outcome, RehearsalError> {
             None if options.name == million::NAME => {
                 Outcome::Million(million::hold(options, &place, begun).await?)
             }
+            None if options.name == fans::NAME => Outcome::Fans(fans::hold(options, &place, begun).await?),
             None => Outcome::Years(years::hold(options, &place, begun).await?),
             Some(scenario) => Outcome::Sale(hold(options, scenario, &place, begun).await?),
         })

@@ -3,13 +3,13 @@
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde_json::json;
 
+use super::super::clockwork::post;
+use super::super::clockwork::till::{Paid, Till, minor, time};
+use super::super::clockwork::world::{CHAPTER, Offer, World};
 use super::super::scenario::email;
 use super::super::visit::{Answer, Call, Trouble, trouble};
 use super::life::{Act, DELIVERED_AFTER, Life, Look, REST, Standing, Way, YEAR};
-use super::post;
 use super::roles::{Present, Role};
-use super::till::{Paid, Till, time};
-use super::world::{CHAPTER, Offer, World};
 
 /// Of those that could: each so manieth joins in the other chapter.
 const ELSEWHERE: u32 = 7;
@@ -19,29 +19,13 @@ const MEANWHILE: TimeDelta = TimeDelta::hours(1);
 const DAYS_LATE: TimeDelta = TimeDelta::days(4);
 
 impl Life {
-    /// Does what is due. What doesn't work is a complaint.
-    pub async fn act(&mut self, world: &World) {
-        for act in self.take_due(world.clock.now()) {
-            if let Err(Trouble(what)) = self.try_to(&act, world).await {
-                world.seen.complain(&format!("{} ({:?}): {act:?}: {what}", self.email, self.role));
-            }
-        }
-    }
-
-    /// Looks at what came of it. What isn't as it should be is a complaint.
-    pub async fn look(&mut self, world: &World) {
-        for look in std::mem::take(&mut self.looks) {
-            if let Err(Trouble(what)) = self.see(&look, world).await {
-                world.seen.complain(&format!("{} ({:?}): {look:?}: {what}", self.email, self.role));
-            }
-        }
-    }
-
     async fn enter<'w>(&self, world: &'w World) -> Result<Till<'w>, Trouble> {
         Till::enter(world, self.index, self.email.clone()).await
     }
 
-    async fn try_to(&mut self, act: &Act, world: &World) -> Result<(), Trouble> {
+    /// # Errors
+    /// What doesn't work, and should.
+    pub async fn try_to(&mut self, act: &Act, world: &World) -> Result<(), Trouble> {
         match act {
             Act::Join => self.join(world).await,
             Act::PayByLink { mends } => self.pay_by_link(world, *mends).await,
@@ -151,7 +135,7 @@ impl Life {
         let mode = if restart { "restart" } else { "prorate" };
         let body = json!({ "plan": world.catalogue.diehard.id, "mode": mode });
         let quote = till.post("/v1/upgrade-quotes", "quote", &body, 201).await?;
-        let due_minor = super::till::minor(&quote, "/due")?;
+        let due_minor = minor(&quote, "/due")?;
         let at = world.clock.now();
         let paid = till.buy("upgrade", json!({ "upgrade_quote": quote.text("/id") }), "card").await?;
         self.deeds.upgraded += 1;
@@ -255,7 +239,11 @@ impl Life {
         Err(trouble(format!("an associate is {} of {}", answer.text("/state"), answer.text("/tier"))))
     }
 
-    async fn see(&mut self, look: &Look, world: &World) -> Result<(), Trouble> {
+    /// Looks at what came of it.
+    ///
+    /// # Errors
+    /// What isn't as it should be.
+    pub async fn see(&mut self, look: &Look, world: &World) -> Result<(), Trouble> {
         let mut till = self.enter(world).await?;
         let order = match look {
             Look::Joined { order } | Look::Upgraded { order, .. } | Look::Given { order } => Some(order),

@@ -6,15 +6,16 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use super::super::RehearsalError;
+use super::super::clockwork::calendar::Calendar;
+use super::super::clockwork::findings::Findings;
+use super::super::clockwork::post;
+use super::super::clockwork::world::World;
 use super::super::figures::{captures, compare_books, count, failed_checks};
 use super::super::report::tenths;
 use super::super::scenario::{connect, sql_time};
-use super::calendar::Calendar;
 use super::life::{Life, Standing};
-use super::post;
 use super::report::YearsReport;
 use super::tally::{self, remembered};
-use super::world::World;
 use crate::dev::stripe::Book;
 
 /// What is there twice.
@@ -74,38 +75,6 @@ struct Order {
     is_fulfilled: bool,
     /// A term of it stands.
     stands: bool,
-}
-
-/// What was found.
-#[derive(Default)]
-pub struct Findings {
-    lost: i64,
-    free: i64,
-    doubled: i64,
-    against: Vec<String>,
-}
-
-impl Findings {
-    fn lost(&mut self, what: String) {
-        self.lost += 1;
-        self.against.push(what);
-    }
-
-    fn free(&mut self, what: String) {
-        self.free += 1;
-        self.against.push(what);
-    }
-
-    fn doubled(&mut self, what: String) {
-        self.doubled += 1;
-        self.against.push(what);
-    }
-
-    pub fn expect(&mut self, what: &str, found: i64, expected: i64) {
-        if found != expected {
-            self.against.push(format!("{what}: {found}, expected {expected}"));
-        }
-    }
 }
 
 /// Puts the report together and says, in the log, whatever speaks against passing.

@@ -5,9 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::super::clockwork::course::Lived;
+use super::super::clockwork::world::{Offer, World};
 use super::super::scenario::email;
+use super::super::visit::Trouble;
 use super::roles::{Present, Role};
-use super::world::{Offer, World};
 
 /// A year of the plans that are sold.
 pub const YEAR: TimeDelta = TimeDelta::days(365);
@@ -207,11 +209,6 @@ impl Life {
         self.agenda.push((at, act));
     }
 
-    /// When he next does something.
-    pub fn next_at(&self) -> Option<DateTime<Utc>> {
-        self.agenda.iter().map(|(at, _)| *at).min()
-    }
-
     /// What he does now, the first first.
     pub fn take_due(&mut self, now: DateTime<Utc>) -> Vec<Act> {
         let (mut due, rest): (Vec<_>, Vec<_>) = self.agenda.drain(..).partition(|(at, _)| *at <= now);
@@ -277,21 +274,6 @@ impl Life {
         }
     }
 
-    /// Time has passed: what goes on by itself has gone on, and what doesn't is over.
-    pub fn pass(&mut self, now: DateTime<Utc>) {
-        while let Some(standing) = self.standing.clone() {
-            let Some(ends_at) = standing.ends_at.filter(|at| *at <= now) else { return };
-            match standing.way {
-                Way::Card => self.renew_by_card(standing, ends_at),
-                Way::Link | Way::Ends if ends_at + GRACE <= now => {
-                    self.standing = None;
-                    self.deeds.expired += 1;
-                }
-                Way::Link | Way::Ends => return,
-            }
-        }
-    }
-
     fn renew_by_card(&mut self, standing: Standing, ends_at: DateTime<Utc>) {
         let next = standing.planned.as_ref();
         if next.is_some() {
@@ -313,6 +295,47 @@ impl Life {
             way: Way::Card,
         });
         self.look_ahead();
+    }
+}
+
+impl Lived for Life {
+    fn next_at(&self) -> Option<DateTime<Utc>> {
+        self.agenda.iter().map(|(at, _)| *at).min()
+    }
+
+    /// What goes on by itself has gone on, and what doesn't is over.
+    fn pass(&mut self, now: DateTime<Utc>) {
+        while let Some(standing) = self.standing.clone() {
+            let Some(ends_at) = standing.ends_at.filter(|at| *at <= now) else { return };
+            match standing.way {
+                Way::Card => self.renew_by_card(standing, ends_at),
+                Way::Link | Way::Ends if ends_at + GRACE <= now => {
+                    self.standing = None;
+                    self.deeds.expired += 1;
+                }
+                Way::Link | Way::Ends => return,
+            }
+        }
+    }
+
+    async fn act(&mut self, world: &World) {
+        for act in self.take_due(world.clock.now()) {
+            if let Err(Trouble(what)) = self.try_to(&act, world).await {
+                world.seen.complain(&format!("{} ({:?}): {act:?}: {what}", self.email, self.role));
+            }
+        }
+    }
+
+    fn has_looks(&self) -> bool {
+        !self.looks.is_empty()
+    }
+
+    async fn look(&mut self, world: &World) {
+        for look in std::mem::take(&mut self.looks) {
+            if let Err(Trouble(what)) = self.see(&look, world).await {
+                world.seen.complain(&format!("{} ({:?}): {look:?}: {what}", self.email, self.role));
+            }
+        }
     }
 }
 

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use tokio_postgres::Client;
 
 use super::super::RehearsalError;
+use super::super::clockwork::findings::Findings;
+use super::super::clockwork::world::CURRENCY;
 use super::super::figures::count;
 use super::NAME;
-use super::judge::Findings;
 use super::life::{Deeds, Life};
 use super::report::{Gifts, YearsReport};
 use super::roles::Role;
-use super::world::CURRENCY;
 use crate::dev::stripe::Book;
 use crate::types::money::Money;
 

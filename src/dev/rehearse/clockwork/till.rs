@@ -79,14 +79,18 @@ impl<'w> Till<'w> {
     /// # Errors
     /// When that doesn't work, which it should.
     pub async fn buy(&mut self, key: &str, line: Value, method: &str) -> Result<Paid, Trouble> {
-        let body = json!({
-            "lines": [line], "success_url": format!("{SHOP}/welcome"), "cancel_url": format!("{SHOP}/"),
-            "consents": { "terms": true },
-        });
-        let placed = self.post("/v1/orders", key, &body, 201).await?;
+        let placed = self.post("/v1/orders", key, &order_of(line), 201).await?;
+        self.pay_for(key, &placed, method).await
+    }
+
+    /// Pays for an order that was placed.
+    ///
+    /// # Errors
+    /// When that doesn't work, which it should.
+    pub async fn pay_for(&mut self, key: &str, placed: &Answer, method: &str) -> Result<Paid, Trouble> {
         let order = placed.text("/id").to_owned();
         self.world.seen.placed(&format!("{}:{key}", self.email), &order);
-        let due_minor = minor(&placed, "/totals/due")?;
+        let due_minor = minor(placed, "/totals/due")?;
         let url = self.page(&order).await?;
         self.pay(&url, &order, method).await?;
         Ok(Paid { order, due_minor })
@@ -185,6 +189,14 @@ async fn customer_of(asker: &Asker, email: &str) -> Result<String, Trouble> {
     let sql = "SELECT stripe_customer_id FROM accounts WHERE email = $1";
     let found = asker.text(sql, email).await.map_err(|error| trouble(error.to_string()))?;
     found.ok_or_else(|| trouble(format!("{email} is no customer at Stripe")))
+}
+
+/// An order of one line.
+pub fn order_of(line: Value) -> Value {
+    json!({
+        "lines": [line], "success_url": format!("{SHOP}/welcome"), "cancel_url": format!("{SHOP}/"),
+        "consents": { "terms": true },
+    })
 }
 
 /// An amount of money in an answer, in minor units.

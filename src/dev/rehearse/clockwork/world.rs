@@ -12,8 +12,8 @@ use super::super::person::Person;
 use super::super::sale::{Seen, address_of};
 use super::super::visit::{Answer, Call, Trouble, Visit, trouble};
 use super::asker::Asker;
-use super::roles::People;
-use crate::dev::stripe::Simulator;
+use super::people::People;
+use crate::dev::stripe::{Running, Simulator};
 use crate::ports::clock::Clock;
 
 /// Who makes the plans, and pays back.
@@ -30,7 +30,7 @@ pub struct Offer {
     pub price_minor: i64,
 }
 
-/// What is sold: a year (of 365 days) of each tier, and the lower one for life.
+/// What is sold: a term of each tier, and the lower one for life.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     pub regular: Offer,
@@ -51,6 +51,8 @@ pub struct World {
     urls: Vec<String>,
     seats: Semaphore,
     arrivals: AtomicUsize,
+    /// It answers as long as this is there.
+    _stripe: Running,
     /// Each visit of the owner comes from another address: it isn't the address limit that is rehearsed.
     desk: AtomicU32,
 }
@@ -61,7 +63,7 @@ pub struct Ground {
     pub people: People,
     pub url: String,
     pub mails: PathBuf,
-    pub simulator: Simulator,
+    pub stripe: Running,
     pub urls: Vec<String>,
     pub concurrency: u32,
 }
@@ -75,7 +77,8 @@ impl World {
             people: ground.people,
             asker: Asker::new(&ground.url),
             mails: ground.mails,
-            simulator: ground.simulator,
+            simulator: ground.stripe.simulator.clone(),
+            _stripe: ground.stripe,
             seen: Seen::default(),
             catalogue: Catalogue::default(),
             urls: ground.urls,
@@ -113,21 +116,21 @@ impl World {
         owner.demand(&visit, Call::post(path, body).key(key), 201).await
     }
 
-    /// Makes what is sold.
+    /// Makes what is sold, for so long a term.
     ///
     /// # Errors
     /// When the shop refuses.
-    pub async fn open(&mut self) -> Result<(), Trouble> {
+    pub async fn open(&mut self, term: &str) -> Result<(), Trouble> {
         let chapter = json!({ "code": CHAPTER, "name": "郑州罗友会", "prefix": "ZY" });
         self.by_owner("/v1/admin/chapters", "chapter", &chapter).await?;
-        let (mut made, year) = (Vec::new(), "P365D");
+        let mut made = Vec::new();
         for (tier, rank, offers) in [
             (
                 "regular",
                 10,
-                vec![("regular", year, 20_000, "card"), ("for-life", "lifetime", 300_000, "never")],
+                vec![("regular", term, 20_000, "card"), ("for-life", "lifetime", 300_000, "never")],
             ),
-            ("diehard", 20, vec![("diehard", year, 120_000, "card")]),
+            ("diehard", 20, vec![("diehard", term, 120_000, "card")]),
         ] {
             let body = json!({ "code": tier, "names": { "zh-CN": tier, "en": tier }, "rank": rank });
             let row = self.by_owner("/v1/admin/tiers", tier, &body).await?;

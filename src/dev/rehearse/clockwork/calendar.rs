@@ -17,6 +17,8 @@ use crate::ports::clock::machine_now;
 const AWAY: [(i64, i64); 2] = [(2 * 365 - 1, 2), (3 * 365 - 40, 20)];
 /// How long the work of one day may take.
 const WORK_MAX: Duration = Duration::from_secs(240);
+/// A while after which people don't come before the shop has looked after what is periodic: its instances do so every two seconds.
+const LONG: TimeDelta = TimeDelta::days(7);
 /// Until all instances have seen that the clock was moved.
 const SEEN_AFTER: Duration = Duration::from_millis(120);
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -32,6 +34,8 @@ const TRIED_AGAIN: TimeDelta = TimeDelta::minutes(11);
 const DUE: &str = "SELECT (SELECT count(*) FROM jobs WHERE state = 'running')
     + (SELECT count(*) FROM jobs WHERE lane IN ('stripe', 'mail', 'notice', 'local')
                                    AND state = 'queued' AND run_at <= {now})";
+/// Periodic work that isn't queued yet.
+const PERIODIC: &str = "SELECT count(*) FROM schedules WHERE next_run_at <= {now}";
 /// Work that failed and is tried again soon.
 const AGAIN: &str = "SELECT count(*) FROM jobs
     WHERE lane IN ('stripe', 'mail', 'notice', 'local') AND state = 'queued' AND attempts > 0 AND run_at <= {soon}";
@@ -48,16 +52,37 @@ const NEXT: &str =
 /// looked at for the plans of queries.
 const CLEANED_EVERY: i64 = 8;
 
+/// How time is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// To each day on which something is due.
+    Daily,
+    /// To the days on which people come. After a longer while all that is periodic is done before they do.
+    Visits,
+}
+
 /// How often time was moved.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Calendar {
+    pub pace: Pace,
     pub moves: i64,
     /// Of these: over more days than usual.
     pub leaps: i64,
     away: usize,
+    /// The last move was over a longer while.
+    was_long: bool,
 }
 
 impl Calendar {
+    /// Is all that is periodic to be done before people come?
+    pub fn waits_for_periodic(&self) -> bool {
+        self.pace == Pace::Visits && self.was_long
+    }
+
+    pub fn at(pace: Pace) -> Self {
+        Self { pace, moves: 0, leaps: 0, away: 0, was_long: false }
+    }
+
     /// Goes on to the next day on which something is to be done, by the shop or by somebody, `end` at the latest.
     ///
     /// # Errors
@@ -69,6 +94,15 @@ impl Calendar {
         end: DateTime<Utc>,
     ) -> Result<(), RehearsalError> {
         let now = world.clock.now();
+        if self.moves % CLEANED_EVERY == 0 {
+            world.asker.rows("VACUUM (ANALYZE)", &[]).await?;
+        }
+        self.moves += 1;
+        if self.pace == Pace::Visits {
+            let to = planned.unwrap_or(end).clamp(now, end.max(now));
+            self.was_long = to - now >= LONG;
+            return move_to(world, to).await;
+        }
         let due = world.asker.time(NEXT).await?;
         let next = due.into_iter().chain(planned).min().unwrap_or(end).clamp(now, end);
         let stride = world.people.stride();
@@ -81,10 +115,6 @@ impl Calendar {
             to += TimeDelta::days(*more);
             self.away += 1;
         }
-        if self.moves % CLEANED_EVERY == 0 {
-            world.asker.rows("VACUUM (ANALYZE)", &[]).await?;
-        }
-        self.moves += 1;
         self.leaps += i64::from(to > now + stride);
         move_to(world, to).await
     }
@@ -102,17 +132,17 @@ async fn move_to(world: &World, at: DateTime<Utc>) -> Result<(), RehearsalError>
     Ok(())
 }
 
-/// Waits until all that is due is done and the shop and Stripe agree about the money; what is left, if that takes too long.
+/// Waits until all that is due (and queued, or all that is periodic too) is done and the shop and Stripe agree about the money; what is left, if that takes too long.
 ///
 /// # Errors
 /// The database's.
-pub async fn work(world: &World) -> Result<Option<String>, RehearsalError> {
+pub async fn work(world: &World, periodic: bool) -> Result<Option<String>, RehearsalError> {
     let (begun, mut still_since) = (Instant::now(), Instant::now());
     loop {
         let now = world.clock.now();
         let due = world.asker.count(&DUE.replace("{now}", &sql_time(now))).await?;
         let mut left = format!("jobs: {due}");
-        if due > 0 {
+        if due > 0 || periodic && world.asker.count(&PERIODIC.replace("{now}", &sql_time(now))).await? > 0 {
             still_since = Instant::now();
         } else if world.asker.count(&AGAIN.replace("{soon}", &sql_time(now + TRIED_AGAIN))).await? > 0 {
             move_to(world, now + TRIED_AGAIN).await?;
