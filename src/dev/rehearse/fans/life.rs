@@ -28,8 +28,8 @@ const CHECK_INS: [i64; 2] = [5, 6];
 const RIPE: [i64; 2] = [2, 16];
 /// Points are spent in steps of so many.
 const STEP: i64 = 100;
-/// Who has no more than that pays by nothing else.
-const NO_POINTS: i64 = 0;
+/// The field of an order that says how many are to pay.
+const POINTS: &str = "points";
 
 /// A life that is led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,14 +186,12 @@ impl Fan {
             }
             Act::Buy(course) => self.buy(world, self.wants(course), course.price_minor()).await,
             Act::BuyInvited(course) => {
-                let mut body = self.wants(course);
-                body["invite_code"] = json!(self.code(world).await?);
+                let body = with(self.wants(course), "invite_code", json!(self.code(world).await?));
                 self.deeds.referred += 1;
                 self.buy(world, body, course.price_minor()).await
             }
             Act::BuyWithPoints(course) => {
-                let mut body = self.wants(course);
-                body["points"] = json!(self.points(world).await?);
+                let body = with(self.wants(course), POINTS, json!(self.points(world).await?));
                 self.buy(world, body, course.price_minor()).await
             }
             Act::BuyTwice(course) => self.buy_twice(world, course).await,
@@ -249,13 +247,13 @@ impl Fan {
         paid: Paid,
         price_minor: i64,
     ) -> Result<(), Trouble> {
-        let points = asked["points"].as_i64().unwrap_or(NO_POINTS);
+        let points = asked.get(POINTS).and_then(Value::as_i64).unwrap_or_default();
         self.paid_minor += paid.due_minor;
         self.deeds.orders += 1;
         self.deeds.points_spent += points;
         let (order, due_minor) = (paid.order, paid.due_minor);
         self.bought.push(Bought { order, due_minor, points });
-        let told = placed.body.pointer("/totals/points_spent").and_then(Value::as_i64).unwrap_or(NO_POINTS);
+        let told = placed.body.pointer("/totals/points_spent").and_then(Value::as_i64).unwrap_or_default();
         // A step of 100 points pays 100 minor units.
         if due_minor == price_minor - points && told == points {
             return Ok(());
@@ -267,8 +265,7 @@ impl Fan {
 
     /// Asks for all points in two orders at once. What one of them has, the other hasn't.
     async fn buy_twice(&mut self, world: &World, course: Course) -> Result<(), Trouble> {
-        let mut body = self.wants(course);
-        body["points"] = json!(self.points(world).await?);
+        let body = with(self.wants(course), POINTS, json!(self.points(world).await?));
         let (mut one, mut other) = (self.enter(world).await?, self.enter(world).await?);
         let call = Call::post("/v1/orders", &body);
         let (first, second) = tokio::join!(
@@ -339,6 +336,14 @@ impl Lived for Fan {
             }
         }
     }
+}
+
+/// An order with one field more.
+fn with(mut order: Value, field: &str, value: Value) -> Value {
+    if let Some(fields) = order.as_object_mut() {
+        fields.insert(field.to_owned(), value);
+    }
+    order
 }
 
 /// What is done on which day, from the first.

@@ -8,8 +8,9 @@ use super::super::clockwork::course::opened;
 use super::super::clockwork::world::{CURRENCY, World};
 use super::life::Role;
 
-/// Courses: SKU, and minor units.
-const COURSES: [(&str, i64); 3] = [("small", 10_000), ("middle", 30_000), ("large", 60_000)];
+/// Courses, and their SKUs.
+const COURSES: [(Course, &str); 3] =
+    [(Course::Small, "small"), (Course::Middle, "middle"), (Course::Large, "large")];
 /// Levels: code, rank, minor units that have to be spent in a year, points of welcome. `expected.sql` has the same.
 const LEVELS: [(&str, i32, i64, i64); 3] =
     [("silver", 10, 10_000, 0), ("jade", 20, 50_000, 100), ("gold", 30, 100_000, 0)];
@@ -35,7 +36,8 @@ pub enum Course {
 }
 
 pub struct Shop {
-    courses: Vec<String>,
+    /// With the ids of their variants.
+    courses: Vec<(Course, String)>,
     pub offer: String,
     /// How often it can be used: by two of three who want to.
     pub quota: i64,
@@ -52,13 +54,13 @@ impl Shop {
         }
         let money = |minor: i64| json!({ "amount": minor, "currency": CURRENCY });
         let mut courses = Vec::new();
-        for (sku, minor) in COURSES {
+        for (course, sku) in COURSES {
             let body = json!({
                 "slug": sku, "kind": "digital", "names": { "zh-CN": sku, "en": sku },
-                "variants": [{ "sku": sku, "price": money(minor) }],
+                "variants": [{ "sku": sku, "price": money(course.price_minor()) }],
             });
             let made = opened(world.by_owner("/v1/admin/products", sku, &body).await)?;
-            courses.push(made.text("/variants/0/id").to_owned());
+            courses.push((course, made.text("/variants/0/id").to_owned()));
         }
         for (code, rank, minor, points) in LEVELS {
             let body = json!({
@@ -82,7 +84,7 @@ impl Shop {
     }
 
     pub fn variant(&self, course: Course) -> &str {
-        self.courses.get(course as usize).map_or("", String::as_str)
+        self.courses.iter().find(|(of, _)| *of == course).map_or("", |(_, variant)| variant)
     }
 }
 
