@@ -9,7 +9,7 @@ use super::super::RehearsalError;
 use super::super::clockwork::course::Course;
 use super::super::clockwork::findings::Findings;
 use super::super::clockwork::world::CURRENCY;
-use super::super::figures::{captures, compare_books, count, failed_checks};
+use super::super::figures::{captures, compare_books, count};
 use super::super::report::tenths;
 use super::super::scenario::{connect, sql_time};
 use super::NAME;
@@ -87,29 +87,13 @@ pub async fn judge(
         *count_of = count(&client, sql).await?;
         found.expect(&format!("people with wrong {what}"), *count_of, 0);
     }
-    for (what, grouped) in DOUBLES {
-        let sql = format!("SELECT coalesce(sum(n - 1), 0)::bigint FROM ({grouped}) AS found (n)");
-        let twice = count(&client, &sql).await?;
-        found.doubled += twice;
-        found.expect(&format!("doubled {what}"), twice, 0);
-    }
+    found.expect_no_doubles(&client, &DOUBLES).await?;
     let mut report = figures(&client, &book, lives, shop, &mut found).await?;
-    let failed = failed_checks(url, &world.clock).await?;
-    found.against.extend(failed.iter().map(|name| format!("check failed: {name}")));
-    let seen = world.seen.take();
-    if seen.complaints_count > 0 {
-        let complaints = &seen.complaints;
-        found.against.push(format!("people complained {} times, as: {complaints:?}", seen.complaints_count));
-    }
-    for reason in &found.against {
-        tracing::error!("{reason}");
-    }
-    tracing::info!(retries = seen.retries, "what people met");
+    report.checks_failed = found.conclude(world, url).await?;
     [report.wrong_points, report.wrong_levels, report.wrong_stages, report.overdrawn] = wrong;
     report.seconds = tenths(begun.elapsed().as_secs_f64());
     report.days = (world.clock.now() - world.opened_at).num_days();
     report.moves = course.calendar.moves;
-    report.checks_failed = i64::try_from(failed.len()).unwrap_or(i64::MAX);
     Ok(FansReport { wrong_money, doubled: found.doubled, passed: found.against.is_empty(), ..report })
 }
 

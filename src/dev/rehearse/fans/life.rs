@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::super::clockwork::course::Lived;
 use super::super::clockwork::till::{Paid, Till, minor, order_of};
 use super::super::clockwork::world::World;
+use super::super::person::Person;
 use super::super::scenario::email;
 use super::super::visit::{Answer, Call, Trouble, trouble};
 use super::shop::{Course, Shop};
@@ -266,11 +267,12 @@ impl Fan {
     /// Asks for all points in two orders at once. What one of them has, the other hasn't.
     async fn buy_twice(&mut self, world: &World, course: Course) -> Result<(), Trouble> {
         let body = with(self.wants(course), POINTS, json!(self.points(world).await?));
-        let (mut one, mut other) = (self.enter(world).await?, self.enter(world).await?);
+        let mut till = self.enter(world).await?;
+        let mut other = Person::new(self.email.clone());
         let call = Call::post("/v1/orders", &body);
         let (first, second) = tokio::join!(
-            one.person.ask(&one.visit, call.clone().key("tab-one")),
-            other.person.ask(&other.visit, call.clone().key("tab-two")),
+            till.person.ask(&till.visit, call.clone().key("tab-one")),
+            other.ask(&till.visit, call.clone().key("tab-two")),
         );
         let (first, second) = (first?, second?);
         let (key, placed, refused) =
@@ -279,8 +281,7 @@ impl Fan {
             let said = [&placed, &refused].map(|answer| format!("{} {}", answer.status, answer.code()));
             return Err(trouble(format!("two tabs were told {said:?}")));
         }
-        drop(other);
-        let paid = one.pay_for(key, &placed, "card").await?;
+        let paid = till.pay_for(key, &placed, "card").await?;
         self.has_paid(&placed, &body, paid, course.price_minor())
     }
 

@@ -10,7 +10,7 @@ use super::super::clockwork::calendar::Calendar;
 use super::super::clockwork::findings::Findings;
 use super::super::clockwork::post;
 use super::super::clockwork::world::World;
-use super::super::figures::{captures, compare_books, count, failed_checks};
+use super::super::figures::{captures, compare_books, count};
 use super::super::report::tenths;
 use super::super::scenario::{connect, sql_time};
 use super::life::{Life, Standing};
@@ -95,30 +95,14 @@ pub async fn judge(
     judge_terms(&client, world, lives, &mut found).await?;
     let number_gaps = count(&client, GAPS).await?;
     found.expect("number gaps", number_gaps, 0);
-    for (what, grouped) in DOUBLES {
-        let sql = format!("SELECT coalesce(sum(n - 1), 0)::bigint FROM ({grouped}) AS found (n)");
-        let twice = count(&client, &sql).await?;
-        found.doubled += twice;
-        found.expect(&format!("doubled {what}"), twice, 0);
-    }
+    found.expect_no_doubles(&client, &DOUBLES).await?;
     let mut report = tally::figures(&client, &book, lives, &mut found).await?;
     judge_mails(&client, world, &report, lives, &mut found).await?;
-    let failed = failed_checks(url, &world.clock).await?;
-    found.against.extend(failed.iter().map(|name| format!("check failed: {name}")));
-    let seen = world.seen.take();
-    if seen.complaints_count > 0 {
-        let complaints = &seen.complaints;
-        found.against.push(format!("people complained {} times, as: {complaints:?}", seen.complaints_count));
-    }
-    for reason in &found.against {
-        tracing::error!("{reason}");
-    }
-    tracing::info!(retries = seen.retries, "what people met");
+    report.checks_failed = found.conclude(world, url).await?;
     let passed = found.against.is_empty();
     report.seconds = tenths(begun.elapsed().as_secs_f64());
     report.days = (world.clock.now() - world.opened_at).num_days();
     (report.moves, report.leaps) = (calendar.moves, calendar.leaps);
-    report.checks_failed = i64::try_from(failed.len()).unwrap_or(i64::MAX);
     (report.lost, report.free, report.doubled) = (found.lost, found.free, found.doubled);
     Ok(YearsReport { number_gaps, passed, ..report })
 }
