@@ -140,9 +140,12 @@ pub async fn work(world: &World, periodic: bool) -> Result<Option<String>, Rehea
     let (begun, mut still_since) = (Instant::now(), Instant::now());
     loop {
         let now = world.clock.now();
-        let due = world.asker.count(&DUE.replace("{now}", &sql_time(now))).await?;
+        // What isn't queued yet first: it is queued in between, or counted.
+        let unqueued =
+            if periodic { world.asker.count(&PERIODIC.replace("{now}", &sql_time(now))).await? } else { 0 };
+        let due = unqueued + world.asker.count(&DUE.replace("{now}", &sql_time(now))).await?;
         let mut left = format!("jobs: {due}");
-        if due > 0 || periodic && world.asker.count(&PERIODIC.replace("{now}", &sql_time(now))).await? > 0 {
+        if due > 0 {
             still_since = Instant::now();
         } else if world.asker.count(&AGAIN.replace("{soon}", &sql_time(now + TRIED_AGAIN))).await? > 0 {
             move_to(world, now + TRIED_AGAIN).await?;
