@@ -88,7 +88,9 @@ pub async fn judge(
         found.expect(&format!("people with wrong {what}"), *count_of, 0);
     }
     found.expect_no_doubles(&client, &DOUBLES).await?;
-    let mut report = figures(&client, &book, lives, shop, &mut found).await?;
+    let all = lives.iter().fold(Deeds::default(), |sum, life| sum.plus(&life.deeds));
+    judge_memory(&client, &all, lives, shop, &mut found).await?;
+    let mut report = figures(&client, &book, &all, lives).await?;
     report.checks_failed = found.conclude(world, url).await?;
     [report.wrong_points, report.wrong_levels, report.wrong_stages, report.overdrawn] = wrong;
     report.seconds = tenths(begun.elapsed().as_secs_f64());
@@ -142,18 +144,16 @@ async fn by_code(client: &Client, sql: &str) -> Result<BTreeMap<String, i64>, Re
     Ok(counted)
 }
 
-/// The report, but for what the judge says of it; and that as much is there as people remember having done.
-async fn figures(
+/// As much is there as people remember having done, and two of three who wanted it have the offer.
+async fn judge_memory(
     client: &Client,
-    book: &Book,
+    all: &Deeds,
     lives: &[Fan],
     shop: &Shop,
     found: &mut Findings,
-) -> Result<FansReport, RehearsalError> {
-    let all = lives.iter().fold(Deeds::default(), |sum, life| sum.plus(&life.deeds));
+) -> Result<(), RehearsalError> {
     let loyal = lives.iter().filter(|life| life.role == Role::Loyal).count();
     let loyal = i64::try_from(loyal).unwrap_or(i64::MAX);
-    let people = i64::try_from(lives.len()).unwrap_or(i64::MAX);
     let remembered = [
         ("orders", all.orders, "SELECT count(*) FROM orders WHERE paid_at IS NOT NULL"),
         ("refunds", all.refunds, "SELECT count(DISTINCT order_id) FROM refunds WHERE state = 'succeeded'"),
@@ -181,11 +181,15 @@ async fn figures(
     }
     found.expect("uses of the offer", all.offers_taken, shop.quota.min(loyal));
     found.expect("who came too late for it", all.offers_missed, loyal - shop.quota.min(loyal));
+    Ok(())
+}
+
+async fn points(client: &Client) -> Result<Points, RehearsalError> {
     let sum = "SELECT coalesce(sum(points), 0)::bigint, coalesce(sum(pending), 0)::bigint, coalesce(sum(active), 0)::bigint,
             coalesce(sum(spent), 0)::bigint, coalesce(sum(expired), 0)::bigint, coalesce(sum(reversed), 0)::bigint,
             (SELECT coalesce(sum(owed), 0)::bigint FROM points_balances) FROM points_lots";
     let row = client.query_one(sum, &[]).await?;
-    let points = Points {
+    Ok(Points {
         earned: row.try_get(0)?,
         pending: row.try_get(1)?,
         active: row.try_get(2)?,
@@ -193,7 +197,17 @@ async fn figures(
         expired: row.try_get(4)?,
         reversed: row.try_get(5)?,
         owed: row.try_get(6)?,
-    };
+    })
+}
+
+/// The report, but for what the judge says of it.
+async fn figures(
+    client: &Client,
+    book: &Book,
+    all: &Deeds,
+    lives: &[Fan],
+) -> Result<FansReport, RehearsalError> {
+    let people = i64::try_from(lives.len()).unwrap_or(i64::MAX);
     let changes = by_code(client, "SELECT kind, count(*) FROM level_changes GROUP BY kind").await?;
     let of = |kind: &str| changes.get(kind).copied().unwrap_or_default();
     let levels =
@@ -207,7 +221,7 @@ async fn figures(
         refunds: all.refunds,
         check_ins: all.check_ins,
         referrals: all.referred,
-        points,
+        points: points(client).await?,
         levels: by_code(client, levels).await?,
         stages: by_code(client, stages).await?,
         judgements: Judgements {

@@ -28,7 +28,7 @@ use shop::Shop;
 pub const NAME: &str = "loyal-fans";
 /// How many live in a rehearsal of full size.
 const PEOPLE: u32 = 20_000;
-/// Two years, and some days more: on them nothing expires, is reviewed or ripens.
+/// Two years, and some days more: on the last of them nothing expires, is reviewed or ripens.
 const DAYS: i64 = 26 * PERIOD + 12;
 /// No membership ends meanwhile.
 const TERM: &str = "P1095D";
