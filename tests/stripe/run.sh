@@ -56,4 +56,5 @@ if [ -z "${STRIPE_OPENAPI_DIR:-}" ]; then
 fi
 
 cd "$root"
-KINDRED_STRIPE_PROOFS=$tools exec cargo test --quiet --test api stripe_sdks -- --ignored --nocapture
+# --workspace, like the tests before it: dependencies get the same features, and nothing is compiled a second time.
+KINDRED_STRIPE_PROOFS=$tools exec cargo test --locked --quiet --workspace --test api stripe_sdks -- --ignored --nocapture
