@@ -11,18 +11,21 @@ use chrono::TimeDelta;
 use kindred_stripe::Stripe;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::checkout::invoices::paper::Paper;
 use crate::checkout::orders::placer::{self, Placer};
+use crate::checkout::orders::reader::{self, OrderRows};
 use crate::checkout::orders::waiting::{self, WaitingRoom};
 use crate::config::{Settings, StripeSettings};
+use crate::db::gather::{self, Gather};
 use crate::db::{self, Conn, Pool};
 use crate::error::{AppError, Result};
 use crate::http;
 use crate::http::limits::Limiters;
 use crate::http::metrics::{self, Metrics};
+use crate::http::shelf::Shelf;
 use crate::jobs::worker::Wakers;
 use crate::jobs::{Lane, schedule, worker};
 use crate::membership::catalog::service::Catalog;
@@ -31,6 +34,7 @@ use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
 use crate::ports::clock::{Clock, machine_now};
 use crate::shop::live::service::{self as live, Hub};
+use crate::types::id::{JobId, OrderId};
 
 /// One try of a call to Stripe; the adapter makes a few.
 const STRIPE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -49,9 +53,15 @@ pub struct App {
     pub postbox: Postbox,
     pub paper: Paper,
     pub placer: Placer,
+    /// Jobs that are done, written down many at a time.
+    pub finished_jobs: Gather<JobId, ()>,
+    /// Orders as they are shown, read for many at a time.
+    pub orders: Gather<OrderId, OrderRows>,
     pub waiting: WaitingRoom,
     stripe: Option<Stripe>,
     pub catalog: Catalog,
+    /// Pages for whoever isn't signed in.
+    pub shelf: Shelf,
     pub limiters: Limiters,
     /// Who follows which drop.
     pub live: Hub,
@@ -108,7 +118,8 @@ pub struct Application {
     pub address: SocketAddr,
     server: Server,
     background: JoinSet<()>,
-    placing: JoinHandle<()>,
+    /// What requests wait for.
+    serving: JoinSet<()>,
 }
 
 /// Stops an application from outside.
@@ -172,8 +183,12 @@ impl Application {
             Tokens::open(&mut conn, settings.public_url.as_str(), lifetime, clock.now()).await?
         };
         let (placer, queue) = Placer::new(settings.limits.placer_queue);
+        let (orders, asked_orders) = Gather::new();
+        let (finished_jobs, ended_jobs) = Gather::new();
         let app = Arc::new(App {
             placer,
+            finished_jobs,
+            orders,
             waiting: WaitingRoom::default(),
             stripe: settings.stripe.as_ref().map(stripe_client).transpose()?,
             passwords: Hasher::new(&settings.passwords)?,
@@ -186,6 +201,7 @@ impl Application {
             postbox,
             paper,
             catalog: Catalog::default(),
+            shelf: Shelf::new(settings.public_max_age),
             limiters: Limiters::new(&settings.limits),
             live: Hub::default(),
             beaten_at: AtomicI64::new(0),
@@ -204,8 +220,11 @@ impl Application {
             background.spawn(run_metrics(Arc::clone(&app), metrics));
         }
         let server = serve(&app, listener, extras.routes)?;
-        let placing = tokio::spawn(placer::run(Arc::clone(&app), queue));
-        Ok(Self { app, address, server, background, placing })
+        let mut serving = JoinSet::new();
+        serving.spawn(placer::run(Arc::clone(&app), queue));
+        serving.spawn(gather::run(app.pool.clone(), asked_orders, Box::new(reader::boxed)));
+        serving.spawn(gather::run(app.pool.clone(), ended_jobs, worker::finishing(&app)));
+        Ok(Self { app, address, server, background, serving })
     }
 
     pub fn stop_handle(&self) -> StopHandle {
@@ -221,7 +240,7 @@ impl Application {
         self.app.shutdown.send_replace(true);
         while self.background.join_next().await.is_some() {}
         // No request is left that could place an order.
-        self.placing.abort();
+        self.serving.abort_all();
         served.map_err(AppError::internal)
     }
 }

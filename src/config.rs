@@ -6,6 +6,7 @@ mod seller;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub timezone: chrono_tz::Tz,
     pub currency: String,
     pub metrics_listen: Option<SocketAddr>,
+    /// How old a page may be that looks the same to everybody who isn't signed in; zero: each is made anew.
+    pub public_max_age: Duration,
     pub stripe: Option<StripeSettings>,
     pub smtp_url: Option<SecretString>,
     pub mail_from: String,
@@ -230,7 +233,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 44] = [
+pub const KNOWN_NAMES: [&str; 45] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -243,6 +246,7 @@ pub const KNOWN_NAMES: [&str; 44] = [
     "KINDRED_TIMEZONE",
     "KINDRED_CURRENCY",
     "KINDRED_METRICS_LISTEN",
+    "KINDRED_PUBLIC_AGE_MS",
     "KINDRED_STRIPE_URL",
     "KINDRED_STRIPE_RATE",
     "STRIPE_SECRET_KEY",
@@ -392,6 +396,7 @@ impl Settings {
                 .parse("KINDRED_TIMEZONE", "a zone such as Asia/Shanghai")?
                 .unwrap_or(chrono_tz::Asia::Shanghai),
             currency: currency(&read)?,
+            public_max_age: public_max_age(&read)?,
             metrics_listen: read.parse("KINDRED_METRICS_LISTEN", "an address and port")?,
             stripe,
             smtp_url: smtp_url(&read)?,
@@ -451,6 +456,16 @@ fn trusted_proxies(read: &Reader) -> Result<Vec<IpAddr>, ConfigError> {
     let parse =
         |text: String| text.parse().map_err(|_| wrong(NAME, format!("`{text}` is not an IP address")));
     read.list(NAME).into_iter().map(parse).collect()
+}
+
+/// Below a second, so that what is left of a drop is at most a second old when it is read.
+fn public_max_age(read: &Reader) -> Result<Duration, ConfigError> {
+    const NAME: &str = "KINDRED_PUBLIC_AGE_MS";
+    match read.parse(NAME, "a number of milliseconds")? {
+        None => Ok(Duration::from_millis(900)),
+        Some(millis @ 0..=60_000) => Ok(Duration::from_millis(millis)),
+        Some(_) => Err(wrong(NAME, "expected 0 to 60000")),
+    }
 }
 
 fn currency(read: &Reader) -> Result<String, ConfigError> {
@@ -601,6 +616,7 @@ mod tests {
             ("KINDRED_SELLER_NAME", "a\tb"),
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("KINDRED_LIMIT_BODY_BYTES", "0"),
+            ("KINDRED_PUBLIC_AGE_MS", "60001"),
             ("KINDRED_WAITING_OFFER_HOURS", "721"),
             ("KINDRED_SHIP_BY_HOURS", "0"),
             ("KINDRED_RETURN_DAYS", "366"),

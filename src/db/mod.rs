@@ -8,6 +8,7 @@
 
 pub mod attached;
 pub mod batch;
+pub mod gather;
 pub mod idempotency;
 pub mod page;
 pub mod private;

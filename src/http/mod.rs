@@ -18,6 +18,7 @@ pub mod pages;
 pub mod precondition;
 pub mod problem;
 pub mod ready;
+pub mod shelf;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};

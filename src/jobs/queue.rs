@@ -233,17 +233,15 @@ async fn merge_queued(conn: &mut Conn, lane: Lane, job: &Claimed, now: DateTime<
 /// # Errors
 /// The database's.
 pub async fn finish(conn: &mut Conn, done: &[JobId], instance: Uuid, now: DateTime<Utc>) -> Result<()> {
-    diesel::update(jobs::table.filter(jobs::id.eq_any(done)).filter(jobs::lease.eq(instance)))
-        .set((
-            jobs::state.eq("done"),
-            jobs::lease.eq(None::<Uuid>),
-            jobs::leased_until.eq(None::<DateTime<Utc>>),
-            jobs::last_error.eq(None::<String>),
-            jobs::finished_at.eq(now),
-        ))
-        .execute(conn)
-        .await?;
+    Finish { now, done: done.to_vec(), instance }.execute(conn).await?;
     Ok(())
+}
+
+statement! {
+    struct Finish = "UPDATE jobs SET state = 'done', lease = NULL, leased_until = NULL, last_error = NULL, finished_at = "
+        [now: DateTime<Utc> => Timestamptz] " WHERE id = ANY ("
+        [done: Vec<JobId> => Array<SqlUuid>] ") AND lease = "
+        [instance: Uuid => SqlUuid] ""
 }
 
 /// Puts a job back for `run_at`; `error` is why, none when it only has to wait (then the try doesn't count).

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
@@ -11,7 +12,9 @@ use super::queue::{self, Claimed};
 use super::{Lane, Outcome, backoff};
 use crate::app::App;
 use crate::db;
+use crate::db::gather::Read;
 use crate::error::{AppError, Code, Result};
+use crate::types::id::JobId;
 
 const IDLE_PAUSE: Duration = Duration::from_millis(200);
 
@@ -63,10 +66,14 @@ pub async fn run_lane(app: Arc<App>, lane: Lane) {
     let slots = Arc::new(Semaphore::new(lane.concurrency()));
     let mut running = JoinSet::new();
     let mut shutdown = app.shutdown.subscribe();
+    let mut has_more = false;
     while !*shutdown.borrow() {
         while running.try_join_next().is_some() {}
         let free = slots.available_permits();
-        let claimed = if free == 0 { Vec::new() } else { claim(&app, lane, free).await };
+        // Where more is waiting than can run, several that end make room for several at once.
+        let wanted = if has_more { lane.concurrency().div_ceil(4) } else { 1 };
+        let claimed = if free < wanted { Vec::new() } else { claim(&app, lane, free).await };
+        has_more = if free < wanted { has_more } else { claimed.len() == free };
         let went_empty = claimed.is_empty();
         for job in claimed {
             let (app, slots) = (Arc::clone(&app), Arc::clone(&slots));
@@ -132,15 +139,16 @@ async fn execute(app: &App, claimed: &Claimed) -> Result<Outcome> {
 }
 
 async fn record(app: &App, claimed: &Claimed, end: &End) -> Result<()> {
-    let mut conn = db::connect(&app.pool).await?;
     let now = app.clock.now();
     let error = match end {
-        End::Done => return queue::finish(&mut conn, &[claimed.id], app.instance, now).await,
+        End::Done => return app.finished_jobs.load(claimed.id).await.map(|_| ()),
         End::Again(at) => {
+            let mut conn = db::connect(&app.pool).await?;
             return queue::put_back(&mut conn, claimed.id, app.instance, *at, None).await;
         }
         End::Failed(error) => error,
     };
+    let mut conn = db::connect(&app.pool).await?;
     let known = queue::from_columns(&claimed.kind, claimed.payload.clone()).ok();
     let tries = known.as_ref().map_or(1_000, super::Job::max_attempts);
     if claimed.attempts < tries {
@@ -163,6 +171,19 @@ async fn record(app: &App, claimed: &Claimed, end: &End) -> Result<()> {
         }
     })
     .await
+}
+
+/// Writes down jobs that are done, with one statement for all that ended meanwhile.
+pub fn finishing(app: &Arc<App>) -> Read<JobId, ()> {
+    let app = Arc::clone(app);
+    Box::new(move |conn, done| {
+        let (instance, now) = (app.instance, app.clock.now());
+        async move {
+            queue::finish(conn, done, instance, now).await?;
+            Ok(done.iter().map(|id| (*id, ())).collect())
+        }
+        .boxed()
+    })
 }
 
 /// Waits until nothing is due: for tests and for moving the demo's clock. The lanes' loops do the work.

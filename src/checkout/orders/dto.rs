@@ -586,7 +586,7 @@ impl LineView {
 }
 
 impl OrderView {
-    /// Puts an order together from its rows; what became of its goods is added by who has asked for it.
+    /// Puts an order together from its rows; what became of its goods is added by who has asked.
     ///
     /// # Errors
     /// When the stored explanation can't be read.
@@ -595,7 +595,6 @@ impl OrderView {
         lines: Vec<LineRow>,
         payment: Option<PaymentRow>,
         refunds: Vec<RefundView>,
-        shipments: Vec<ShipmentView>,
     ) -> Result<Self> {
         let totals = Totals {
             subtotal_minor: row.subtotal_minor,
@@ -623,7 +622,7 @@ impl OrderView {
             refunds,
             ship_to: row.ship_to.map(serde_json::from_value).transpose().map_err(AppError::internal)?,
             ship_by: None,
-            shipments,
+            shipments: Vec::new(),
             returns: Vec::new(),
             cancelled_at: None,
             invite_code: row.invite_code,

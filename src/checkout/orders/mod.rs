@@ -14,6 +14,7 @@ pub mod prices;
 pub mod proposals;
 pub mod quote_dto;
 pub mod quotes;
+pub mod reader;
 pub mod routes;
 pub mod rows;
 pub mod rules;

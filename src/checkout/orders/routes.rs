@@ -7,11 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::access::OrderCaller;
-use super::dto::{AttemptRequest, Consents, OrderRequest, OrderView, TermsConsent, WaitQuery, order_id};
+use super::dto::{AttemptRequest, Consents, OrderRequest, OrderView, WaitQuery, order_id};
 use super::gifts;
 use super::model::{self, OrderRow, OrderState};
 use super::quote_dto::QuoteView;
 use super::quotes;
+use super::reader::{self, OrderRows};
 use super::rules::check_return_url;
 use super::search::{self, Filter, OrderFilter};
 use super::service::{self, Customer, PlaceOrder, Shop};
@@ -23,9 +24,7 @@ use crate::checkout::cancellations::model as cancelled;
 use crate::checkout::cancellations::service as cancellations;
 use crate::checkout::invited;
 use crate::checkout::invited::rules::{InviteCode, Typed};
-use crate::checkout::payments::model as payments;
 use crate::checkout::payments::service as paying;
-use crate::checkout::refunds::model as refunds;
 use crate::checkout::returns::dto::views as return_views;
 use crate::checkout::returns::model as returns;
 use crate::checkout::shipments::dto::ShipmentView;
@@ -43,7 +42,6 @@ use crate::people::addresses::model as addresses;
 use crate::people::operators::rules::Right;
 use crate::people::person;
 use crate::promotion::coupons::attempts::guard;
-use crate::shop::crowdfunding::model as pledges;
 use crate::shop::shipping::rules::Address;
 use crate::types::id::{AccountId, OrderId};
 
@@ -139,7 +137,7 @@ pub async fn place(
         body_hash,
         invite,
         backer_name: body.backer_name()?,
-        terms_version: accepted_terms(&app, body.consents.as_ref()).await?,
+        terms: body.consents.as_ref().and_then(|consents| consents.terms.clone()),
         community_rules: body.consents.as_ref().and_then(|consents| consents.community_rules.clone()),
         // The name lies with the pledge, from where it can be taken back.
         consents: json!(Consents { backer_name: None, ..body.consents.clone().unwrap_or_default() }),
@@ -189,7 +187,7 @@ async fn answer_placed(
     token: &OrderToken,
 ) -> Result<HttpResponse> {
     wait(app, order, wanted).await?;
-    let mut view = view(app, &mut *db::connect(&app.pool).await?, order).await?;
+    let mut view = view(app, order).await?;
     view.order_token = token.shown();
     let location = format!("/v1/orders/{order}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
@@ -233,20 +231,6 @@ fn return_url(app: &App, field: &str, url: Option<&str>) -> Result<String> {
     Ok(url.to_owned())
 }
 
-/// The version of the terms that the buyer accepted; only the one in force can be.
-async fn accepted_terms(app: &App, consents: Option<&Consents>) -> Result<Option<String>> {
-    let Some(consent) = consents.and_then(|consents| consents.terms.as_ref()) else { return Ok(None) };
-    let current = model::terms_in_force(&mut *db::connect(&app.pool).await?, app.clock.now()).await?;
-    match (consent, current) {
-        (TermsConsent::InForce(true), current) => Ok(current),
-        (TermsConsent::InForce(false), _) => Ok(None),
-        (TermsConsent::Version(version), Some(current)) if *version == current => Ok(Some(current)),
-        (TermsConsent::Version(_), _) => {
-            Err(Code::UnknownTerms.at("consents.terms", "not the version in force"))
-        }
-    }
-}
-
 /// Own orders, newest first.
 #[utoipa::path(get, path = "/v1/orders", tag = "Orders", params(PageQuery),
     responses((status = 200, body = List<OrderView>)), security(("bearer" = [])))]
@@ -270,12 +254,12 @@ pub async fn show(
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
     let buyer = caller.on(&app, id).await?;
-    let order = model::load(&mut *db::connect(&app.pool).await?, id).await?;
-    if !buyer.owns(&order) {
-        return Err(Code::NotFound.error());
+    let rows = app.orders.load(id).await?.filter(|rows| buyer.owns(&rows.order)).ok_or(Code::NotFound)?;
+    if query.wait.is_none() {
+        return Ok(HttpResponse::Ok().json(view_of(&app, rows).await?));
     }
     wait(&app, id, query.wait).await?;
-    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -296,7 +280,7 @@ pub async fn cancel(
     let id = order_id(&path)?;
     let buyer = caller.on(&app, id).await?;
     cancellations::cancel(&app, buyer, id, &key.0).await?;
-    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -315,7 +299,7 @@ pub async fn adopt(
 ) -> Result<HttpResponse> {
     let id = order_id(&path)?;
     adoptions::adopt(&app, caller.account, id, &token).await?;
-    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, id).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -338,7 +322,7 @@ pub async fn pay_again(
     let buyer = caller.on(&app, id).await?;
     paying::try_again(&app, buyer, id, &key.0, body.method.as_deref()).await?;
     wait(&app, id, query.wait).await?;
-    let view = view(&app, &mut *db::connect(&app.pool).await?, id).await?;
+    let view = view(&app, id).await?;
     let location = format!("/v1/orders/{id}");
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
@@ -386,7 +370,7 @@ pub async fn admin_show(
 ) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
     let order = model::load(&mut conn, order_id(&path)?).await?;
-    let mut view = view(&app, &mut conn, order.id).await?;
+    let mut view = view(&app, order.id).await?;
     let guests = model::of_guests(&mut conn, &[order.id]).await?;
     show_buyer(&mut view, order, &guests);
     mask(&mut view, &staff);
@@ -426,41 +410,34 @@ async fn wait(app: &App, id: OrderId, wanted: Option<WaitFor>) -> Result<()> {
 }
 
 /// An order as its buyer sees it, for who was let in already.
-async fn view(app: &App, conn: &mut Conn, id: OrderId) -> Result<OrderView> {
-    let mut view = view_of_rows(conn, id).await?;
-    gifts::show(conn, &mut view.lines, app.clock.now()).await?;
-    Ok(view)
+async fn view(app: &App, id: OrderId) -> Result<OrderView> {
+    view_of(app, app.orders.load(id).await?.ok_or(Code::NotFound)?).await
 }
 
-async fn view_of_rows(conn: &mut Conn, id: OrderId) -> Result<OrderView> {
-    let order = model::load(conn, id).await?;
-    let lines = model::lines_of(conn, &[id]).await?;
-    let payment = payments::latest_of(conn, &[id]).await?.pop();
-    let is_of_drop = lines.iter().any(|line| line.drop_id.is_some());
-    let backer_name = if is_of_drop { pledges::name_of(conn, id).await? } else { None };
-    if order.state == OrderState::PendingPayment {
-        // In a rush most orders are looked at while nothing can have followed from them.
-        return Ok(OrderView {
-            backer_name,
-            ..OrderView::of(order, lines, payment, Vec::new(), Vec::new())?
-        });
+async fn view_of(app: &App, rows: OrderRows) -> Result<OrderView> {
+    let OrderRows { order, lines, payment, refunds, backer_name } = rows;
+    let refunds = refunds.into_iter().map(Into::into).collect();
+    let is_given = lines.iter().any(|line| line.is_gift() || line.is_gift_card());
+    let is_sent = order.ship_to.is_some() && order.state != OrderState::PendingPayment;
+    let (id, currency) = (order.id, order.currency.clone());
+    let is_shipped = lines.iter().any(|line| line.shipped > 0);
+    let mut view = OrderView { backer_name, ..OrderView::of(order, lines, payment, refunds)? };
+    if !is_given && !is_sent {
+        return Ok(view);
     }
-    let refunds = refunds::of_order(conn, id).await?.into_iter().map(Into::into).collect();
-    if order.ship_to.is_none() {
-        return Ok(OrderView { backer_name, ..OrderView::of(order, lines, payment, refunds, Vec::new())? });
+    let mut conn = db::connect(&app.pool).await?;
+    gifts::show(&mut conn, &mut view.lines, app.clock.now()).await?;
+    if is_sent {
+        if is_shipped {
+            let shipments = shipments::of_order(&mut conn, id).await?;
+            view.shipments = shipments.into_iter().map(ShipmentView::of).collect();
+            let sent_back = returns::of_order(&mut conn, id).await?;
+            view.returns = return_views(&mut conn, sent_back, &currency).await?;
+        }
+        view.ship_by = promises::of_order(&mut conn, id).await?;
+        view.cancelled_at = cancelled::find(&mut conn, id).await?;
     }
-    let (mut shipments, mut sent_back) = (Vec::new(), Vec::new());
-    if lines.iter().any(|line| line.shipped > 0) {
-        shipments = shipments::of_order(conn, id).await?.into_iter().map(ShipmentView::of).collect();
-        sent_back = returns::of_order(conn, id).await?;
-    }
-    Ok(OrderView {
-        backer_name,
-        returns: return_views(conn, sent_back, &order.currency).await?,
-        ship_by: promises::of_order(conn, id).await?,
-        cancelled_at: cancelled::find(conn, id).await?,
-        ..OrderView::of(order, lines, payment, refunds, shipments)?
-    })
+    Ok(view)
 }
 
 async fn views(app: &App, filter: &Filter, query: &PageQuery, shows_buyer: bool) -> Result<List<OrderView>> {
@@ -478,9 +455,11 @@ async fn shown(
 ) -> Result<List<OrderView>> {
     let ids: Vec<_> = orders.data.iter().map(|order| order.id).collect();
     let guests = if shows_buyer { model::of_guests(conn, &ids).await? } else { HashSet::new() };
+    let mut rows = reader::read(conn, &ids).await?;
     let mut data = Vec::with_capacity(orders.data.len());
     for order in orders.data {
-        let mut view = view(app, conn, order.id).await?;
+        let Some(rows) = rows.remove(&order.id) else { continue };
+        let mut view = view_of(app, rows).await?;
         if shows_buyer {
             show_buyer(&mut view, order, &guests);
         }

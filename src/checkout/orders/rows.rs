@@ -111,7 +111,7 @@ impl Rows {
             email: facts.buyer.email.clone().ok_or(Code::Unauthenticated)?,
             locale: facts.buyer.locale.as_str().to_owned(),
             invite_code: order.invite.as_ref().and_then(|typed| typed.code.clone()),
-            terms_version: order.terms_version.clone(),
+            terms_version: worded.terms_version.clone(),
             consents: order.consents.clone(),
             success_url: order.success_url.clone(),
             cancel_url: order.cancel_url.clone(),
@@ -499,6 +499,8 @@ struct Accepted<'a> {
 /// What an order's lines are called and cost.
 pub struct Worded<'a> {
     pub titles: Vec<String>,
+    /// Of the terms of sale that the buyer accepted.
+    pub terms_version: Option<String>,
     pub priced: &'a Priced,
     /// Coupons that might have been used.
     pub coupons: &'a [Candidate<'a>],

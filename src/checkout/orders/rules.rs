@@ -8,6 +8,7 @@ use url::Url;
 
 use super::benefits::BenefitLedger;
 use super::coupons::Past;
+use super::dto::TermsConsent;
 use super::offers::OfferLedger;
 use super::service::{GiftCardLine, GiftLine};
 use crate::checkout::credit::rules::Balance;
@@ -54,6 +55,8 @@ pub struct Ledger {
     pub expelled: HashSet<AccountId>,
     /// The version of the rules of the community that is in force.
     pub community_rules: Option<String>,
+    /// The version of the terms of sale that is in force, where an order accepts one.
+    pub terms: Option<String>,
     /// (series, account) and (series, person) that have a place.
     pub account_places: HashSet<(String, AccountId)>,
     pub person_places: HashSet<(String, String)>,
@@ -574,6 +577,21 @@ pub fn order_number(now: DateTime<Utc>, zone: Tz, random: u64) -> String {
         NUMBER_ALPHABET.get(index).copied().map_or('0', char::from)
     });
     format!("{}-{}", now.with_timezone(&zone).format("%Y%m%d"), letters.collect::<String>())
+}
+
+/// The version of the terms of sale that is accepted: only the one in force can be.
+///
+/// # Errors
+/// `unknown_terms`
+pub fn accepted_terms(said: Option<&TermsConsent>, in_force: Option<&str>) -> Result<Option<String>> {
+    match said {
+        Some(TermsConsent::InForce(true)) => Ok(in_force.map(str::to_owned)),
+        Some(TermsConsent::InForce(false)) | None => Ok(None),
+        Some(TermsConsent::Version(version)) if in_force == Some(version) => Ok(Some(version.clone())),
+        Some(TermsConsent::Version(_)) => {
+            Err(Code::UnknownTerms.at("consents.terms", "not the version in force"))
+        }
+    }
 }
 
 /// A URL to which buyers may be sent back: on an allowed origin. Stripe's template `{CHECKOUT_SESSION_ID}` may stand in it.

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::coupons;
+use super::dto::TermsConsent;
 use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked};
 use super::model::{self, NewKey, OrderState};
 use super::prices::{Bought, buy, title_of};
@@ -164,7 +165,8 @@ pub struct PlaceOrder {
     pub body_hash: Vec<u8>,
     /// An invite code, with what it counts for.
     pub invite: Option<Typed>,
-    pub terms_version: Option<String>,
+    /// What was accepted of the terms of sale.
+    pub terms: Option<TermsConsent>,
     pub consents: Value,
     /// The version of the rules of the community that the buyer accepts with it.
     pub community_rules: Option<String>,
@@ -230,6 +232,9 @@ pub async fn place(
     let typed = batch.iter().any(|order| order.community_rules.is_some());
     if typed || catalog.has_plans() {
         ledger.community_rules = community::model::current_version(conn).await?;
+    }
+    if batch.iter().any(|order| order.terms.is_some()) {
+        ledger.terms = model::terms_in_force(conn, now).await?;
     }
     let mut known = keys_of(conn, batch, &accounts).await?;
     let mut rows = Rows::default();
@@ -303,6 +308,7 @@ fn accept(
     let has_plan = facts.lines.iter().any(joins);
     let (in_force, accepted) = (ledger.community_rules.as_deref(), order.community_rules.as_deref());
     community::rules::order_may_stand(in_force, accepted, has_plan)?;
+    let terms_version = rules::accepted_terms(order.terms.as_ref(), ledger.terms.as_deref())?;
     if order.backer_name.is_some() && !rules::is_pledge(&facts) {
         return Err(Code::InvalidField.at("consents.backer_name", "goes with a crowdfunded drop"));
     }
@@ -314,6 +320,7 @@ fn accept(
     let claims = offered.claims(&coupons.might, &priced.coupons);
     let worded = Worded {
         titles,
+        terms_version,
         priced: &priced,
         coupons: &coupons.might,
         claims: &claims,

@@ -2,16 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use kindred_stripe::Checkout;
 
-use crate::batch_insert;
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::schema::{card_charges, payments, stripe_events};
 use crate::types::id::{OrderId, PaymentId};
 use crate::types::stored::stored_enum;
+use crate::{batch_insert, statement};
 
 stored_enum! {
     /// Where an attempt to pay stands.
@@ -242,9 +242,26 @@ pub async fn set_state(
 /// # Errors
 /// The database's.
 pub async fn fix_session_end(conn: &mut Conn, id: PaymentId, at: DateTime<Utc>) -> Result<()> {
-    let unset = payments::table.find(id).filter(payments::session_expires_at.is_null());
-    diesel::update(unset).set(payments::session_expires_at.eq(at)).execute(conn).await?;
+    FixSessionEnd { at, id }.execute(conn).await?;
     Ok(())
+}
+
+// diesel keeps no UPDATE of its own prepared; each order passes these.
+statement! {
+    struct FixSessionEnd = "UPDATE payments SET session_expires_at = "
+        [at: DateTime<Utc> => Timestamptz] " WHERE session_expires_at IS NULL AND id = " [id: PaymentId => SqlUuid] ""
+}
+
+statement! {
+    struct StoreSession = "UPDATE payments SET stripe_session_id = "
+        [session: String => Text] ", url = "
+        [url: Option<String> => Nullable<Text>] ", methods = "
+        [methods: Vec<String> => Array<Text>] " WHERE id = " [id: PaymentId => SqlUuid] ""
+}
+
+statement! {
+    struct SetReady = "UPDATE payments SET state = 'ready', expires_at = "
+        [expires_at: DateTime<Utc> => Timestamptz] " WHERE state = 'preparing' AND id = " [id: PaymentId => SqlUuid] ""
 }
 
 /// A new key for the page, where the old one's answer will never be a page.
@@ -267,14 +284,13 @@ pub async fn next_call(conn: &mut Conn, id: PaymentId) -> Result<()> {
 /// # Errors
 /// The database's.
 pub async fn store_session(conn: &mut Conn, id: PaymentId, session: &Checkout) -> Result<()> {
-    diesel::update(payments::table.find(id))
-        .set((
-            payments::stripe_session_id.eq(&session.id),
-            payments::url.eq(&session.url),
-            payments::methods.eq(&session.methods),
-        ))
-        .execute(conn)
-        .await?;
+    let store = StoreSession {
+        session: session.id.clone(),
+        url: session.url.clone(),
+        methods: session.methods.clone(),
+        id,
+    };
+    store.execute(conn).await?;
     Ok(())
 }
 
@@ -283,11 +299,7 @@ pub async fn store_session(conn: &mut Conn, id: PaymentId, session: &Checkout) -
 /// # Errors
 /// The database's.
 pub async fn set_ready(conn: &mut Conn, id: PaymentId, expires_at: DateTime<Utc>) -> Result<()> {
-    let preparing = payments::table.find(id).filter(payments::state.eq("preparing"));
-    diesel::update(preparing)
-        .set((payments::state.eq("ready"), payments::expires_at.eq(expires_at)))
-        .execute(conn)
-        .await?;
+    SetReady { expires_at, id }.execute(conn).await?;
     Ok(())
 }
 

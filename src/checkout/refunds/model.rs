@@ -103,6 +103,19 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Vec<RefundRow>>
         .await?)
 }
 
+/// Refunds of these orders, of each the first first.
+///
+/// # Errors
+/// The database's.
+pub async fn of_orders(conn: &mut Conn, orders: &[OrderId]) -> Result<Vec<RefundRow>> {
+    Ok(refunds::table
+        .filter(refunds::order_id.eq_any(orders))
+        .order(refunds::id)
+        .select(RefundRow::as_select())
+        .load(conn)
+        .await?)
+}
+
 /// # Errors
 /// The database's.
 pub async fn lines_of(conn: &mut Conn, refund: RefundId) -> Result<Vec<RefundLine>> {

@@ -260,7 +260,7 @@ pub fn order_of(
         body_hash,
         key,
         invite: None,
-        terms_version: None,
+        terms: None,
         consents: json!({}),
         community_rules: None,
         backer_name: None,

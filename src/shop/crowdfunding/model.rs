@@ -410,19 +410,18 @@ async fn backing(conn: &mut Conn, drop: DropId, accounts: &[AccountId]) -> Resul
     Ok(counting.select(count(pledges::account_id).aggregate_distinct()).first(conn).await?)
 }
 
-/// The name under which an order's buyer is thanked.
+/// The names under which the buyers of these orders are thanked, of those who want to be.
 ///
 /// # Errors
 /// The database's.
-pub async fn name_of(conn: &mut Conn, order: OrderId) -> Result<Option<String>> {
-    let name: Option<Option<String>> = pledges::table
+pub async fn names_of(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<(OrderId, String)>> {
+    Ok(pledges::table
         .inner_join(order_lines::table)
-        .filter(order_lines::order_id.eq(order))
-        .select(pledges::backer_name)
-        .first(conn)
-        .await
-        .optional()?;
-    Ok(name.flatten())
+        .filter(order_lines::order_id.eq_any(ids))
+        .filter(pledges::backer_name.is_not_null())
+        .select((order_lines::order_id, pledges::backer_name.assume_not_null()))
+        .load(conn)
+        .await?)
 }
 
 /// Takes the name off an order's pledge. False where there is no such pledge.

@@ -7,17 +7,20 @@ use super::{model, rules};
 use crate::app::App;
 use crate::checkout::claims;
 use crate::db;
-use crate::db::page::{List, PageQuery};
+use crate::db::page::{List, Page, PageQuery};
 use crate::error::{Code, Result};
 use crate::http::auth::{Caller, MaybeCaller};
 use crate::http::body::Body;
 use crate::http::language::locale_of;
 use crate::http::problem::Problem;
+use crate::http::ready::Ready;
 use crate::membership::invitations::rules::normal_code;
 use crate::people::accounts::model as accounts;
 use crate::shop::live::dto::seen_by;
 use crate::shop::live::model::{self as live, Shown};
 use crate::shop::visitors;
+use crate::types::id::AccountId;
+use crate::types::locale::Locale;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list, show, check_f_code))]
@@ -36,8 +39,26 @@ async fn list(
     caller: MaybeCaller,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse> {
-    let (page, now, locale) = (query.page()?, app.clock.now(), locale_of(&request));
-    let account = caller.0.map(|caller| caller.account);
+    let (page, locale) = (query.page()?, locale_of(&request));
+    match caller.0 {
+        Some(Caller { account, .. }) => {
+            Ok(HttpResponse::Ok().json(list_for(&app, Some(account), locale, page).await?))
+        }
+        None => {
+            let make = async || Ready::json(&list_for(&app, None, locale, page).await?);
+            app.shelf.answer(&request, &app.clock, make).await
+        }
+    }
+}
+
+/// A page of drops as one caller sees them.
+async fn list_for(
+    app: &App,
+    account: Option<AccountId>,
+    locale: Locale,
+    page: Page,
+) -> Result<List<DropView>> {
+    let now = app.clock.now();
     let mut conn = db::connect(&app.pool).await?;
     let drops = List::cut(model::list(&mut conn, false, page).await?, page, |drop| drop.id.0);
     let next_cursor = drops.next_cursor;
@@ -49,7 +70,7 @@ async fn list(
     let (visitor, ranks) = (looker.visitor(), &looker.ranks);
     let reader = Reader { visitor, ranks, locale, currency: &app.settings.currency, now };
     let data: Vec<_> = shown.iter().filter_map(|shown| view(shown, reader)).collect();
-    Ok(HttpResponse::Ok().json(List { data, next_cursor }))
+    Ok(List { data, next_cursor })
 }
 
 /// What this reader sees of a drop; none where he sees nothing that it sells.
@@ -71,15 +92,33 @@ async fn show(
     caller: MaybeCaller,
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let account = caller.0.map(|caller| caller.account);
+    let locale = locale_of(&request);
+    match caller.0 {
+        Some(Caller { account, .. }) => {
+            Ok(HttpResponse::Ok().json(show_to(&app, Some(account), locale, &path).await?))
+        }
+        None => {
+            let make = async || Ready::json(&show_to(&app, None, locale, &path).await?);
+            app.shelf.answer(&request, &app.clock, make).await
+        }
+    }
+}
+
+/// A drop as one caller sees it.
+async fn show_to(
+    app: &App,
+    account: Option<AccountId>,
+    locale: Locale,
+    id_or_code: &str,
+) -> Result<DropView> {
     let mut conn = db::connect(&app.pool).await?;
-    let id = model::find_id(&mut conn, &path).await?.ok_or(Code::NotFound)?;
+    let id = model::find_id(&mut conn, id_or_code).await?.ok_or(Code::NotFound)?;
     let shown = live::look(&mut conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
-    let (now, locale) = (app.clock.now(), locale_of(&request));
+    let now = app.clock.now();
     let looker = visitors::load_with(&mut conn, account, shown.audiences(), shown.ranks.clone(), now).await?;
     let (visitor, ranks) = (looker.visitor(), &looker.ranks);
     let reader = Reader { visitor, ranks, locale, currency: &app.settings.currency, now };
-    Ok(HttpResponse::Ok().json(view(&shown, reader).ok_or(Code::NotFound)?))
+    view(&shown, reader).ok_or_else(|| Code::NotFound.error())
 }
 
 /// What is this F-code, and can you use it?

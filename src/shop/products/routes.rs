@@ -9,12 +9,15 @@ use super::model::{self, Filter, Product, ProductKind};
 use super::{rules, search, service};
 use crate::app::App;
 use crate::db;
-use crate::db::page::{List, PageQuery};
+use crate::db::page::{List, Page, PageQuery};
 use crate::error::{Code, Result};
-use crate::http::auth::MaybeCaller;
+use crate::http::auth::{Caller, MaybeCaller};
 use crate::http::language::locale_of;
 use crate::http::problem::Problem;
+use crate::http::ready::Ready;
 use crate::shop::visitors;
+use crate::types::id::AccountId;
+use crate::types::locale::Locale;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list, show))]
@@ -63,18 +66,37 @@ async fn list(
     query: web::Query<PageQuery>,
     asked: web::Query<ProductQuery>,
 ) -> Result<HttpResponse> {
-    let (page, now) = (query.page()?, app.clock.now());
-    let filter = asked.into_inner().filter()?;
-    let account = caller.0.map(|caller| caller.account);
+    let (page, filter) = (query.page()?, asked.into_inner().filter()?);
+    let locale = locale_of(&request);
+    match caller.0 {
+        Some(Caller { account, .. }) => {
+            Ok(HttpResponse::Ok().json(list_for(&app, Some(account), locale, page, filter).await?))
+        }
+        None => {
+            let make = async || Ready::json(&list_for(&app, None, locale, page, filter).await?);
+            app.shelf.answer(&request, &app.clock, make).await
+        }
+    }
+}
+
+/// A page of products as one caller sees them.
+async fn list_for(
+    app: &App,
+    account: Option<AccountId>,
+    locale: Locale,
+    page: Page,
+    filter: Filter,
+) -> Result<List<ProductView>> {
+    let now = app.clock.now();
     let mut conn = db::connect(&app.pool).await?;
     let products = List::cut(model::list(&mut conn, filter, page).await?, page, |product| product.id.0);
     let mut wholes = service::whole(&mut conn, products.data).await?;
     let looker = visitors::load(&mut conn, account, wholes.iter().flat_map(Whole::audiences), now).await?;
-    let look = Look { visitor: looker.visitor(), ranks: &looker.ranks, locale: locale_of(&request), now };
+    let look = Look { visitor: looker.visitor(), ranks: &looker.ranks, locale, now };
     wholes.retain(|whole| rules::is_shown(&whole.product, look.visitor, look.ranks, now));
     let before = service::before_prices(&mut conn, &wholes, now).await?;
     let data: Vec<_> = wholes.iter().map(|whole| ProductView::new(whole, &look, &before)).collect();
-    Ok(HttpResponse::Ok().json(List { data, next_cursor: products.next_cursor }))
+    Ok(List { data, next_cursor: products.next_cursor })
 }
 
 /// A product, by id or slug
@@ -90,16 +112,34 @@ async fn show(
     caller: MaybeCaller,
     path: web::Path<String>,
 ) -> Result<HttpResponse> {
+    let locale = locale_of(&request);
+    match caller.0 {
+        Some(Caller { account, .. }) => {
+            Ok(HttpResponse::Ok().json(show_to(&app, Some(account), locale, &path).await?))
+        }
+        None => {
+            let make = async || Ready::json(&show_to(&app, None, locale, &path).await?);
+            app.shelf.answer(&request, &app.clock, make).await
+        }
+    }
+}
+
+/// A product as one caller sees it.
+async fn show_to(
+    app: &App,
+    account: Option<AccountId>,
+    locale: Locale,
+    id_or_slug: &str,
+) -> Result<ProductView> {
     let now = app.clock.now();
-    let account = caller.0.map(|caller| caller.account);
     let mut conn = db::connect(&app.pool).await?;
-    let product = model::find(&mut conn, &path).await?;
+    let product = model::find(&mut conn, id_or_slug).await?;
     let wholes = service::whole(&mut conn, vec![product.ok_or(Code::NotFound)?]).await?;
     let whole = wholes.first().ok_or(Code::NotFound)?;
     let related = service::related_to(&mut conn, whole).await?;
     let audiences = whole.audiences().chain(related.iter().flat_map(Product::audiences));
     let looker = visitors::load(&mut conn, account, audiences, now).await?;
-    let look = Look { visitor: looker.visitor(), ranks: &looker.ranks, locale: locale_of(&request), now };
+    let look = Look { visitor: looker.visitor(), ranks: &looker.ranks, locale, now };
     let is_shown = |product: &Product| rules::is_shown(product, look.visitor, look.ranks, now);
     if !is_shown(&whole.product) {
         return Err(Code::NotFound.error());
@@ -107,6 +147,5 @@ async fn show(
     let before = service::before_prices(&mut conn, &wholes, now).await?;
     let cards = related.iter().filter(|product| is_shown(product));
     let cards = cards.map(|product| ProductCard::new(product, &look)).collect();
-    let view = ProductView { related: Some(cards), ..ProductView::new(whole, &look, &before) };
-    Ok(HttpResponse::Ok().json(view))
+    Ok(ProductView { related: Some(cards), ..ProductView::new(whole, &look, &before) })
 }

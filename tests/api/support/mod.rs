@@ -38,6 +38,7 @@ pub fn settings(values: &[(&str, &str)]) -> Settings {
         ("KINDRED_LISTEN", "127.0.0.1:0"),
         ("KINDRED_PUBLIC_URL", "http://shop.test"),
         ("KINDRED_DATABASE_CONNECTIONS", "8"),
+        ("KINDRED_PUBLIC_AGE_MS", "0"),
         ("KINDRED_ALLOWED_ORIGINS", "http://shop.test"),
         ("KINDRED_LIMIT_REQUESTS_PER_MINUTE", "1000000"),
         ("KINDRED_LIMIT_CREDENTIALS_PER_MINUTE", "1000000"),
