@@ -1,6 +1,6 @@
 # `make run` to see it, `make test` before every commit. README.md tells the rest.
 
-.PHONY: run build test check clean-data
+.PHONY: run build test check bench bench-quick clean-data
 
 # Installs what is missing, builds, and runs the demo on http://127.0.0.1:8080/ until Ctrl-C.
 run: build
@@ -18,6 +18,14 @@ test:
 # The quick part of it: format, lints, unit tests.
 check:
 	@scripts/check.sh
+
+# How close the program is to what the machine and PostgreSQL allow: a table, and target/bench/report.json.
+bench: build
+	@target/release/kindred bench
+
+# The same in a minute: the figures scatter more.
+bench-quick: build
+	@target/release/kindred bench --quick
 
 # Deletes the data folder and its database. There is no way back.
 clean-data:

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kindred::config::{Settings, Source};
-use kindred::dev::rehearse;
+use kindred::dev::{bench, rehearse};
 use kindred::people::operators::command::OperatorCommand;
 use kindred::promotion::command::CouponsCommand;
 
@@ -34,6 +34,8 @@ enum Command {
     Openapi,
     /// Rehearses a sale on a throw-away database, with thousands of buyers; fails unless everything was sold, once.
     Rehearse(rehearse::Options),
+    /// Measures, on a throw-away database, how close this program is to what the machine allows.
+    Bench(bench::Options),
     /// An instance under rehearsal.
     #[command(hide = true)]
     RehearsalInstance,
@@ -116,6 +118,13 @@ async fn run(arguments: Arguments) -> Outcome {
             let text = if options.json { serde_json::to_string(&report)? } else { report.to_string() };
             writeln!(std::io::stdout(), "{text}")?;
             Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Bench(options) => {
+            cli::init_logs(&source, Logs::Human("warn"));
+            let report = bench::run(&options).await?;
+            let text = if options.json { serde_json::to_string(&report)? } else { report.to_string() };
+            writeln!(std::io::stdout(), "{text}")?;
+            Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::RehearsalInstance => {
             cli::init_logs(&source, Logs::Json);

@@ -27,12 +27,12 @@ const MOONCAKES: i64 = 40_038;
 const MOONCAKES_IN_THE_MALL: i64 = 23_214;
 
 /// A product of one variant.
-pub struct Thing {
-    pub slug: &'static str,
-    pub sku: &'static str,
+pub struct Thing<'a> {
+    pub slug: &'a str,
+    pub sku: &'a str,
     pub kind: ProductKind,
     /// In Chinese and in English.
-    pub names: (&'static str, &'static str),
+    pub names: (&'a str, &'a str),
     pub price_minor: i64,
     pub weight_grams: i32,
     pub buys: Audience,
@@ -192,7 +192,7 @@ pub fn express(now: DateTime<Utc>) -> ShippingMethod {
 ///
 /// # Errors
 /// The database's.
-pub async fn put(conn: &mut Conn, thing: &Thing, now: DateTime<Utc>) -> Result<VariantId> {
+pub async fn put(conn: &mut Conn, thing: &Thing<'_>, now: DateTime<Utc>) -> Result<VariantId> {
     let (zh, en) = thing.names;
     let product = Product {
         id: ProductId::new(),

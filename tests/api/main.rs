@@ -17,6 +17,7 @@ mod applications;
 mod associates;
 mod baskets;
 mod belonging;
+mod bench;
 mod benefits;
 mod catalog_admin;
 mod channels;

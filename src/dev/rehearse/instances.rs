@@ -31,20 +31,22 @@ struct Instance {
 }
 
 impl Fleet {
-    /// Starts them and waits until each answers. They keep to so many calls of Stripe a second together.
+    /// Starts them and waits until each answers. They keep to so many calls of Stripe a second together. `more` are
+    /// settings beside those that any of them needs.
     ///
     /// # Errors
     /// When one can't be started.
     pub async fn start(
         count: usize,
         place: &Place,
-        stripe_url: &str,
-        stripe_rate: u32,
+        stripe: (&str, u32),
+        more: &[(&'static str, &str)],
     ) -> Result<Self, RehearsalError> {
         let mut instances = Vec::with_capacity(count);
         for number in 0..count {
             let address = free_address()?;
-            let environment = environment(number, address, place, (stripe_url, stripe_rate));
+            let mut environment = environment(number, address, place, stripe);
+            environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
             let log = place.folder().join(format!("instance-{number}.log"));
             let child = Mutex::new(spawn(&environment, &log)?);
             instances.push(Instance { address, environment, log, child });
@@ -56,7 +58,20 @@ impl Fleet {
     }
 
     pub fn urls(&self) -> Vec<String> {
-        self.0.iter().map(|instance| format!("http://{}", instance.address)).collect()
+        self.addresses().iter().map(|address| format!("http://{address}")).collect()
+    }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|instance| instance.address).collect()
+    }
+
+    /// The processes that run now.
+    pub async fn processes(&self) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(self.0.len());
+        for instance in &self.0 {
+            ids.extend(instance.child.lock().await.id());
+        }
+        ids
     }
 
     /// The first instance's URL, where Stripe's events go; also the one that is killed.

@@ -23,14 +23,14 @@ mod figures;
 mod fulfilment;
 mod goods;
 pub mod instance;
-mod instances;
+pub(in crate::dev) mod instances;
 mod members;
 mod million;
 mod mood;
 mod parcels;
 mod person;
-mod place;
-mod report;
+pub(in crate::dev) mod place;
+pub(in crate::dev) mod report;
 mod sale;
 mod scenario;
 mod visit;
@@ -60,20 +60,20 @@ pub use years::YearsReport;
 use buyer::Buyer;
 use figures::{Brought, Evidence};
 use instances::Fleet;
-use place::Place;
+use place::{Endurance, Place};
 use sale::Sale;
 use scenario::{Kind, Scenario};
 use watch::Watch;
 
 /// The key of the rehearsals' simulator: an instance with a cheap password hash runs with no other.
 pub const SECRET_KEY: &str = "sk_test_rehearsal";
-const WEBHOOK_SECRET: &str = "whsec_rehearsal";
+pub(in crate::dev) const WEBHOOK_SECRET: &str = "whsec_rehearsal";
 /// Stripe's live limit: reads a second, and writes a second.
 const STRIPE_RATE: u32 = 100;
 /// What the instances keep to together, somewhat below it.
 const OUR_RATE: u32 = 90;
 /// The origin of the shop's pages; nobody opens one.
-const SHOP: &str = "http://shop.test";
+pub(in crate::dev) const SHOP: &str = "http://shop.test";
 /// What every buyer has.
 const PASSWORD: &str = "a phrase of the rehearsal";
 /// When a sale that doesn't end is stopped: the whole stays within eight minutes.
@@ -180,7 +180,7 @@ pub async fn run(options: &Options) -> Result<Outcome, RehearsalError> {
     if options.instances == 0 || options.concurrency == 0 {
         return Err(impossible("--instances and --concurrency are at least 1"));
     }
-    let place = Place::open().await?;
+    let place = Place::open(Endurance::None).await?;
     let held = async {
         Ok(match &scenario {
             None if options.name == million::NAME => {
@@ -199,7 +199,7 @@ pub async fn run(options: &Options) -> Result<Outcome, RehearsalError> {
     report
 }
 
-async fn interrupted() {
+pub(in crate::dev) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut stop), Ok(mut end)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
@@ -226,7 +226,7 @@ async fn hold(
     tracing::info!(database = place.url(), buyers = crowd.buyers, "the rehearsal's database is ready");
 
     let running = start_stripe(&clock, Some(STRIPE_RATE))?;
-    let fleet = Fleet::start(options.instances, place, &running.url, OUR_RATE).await?;
+    let fleet = Fleet::start(options.instances, place, (&running.url, OUR_RATE), &[]).await?;
     running.simulator.set_webhook_url(Some(format!("{}/v1/stripe/webhooks", fleet.front())));
     running.simulator.set_chaos(faults(options));
     tracing::info!(instances = options.instances, seconds = begun.elapsed().as_secs(), "the sale opens");
@@ -308,7 +308,10 @@ async fn shop(sale: &Arc<Sale>, crowd: &scenario::Crowd, seed: u64) {
     }
 }
 
-fn start_stripe(clock: &Clock, rate_per_second: Option<u32>) -> Result<stripe::Running, RehearsalError> {
+pub(in crate::dev) fn start_stripe(
+    clock: &Clock,
+    rate_per_second: Option<u32>,
+) -> Result<stripe::Running, RehearsalError> {
     let settings = stripe::Settings {
         rate_per_second,
         webhook_secrets: vec![WEBHOOK_SECRET.to_owned()],

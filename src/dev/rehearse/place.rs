@@ -9,6 +9,14 @@ use crate::db::private::{self, Cluster, Options, Supervisor};
 /// What the folders' names begin with; the process follows.
 const PREFIX: &str = "kindred-rehearsal-";
 
+/// What a commit survives, beside a crash of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endurance {
+    None,
+    /// A crash of the machine, as in a shop: what a bench measures.
+    Machine,
+}
+
 /// A private PostgreSQL for one rehearsal, watched, so that it comes back when it is killed.
 pub struct Place {
     folder: PathBuf,
@@ -20,11 +28,15 @@ pub struct Place {
 impl Place {
     /// # Errors
     /// When no folder or no database can be made.
-    pub async fn open() -> Result<Self, RehearsalError> {
+    pub async fn open(endurance: Endurance) -> Result<Self, RehearsalError> {
         clear_up_after_the_killed().await;
         let folder = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
-        match private::open(&folder, Options::throw_away()).await {
+        let options = match endurance {
+            Endurance::None => Options::throw_away(),
+            Endurance::Machine => Options::default(),
+        };
+        match private::open(&folder, options).await {
             Ok(cluster) => {
                 let (url, supervisor) = (cluster.url(), cluster.supervise());
                 Ok(Self { folder, url, cluster, _supervisor: supervisor })
@@ -49,11 +61,18 @@ impl Place {
     /// # Errors
     /// When its process is not known.
     pub fn kill_database(&self) -> Result<(), RehearsalError> {
-        let file = self.cluster.home().join("cluster/postmaster.pid");
-        let text = std::fs::read_to_string(file)?;
-        let pid = text.lines().next().unwrap_or_default();
-        let killed = Command::new("kill").args(["-9", pid]).status()?;
+        let killed = Command::new("kill").args(["-9", &self.server()?.to_string()]).status()?;
         if killed.success() { Ok(()) } else { Err(impossible("the database server can't be killed")) }
+    }
+
+    /// The server's first process.
+    ///
+    /// # Errors
+    /// When it isn't known.
+    pub fn server(&self) -> Result<u32, RehearsalError> {
+        let text = std::fs::read_to_string(self.cluster.home().join("cluster/postmaster.pid"))?;
+        let id = text.lines().next().and_then(|line| line.trim().parse().ok());
+        id.ok_or_else(|| impossible("the database's process is not known"))
     }
 
     /// Stops the database and removes everything.

@@ -47,6 +47,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::ports::clock::Clock;
 
 pub use book::{Book, BookedDispute, BookedPayment};
+pub use courier::sign;
 pub use faults::{Chaos, Fault, FaultKind};
 pub use gate::Recorded;
 pub use rows::Method;

@@ -82,7 +82,7 @@ pub async fn prepare(
     // Tests that break a guard on purpose wait for this line.
     tracing::info!(database = place.url(), people = people.count, "the rehearsal's database is ready");
     let running = start_stripe(&clock, None)?;
-    let fleet = Fleet::start(options.instances, place, &running.url, RATE).await?;
+    let fleet = Fleet::start(options.instances, place, (&running.url, RATE), &[]).await?;
     running.simulator.set_webhook_url(Some(format!("{}/v1/stripe/webhooks", fleet.front())));
     running.simulator.set_chaos(faults(options));
     let world = World::on(Ground {

@@ -1,0 +1,122 @@
+//! Requests a second of who only looks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use serde_json::Value;
+
+use super::Bench;
+use super::bare::{BYTES, Bare, ROW};
+use super::figures::{Compared, Goal, Round};
+use super::load::{self, Requests, Seen, Target, Until, request};
+use super::machine::Cores;
+use super::shop::Buyer;
+use super::wire::Wire;
+use crate::db;
+use crate::dev::rehearse::{RehearsalError, impossible};
+
+/// People who look at a time.
+const LOOKERS: usize = 64;
+const SECONDS: f64 = 3.0;
+
+/// Pages for everybody, and what a member sees of himself. `member` has a membership.
+///
+/// # Errors
+/// When they could not be measured, or somebody was answered what nobody expects.
+pub async fn measure(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, RehearsalError> {
+    let mut found = Vec::new();
+    let drive = format!("/v1/drives/{}", bench.shop.drive.0);
+    let sold_out = format!("/v1/drops/{}", bench.shop.sold_out);
+    let pages = [
+        ("catalog_list", "/v1/products"),
+        ("catalog_detail", "/v1/products/hot"),
+        ("catalog_sold_out", sold_out.as_str()),
+        ("catalog_drive", drive.as_str()),
+    ];
+    for (name, path) in pages {
+        let asked = request("GET", path, &[], "");
+        let bare = Bare::start(body_of(bench, &asked).await?, db::pool(&bench.url, 1)?)?;
+        let simple = request("GET", BYTES, &[], "");
+        let rounds = compare(bench, asked, (&bare, simple)).await?;
+        bare.stop().await;
+        found.push(Compared {
+            name,
+            of: "a bare handler with the same bytes",
+            goal: Goal::AtLeast(0.8),
+            rounds,
+        });
+    }
+    let worst = found.iter().min_by(|a, b| a.ratio().median.total_cmp(&b.ratio().median));
+    let worst = worst.map(|worst| Compared { name: "catalog", of: "the worst of these", ..worst.clone() });
+    found.extend(worst);
+    let mut own = own_reads(bench, member).await?;
+    let worst = own.iter().min_by(|a, b| a.ratio().median.total_cmp(&b.ratio().median));
+    let worst =
+        worst.map(|worst| Compared { name: "signed_in_read", of: "the worse of these", ..worst.clone() });
+    own.extend(worst);
+    found.extend(own);
+    Ok(found)
+}
+
+/// His membership and his order, against one row by its primary key.
+async fn own_reads(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, RehearsalError> {
+    let bearer = format!("Bearer {}", member.token);
+    let headers = [("Authorization", bearer.as_str())];
+    let orders: Value =
+        serde_json::from_slice(&body_of(bench, &request("GET", "/v1/orders", &headers, "")).await?)
+            .map_err(crate::error::AppError::internal)?;
+    let order =
+        orders.pointer("/data/0/id").and_then(Value::as_str).ok_or_else(|| impossible("no order to read"))?;
+    let mut found = Vec::new();
+    for (name, path) in
+        [("read_membership", "/v1/me/membership".to_owned()), ("read_order", format!("/v1/orders/{order}"))]
+    {
+        let bare = Bare::start(Bytes::new(), db::pool(&bench.url, bench.connections)?)?;
+        let simple = request("GET", &format!("{ROW}{order}"), &[], "");
+        let rounds = compare(bench, request("GET", &path, &headers, ""), (&bare, simple)).await?;
+        bare.stop().await;
+        found.push(Compared { name, of: "one row by its primary key", goal: Goal::AtLeast(0.6), rounds });
+    }
+    Ok(found)
+}
+
+async fn body_of(bench: &Bench, asked: &[u8]) -> Result<Bytes, RehearsalError> {
+    let address = bench.addresses.first().ok_or_else(|| impossible("there is no instance"))?;
+    let mut wire = Wire::connect(*address).await?;
+    let reply = wire.call(asked).await?;
+    if reply.status != 200 {
+        return Err(impossible(format!("a page answers {}", reply.status)));
+    }
+    Ok(Bytes::copy_from_slice(reply.body))
+}
+
+async fn compare(
+    bench: &Bench,
+    asked: Vec<u8>,
+    (bare, simple): (&Bare, Vec<u8>),
+) -> Result<Vec<Round>, RehearsalError> {
+    let ours = Target { addresses: bench.addresses.clone(), requests: always(asked), expected: 200 };
+    let limit = Target { addresses: vec![bare.address], requests: always(simple), expected: 200 };
+    let (time, warm) = (bench.time(SECONDS), Duration::from_millis(500));
+    let mut rounds = Vec::with_capacity(bench.rounds);
+    for target in [&ours, &limit] {
+        load::closed(target.clone(), LOOKERS, 0, Until::Over(warm)).await?.sound()?;
+    }
+    for _ in 0..bench.rounds {
+        let (seen, cores) = look(bench, &ours, time).await?;
+        let (least, _) = look(bench, &limit, time).await?;
+        rounds.push(Round { ours: seen.per_second(), limit: least.per_second(), cores });
+    }
+    Ok(rounds)
+}
+
+async fn look(bench: &Bench, target: &Target, time: Duration) -> Result<(Seen, Cores), RehearsalError> {
+    let before = bench.processes.look();
+    let seen = load::closed(target.clone(), LOOKERS, 0, Until::Over(time)).await?.sound()?;
+    Ok((seen, bench.processes.look().since(&before)))
+}
+
+fn always(asked: Vec<u8>) -> Requests {
+    Arc::new(move |_, out| out.extend_from_slice(&asked))
+}
