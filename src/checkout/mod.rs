@@ -32,6 +32,8 @@ pub mod withdrawals;
 /// Mounts the wing's rooms.
 pub fn configure(config: &mut actix_web::web::ServiceConfig) {
     config
+        .configure(orders::routes::configure)
+        .configure(payments::routes::configure)
         .configure(baskets::routes::configure)
         .configure(credit::routes::configure)
         .configure(invited::routes::configure)
@@ -40,8 +42,6 @@ pub fn configure(config: &mut actix_web::web::ServiceConfig) {
         .configure(gifts::routes::configure)
         .configure(gifts::admin_routes::configure)
         .configure(invoices::routes::configure)
-        .configure(orders::routes::configure)
-        .configure(payments::routes::configure)
         .configure(portal::routes::configure)
         .configure(refunds::routes::configure)
         .configure(renewals::routes::configure)

@@ -28,6 +28,7 @@ use actix_web::web;
 /// Mounts the rooms of this wing.
 pub fn configure(config: &mut web::ServiceConfig) {
     catalog::routes::configure(config);
+    memberships::routes::configure(config);
     tiers::routes::configure(config);
     benefits::routes::configure(config);
     benefits::admin_routes::configure(config);
@@ -43,7 +44,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
     organisers::admin_routes::configure(config);
     invitations::routes::configure(config);
     applications::routes::configure(config);
-    memberships::routes::configure(config);
     renewals::routes::configure(config);
     memberships::admin_routes::configure(config);
     associates::routes::configure(config);

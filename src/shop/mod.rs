@@ -22,13 +22,13 @@ use actix_web::web;
 /// Mounts the rooms of this wing.
 pub fn configure(config: &mut web::ServiceConfig) {
     products::routes::configure(config);
+    drops::routes::configure(config);
     products::admin_routes::configure(config);
     products::import::routes::configure(config);
     variants::routes::configure(config);
     offers::routes::configure(config);
     reminders::routes::configure(config);
     stock::routes::configure(config);
-    drops::routes::configure(config);
     drops::admin_routes::configure(config);
     crowdfunding::routes::configure(config);
     channels::routes::configure(config);
