@@ -1,8 +1,25 @@
 -- Payloads that were emptied stay so.
+DROP INDEX points_entries_created;
+DROP INDEX mails_unsent;
+DROP INDEX mails_kind;
+DROP INDEX audit_log_action;
+DROP INDEX audit_log_actor;
+DROP INDEX audit_log_of_subject;
+DROP INDEX mails_address;
+DROP INDEX gifts_address;
+DROP INDEX gift_cards_address;
+DROP INDEX f_codes_address;
+DROP INDEX drive_invitations_address_of;
+DROP INDEX coupon_uses_of_account;
+DROP INDEX drop_purchases_of_account;
+DROP INDEX drive_applications_account;
+DROP INDEX series_places_of_account;
+DROP INDEX membership_terms_account;
 DROP INDEX account_tokens_expiry;
 DROP INDEX stripe_events_ignored;
 DROP INDEX stripe_events_kept;
 DROP INDEX stripe_events_payment;
+CREATE INDEX mails_dead ON mails (id) WHERE state = 'dead';
 ALTER TABLE stripe_events DROP COLUMN payment_id;
 ALTER TABLE stock_moves RESET (autovacuum_freeze_min_age, autovacuum_vacuum_insert_scale_factor);
 ALTER TABLE check_ins RESET (autovacuum_freeze_min_age, autovacuum_vacuum_insert_scale_factor, autovacuum_analyze_scale_factor);

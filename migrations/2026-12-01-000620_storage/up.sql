@@ -8,7 +8,7 @@
 --   claims            state is in claims_pool and claims_once
 --   memberships       state and ends_at are in memberships_one_open and memberships_ending
 --   jobs              state, run_at, leased_until and finished_at are each in an index, by which they are found
---   mails             state is in mails_dead
+--   mails             state is in mails_unsent
 --   stripe_events     state is in the indexes below
 --   baskets           touched_at is in baskets_touched
 --   coupon_uses       released_at is in coupon_uses_person
@@ -78,3 +78,26 @@ CREATE INDEX stripe_events_payment ON stripe_events (payment_id) WHERE payment_i
 CREATE INDEX stripe_events_kept ON stripe_events (received_at) WHERE state IN ('applied', 'unreadable');
 CREATE INDEX stripe_events_ignored ON stripe_events (received_at) WHERE state = 'ignored';
 CREATE INDEX account_tokens_expiry ON account_tokens (expires_at);
+
+-- What an export and an erasure look for: rows of an account, and of an address.
+CREATE INDEX membership_terms_account ON membership_terms (account_id, id);
+CREATE INDEX series_places_of_account ON series_places (account_id);
+CREATE INDEX drive_applications_account ON drive_applications (account_id, id);
+CREATE INDEX drop_purchases_of_account ON drop_purchases (account_id);
+CREATE INDEX coupon_uses_of_account ON coupon_uses (account_id);
+CREATE INDEX drive_invitations_address_of ON drive_invitations (email_key) WHERE email_key IS NOT NULL;
+CREATE INDEX f_codes_address ON f_codes (email_key) WHERE email_key IS NOT NULL;
+CREATE INDEX gift_cards_address ON gift_cards (to_email);
+CREATE INDEX gifts_address ON gifts (to_email);
+CREATE INDEX mails_address ON mails (to_address);
+CREATE INDEX audit_log_of_subject ON audit_log (subject_id, seq);
+CREATE INDEX audit_log_actor ON audit_log (actor_id, seq) WHERE actor_id IS NOT NULL;
+
+-- What operators filter by: of what is rare, or isn't there, they read everything.
+CREATE INDEX audit_log_action ON audit_log (action, seq);
+CREATE INDEX mails_kind ON mails (kind, id);
+DROP INDEX mails_dead;
+CREATE INDEX mails_unsent ON mails (state, id) WHERE state <> 'sent';
+
+-- The report of points reads a range of time.
+CREATE INDEX points_entries_created ON points_entries (created_at);

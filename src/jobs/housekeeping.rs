@@ -31,13 +31,17 @@ const DEAD_SECRETS_KEPT_FOR: TimeDelta = TimeDelta::days(2);
 /// Longer than any access token lives: what has ended or run out needs no refusal of its own any more.
 const SESSIONS_KEPT_FOR: TimeDelta = TimeDelta::days(7);
 
-/// Sessions that ran out unused are found by their last token: an index on when a session ends would be written at every
-/// refresh.
-const RUN_OUT: &str = "WITH over AS MATERIALIZED (
-        SELECT d.id FROM refresh_tokens t JOIN sessions d ON d.id = t.session_id
-        WHERE t.expires_at < $1 AND d.expires_at < $1 ORDER BY t.expires_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED),
+/// Sessions go with their tokens, of which one that was used for weeks has thousands: fewer at a time.
+const SESSIONS_STEP: i64 = 500;
+
+/// `$over` selects the ids of sessions that are over since `$1`. By arrays, since a join with so many might read both tables.
+const SESSIONS: &str = "WITH over AS MATERIALIZED ($over LIMIT $2 FOR UPDATE OF d SKIP LOCKED),
     tokens AS (DELETE FROM refresh_tokens WHERE session_id = ANY (ARRAY(SELECT id FROM over)))
     DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM over))";
+const ENDED: &str = "SELECT d.id FROM sessions d WHERE d.ended_at < $1 ORDER BY d.ended_at";
+/// Found by its last token: an index on when a session runs out would be written at every refresh.
+const RAN_OUT: &str = "SELECT d.id FROM refresh_tokens t JOIN sessions d ON d.id = t.session_id \
+     WHERE t.expires_at < $1 AND t.used_at IS NULL AND d.expires_at < $1 ORDER BY t.expires_at";
 
 /// Which clock says how old a row is.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +62,7 @@ struct Chore {
 }
 
 /// In this order: who refers to a row goes before it.
-const CHORES: [Chore; 16] = [
+const CHORES: [Chore; 14] = [
     // Done and forgotten, but for who asks what ran last week. Dead ones stay until an operator has seen to them.
     Chore {
         table: "jobs",
@@ -80,20 +84,6 @@ const CHORES: [Chore; 16] = [
         by: By::Shop,
         kept_for: TimeDelta::zero(),
         old: "SELECT d.ctid FROM refresh_tokens d WHERE d.expires_at < $1 AND d.used_at IS NOT NULL ORDER BY d.expires_at",
-    },
-    Chore {
-        table: "refresh_tokens",
-        by: By::Shop,
-        kept_for: SESSIONS_KEPT_FOR,
-        old: "SELECT d.ctid FROM sessions s JOIN refresh_tokens d ON d.session_id = s.id \
-              WHERE s.ended_at < $1 ORDER BY s.ended_at",
-    },
-    Chore {
-        table: "sessions",
-        by: By::Shop,
-        kept_for: SESSIONS_KEPT_FOR,
-        old: "SELECT d.ctid FROM sessions d WHERE d.ended_at < $1 \
-              AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.session_id = d.id) ORDER BY d.ended_at",
     },
     Chore {
         table: "account_tokens",
@@ -191,11 +181,21 @@ impl Chore {
     }
 }
 
-/// One step; true when there may be more.
-async fn step(conn: &mut Conn, sql: &str, before: DateTime<Utc>) -> Result<bool> {
-    let delete = diesel::sql_query(sql).bind::<Timestamptz, _>(before).bind::<BigInt, _>(STEP);
+/// A statement, what is old for it, and how many rows it takes.
+type Step = (String, DateTime<Utc>, i64);
+
+fn steps(now: DateTime<Utc>) -> Vec<Step> {
+    let sessions = [ENDED, RAN_OUT]
+        .map(|over| (SESSIONS.replace("$over", over), now - SESSIONS_KEPT_FOR, SESSIONS_STEP));
+    let chores = CHORES.iter().map(|chore| (chore.sql(), chore.before(now), STEP));
+    chores.chain(sessions).collect()
+}
+
+/// True when there may be more.
+async fn take(conn: &mut Conn, (sql, before, limit): &Step) -> Result<bool> {
+    let delete = diesel::sql_query(sql).bind::<Timestamptz, _>(before).bind::<BigInt, _>(limit);
     let gone = delete.execute(conn).await?;
-    Ok(i64::try_from(gone).is_ok_and(|gone| gone >= STEP))
+    Ok(i64::try_from(gone).is_ok_and(|gone| gone >= *limit))
 }
 
 /// Runs the job.
@@ -215,14 +215,12 @@ pub async fn run_for(app: &App, limit: Duration) -> Result<Outcome> {
     let until = Instant::now() + limit;
     let mut conn = db::connect(&app.pool).await?;
     let now = app.clock.now();
-    let mut open: Vec<(String, DateTime<Utc>)> =
-        CHORES.iter().map(|chore| (chore.sql(), chore.before(now))).collect();
-    open.push((RUN_OUT.to_owned(), now - SESSIONS_KEPT_FOR));
+    let mut open = steps(now);
     while !open.is_empty() {
         let mut more = Vec::new();
-        for (sql, before) in open {
-            if step(&mut conn, &sql, before).await? {
-                more.push((sql, before));
+        for step in open {
+            if take(&mut conn, &step).await? {
+                more.push(step);
             }
         }
         open = more;

@@ -196,8 +196,8 @@ SELECT jsonb_build_object(
   'mails', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'data' ORDER BY id), '[]')
     FROM mails t WHERE account_id = $1),
   'audit_log', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'prev_hash' - 'hash' ORDER BY seq), '[]')
-    FROM audit_log t WHERE actor_id = $1 OR subject_id = 'acc_' || replace($1::text, '-', '')
-      OR actor_id IN (SELECT guest_id FROM order_adoptions WHERE account_id = $1))
+    FROM audit_log t WHERE subject_id = 'acc_' || replace($1::text, '-', '')
+      OR actor_id = ANY (array_append(ARRAY(SELECT guest_id FROM order_adoptions WHERE account_id = $1), $1)))
 ) AS data";
 
 #[derive(QueryableByName)]
