@@ -1,4 +1,5 @@
 -- Payloads that were emptied stay so.
+DROP INDEX benefit_uses_line;
 DROP INDEX points_entries_created;
 DROP INDEX mails_unsent;
 DROP INDEX mails_kind;

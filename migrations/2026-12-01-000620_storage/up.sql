@@ -101,3 +101,6 @@ CREATE INDEX mails_unsent ON mails (state, id) WHERE state <> 'sent';
 
 -- The report of points reads a range of time.
 CREATE INDEX points_entries_created ON points_entries (created_at);
+
+-- What is released with a line that was given back.
+CREATE INDEX benefit_uses_line ON benefit_uses (line_id) WHERE line_id IS NOT NULL;

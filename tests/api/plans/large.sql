@@ -45,6 +45,9 @@ BEGIN
     IF tab::text IN ('orders', 'payments', 'mails', 'stripe_events', 'jobs') THEN
         finished := $q$r.state NOT IN ('pending_payment', 'preparing', 'ready', 'processing', 'queued', 'running', 'received', 'parked')$q$;
     END IF;
+    IF tab::text IN ('associates', 'waiting_entries') THEN
+        finished := $q$r.state NOT IN ('invited', 'offered')$q$;
+    END IF;
     copies := rows / had;
     SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum),
            string_agg(other(tab, a.attname, t.typname, EXISTS (

@@ -28,6 +28,8 @@ pub struct Watch {
     large: BTreeSet<String>,
     /// How far each of the server's log files was read.
     read_to: BTreeMap<PathBuf, u64>,
+    /// The beginning of a plan that was being written.
+    unread: String,
     marks: u32,
     pub statements: usize,
     /// By statement and table: what is wrong, and what was done when it was first seen.
@@ -49,6 +51,7 @@ impl Watch {
             url: large.url.clone(),
             large: names(&mut conn, &sql).await.into_iter().collect(),
             read_to: BTreeMap::new(),
+            unread: String::new(),
             marks: 0,
             statements: 0,
             findings: BTreeMap::new(),
@@ -66,7 +69,7 @@ impl Watch {
         let mark = format!("{MARK} {} of {}", self.marks, self.database);
         let mut conn = db::establish(&self.url).await.unwrap();
         conn.batch_execute(&format!("SELECT '{mark}'")).await.unwrap();
-        let mut text = String::new();
+        let mut text = std::mem::take(&mut self.unread);
         for _ in 0..400 {
             text.push_str(&self.read_on());
             if text.contains(&mark) {
@@ -75,7 +78,9 @@ impl Watch {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         assert!(text.contains(&mark), "the server's log says nothing of {what}");
-        for plan in plans(&text, &self.database) {
+        let (plans, end) = plans(&text, &self.database);
+        self.unread = text.split_off(end);
+        for plan in plans {
             self.statements += 1;
             self.judge(what, &plan);
         }
@@ -142,26 +147,28 @@ fn collect<'a>(node: &'a Value, into: &mut Vec<&'a Value>) {
     }
 }
 
-/// `… [pid] database LOG:  duration: 0.1 ms  plan:`, and what is indented after it.
-fn plans(log: &str, database: &str) -> Vec<Value> {
+/// `… [pid] database LOG:  duration: 0.1 ms  plan:`, and what is indented after it. Of the last one there may only be a
+/// part: where it begins.
+fn plans(log: &str, database: &str) -> (Vec<Value>, usize) {
     let begins = format!("] {database} LOG:  duration: ");
-    let mut lines = log.lines().peekable();
-    let mut found = Vec::new();
+    let (mut found, mut at) = (Vec::new(), 0);
+    let mut lines = log.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
-        if !line.contains(&begins) || !line.ends_with("plan:") {
+        let begun = at;
+        at += line.len();
+        if !line.contains(&begins) || !line.trim_end().ends_with("plan:") {
             continue;
         }
         let mut json = String::new();
         while let Some(more) = lines.next_if(|line| line.starts_with('\t')) {
+            at += more.len();
             json.push_str(more);
-            json.push('\n');
         }
         match serde_json::from_str(&json) {
             Ok(plan) => found.push(plan),
-            // It may still be being written.
-            Err(_) if json.contains(MARK) => {}
+            Err(_) if lines.peek().is_none() => return (found, begun),
             Err(error) => panic!("{error}: {json}"),
         }
     }
-    found
+    (found, log.len())
 }
