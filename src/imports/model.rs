@@ -209,14 +209,3 @@ pub async fn errors(conn: &mut Conn, import: ImportId, after: i32, limit: i64) -
         .load(conn)
         .await?)
 }
-
-/// Forgets imports that were over before `before`.
-///
-/// # Errors
-/// The database's.
-pub async fn purge(conn: &mut Conn, before: DateTime<Utc>) -> Result<()> {
-    let old = || imports::table.filter(imports::finished_at.lt(before)).select(imports::id);
-    diesel::delete(import_errors::table.filter(import_errors::import_id.eq_any(old()))).execute(conn).await?;
-    diesel::delete(imports::table.filter(imports::finished_at.lt(before))).execute(conn).await?;
-    Ok(())
-}

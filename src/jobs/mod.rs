@@ -2,6 +2,7 @@
 //! lives in its feature, and [`run`] is the table of which is which. A body may run twice (a lost lease, a crash after
 //! its work): each is idempotent. Of those in [`Job::MERGED`] one run serves all that are queued.
 
+pub mod housekeeping;
 pub mod model;
 pub mod queue;
 pub mod routes;
@@ -363,7 +364,7 @@ pub async fn run(job: Job, app: &App) -> Result<Outcome> {
         Job::EndFreeze { freeze } => membership::freezes::service::end(app, freeze).await,
         Job::EndSuspension { measure } => membership::measures::service::end_suspension(app, measure).await,
         Job::RefundExpelled { measure } => refunds::expelled::pay_back(app, measure).await,
-        Job::Purge {} => schedule::purge(app).await,
+        Job::Purge {} => housekeeping::run(app).await,
         Job::RotateSigningKeys {} => people::tokens::keys::rotate(app).await,
         Job::SendPasswordReset { account, request } => {
             people::resets::service::send(app, account, request).await

@@ -9,21 +9,12 @@ use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use futures::future::BoxFuture;
 
-use super::{Job, Outcome, queue, worker};
+use super::{Job, queue, worker};
 use crate::app::App;
-use crate::checkout::baskets::model as baskets;
-use crate::checkout::portal::model as portal;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
-use crate::imports;
-use crate::loyalty::walks::model as walks;
-use crate::membership::upgrades::model as upgrades;
-use crate::messages::mails;
 use crate::ports::clock::machine_now;
-use crate::schema::{
-    account_tokens, attempts, idempotency_keys, instances, jobs, refresh_tokens, schedules, sessions,
-    shop_clock, stripe_events,
-};
+use crate::schema::{instances, schedules, shop_clock};
 
 /// Name, job and period of everything periodic.
 fn periodic() -> Vec<(&'static str, Job, TimeDelta)> {
@@ -133,57 +124,6 @@ async fn claim_run(conn: &mut Conn, name: &str, now: DateTime<Utc>, every: TimeD
         .execute(conn)
         .await?;
     Ok(first == 1)
-}
-
-/// The job [`Job::Purge`].
-///
-/// # Errors
-/// The database's.
-pub async fn purge(app: &App) -> Result<Outcome> {
-    let mut conn = db::connect(&app.pool).await?;
-    let (now, machine) = (app.clock.now(), machine_now());
-    let week_ago = now - TimeDelta::days(7);
-    diesel::delete(jobs::table.filter(jobs::state.eq("done")).filter(jobs::finished_at.lt(week_ago)))
-        .execute(&mut conn)
-        .await?;
-    diesel::delete(
-        idempotency_keys::table.filter(idempotency_keys::created_at.lt(now - TimeDelta::hours(72))),
-    )
-    .execute(&mut conn)
-    .await?;
-    diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(now)))
-        .execute(&mut conn)
-        .await?;
-    // Longer than any access token lives: what has ended or run out needs no refusal of its own any more.
-    let over =
-        || sessions::table.filter(sessions::ended_at.lt(week_ago).or(sessions::expires_at.lt(week_ago)));
-    let theirs = refresh_tokens::session_id.eq_any(over().select(sessions::id));
-    diesel::delete(refresh_tokens::table.filter(theirs)).execute(&mut conn).await?;
-    diesel::delete(over()).execute(&mut conn).await?;
-    // As long as Stripe keeps them; they name buyers' addresses, also of those who were erased meanwhile.
-    diesel::delete(
-        stripe_events::table
-            .filter(stripe_events::state.eq_any(["applied", "ignored"]))
-            .filter(stripe_events::received_at.lt(now - TimeDelta::days(30))),
-    )
-    .execute(&mut conn)
-    .await?;
-    diesel::delete(account_tokens::table.filter(account_tokens::expires_at.lt(week_ago)))
-        .execute(&mut conn)
-        .await?;
-    diesel::delete(attempts::table.filter(attempts::window_started_at.lt(machine - TimeDelta::days(1))))
-        .execute(&mut conn)
-        .await?;
-    diesel::delete(instances::table.filter(instances::seen_at.lt(machine - TimeDelta::hours(1))))
-        .execute(&mut conn)
-        .await?;
-    imports::model::purge(&mut conn, now - TimeDelta::days(30)).await?;
-    upgrades::purge(&mut conn, now - TimeDelta::days(30)).await?;
-    portal::purge(&mut conn, now - TimeDelta::days(1)).await?;
-    walks::purge(&mut conn, now - TimeDelta::days(90)).await?;
-    baskets::purge(&mut conn, now - baskets::KEPT_FOR).await?;
-    mails::model::forget_secrets(&mut conn, now - TimeDelta::days(2)).await?;
-    Ok(Outcome::Done)
 }
 
 /// Somebody outside who lives by the shop's clock: the simulator in Stripe's place.

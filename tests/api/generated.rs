@@ -196,6 +196,8 @@ const CATALOG: &str = "SELECT line FROM (\
     UNION ALL SELECT format('%s %s %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid)) \
     FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace AND n.nspname = 'public' \
     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' \
+    UNION ALL SELECT format('%s with %s', relname, reloptions) FROM pg_class \
+    WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL \
     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal \
     UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
     WHERE n.nspname = 'public' AND p.prokind = 'f' AND NOT EXISTS \

@@ -2158,6 +2158,7 @@ diesel::table! {
         state -> Text,
         received_at -> Timestamptz,
         applied_at -> Nullable<Timestamptz>,
+        payment_id -> Nullable<Uuid>,
     }
 }
 
@@ -2606,6 +2607,7 @@ diesel::joinable!(shipping_promises -> orders (order_id));
 diesel::joinable!(shipping_promises -> pick_lists (pick_list_id));
 diesel::joinable!(stage_changes -> accounts (account_id));
 diesel::joinable!(stock_moves -> variants (variant_id));
+diesel::joinable!(stripe_events -> payments (payment_id));
 diesel::joinable!(tiers -> levels (floor_level_id));
 diesel::joinable!(treat_codes -> accounts (account_id));
 diesel::joinable!(treat_codes -> api_keys (redeemed_by));

@@ -247,15 +247,6 @@ pub async fn touch(conn: &mut Conn, id: BasketId, now: DateTime<Utc>) -> Result<
     Ok(())
 }
 
-/// Forgets baskets that were not touched since. One that others were merged into was touched after them.
-///
-/// # Errors
-/// The database's.
-pub async fn purge(conn: &mut Conn, before: DateTime<Utc>) -> Result<()> {
-    diesel::delete(baskets::table.filter(baskets::touched_at.lt(before))).execute(conn).await?;
-    Ok(())
-}
-
 /// Takes an account's baskets away, for erasure, with those that were merged into them.
 ///
 /// # Errors

@@ -423,12 +423,39 @@ pub async fn load_event(conn: &mut Conn, id: &str) -> Result<Option<(Vec<u8>, Ev
         .optional()?)
 }
 
+/// Of an event that is somebody else's only the id is kept.
+///
 /// # Errors
 /// The database's.
 pub async fn set_event(conn: &mut Conn, id: &str, state: EventState, now: DateTime<Utc>) -> Result<()> {
-    diesel::update(stripe_events::table.find(id))
-        .set((stripe_events::state.eq(state), stripe_events::applied_at.eq(now)))
-        .execute(conn)
-        .await?;
+    let event = stripe_events::table.find(id);
+    let changed = (stripe_events::state.eq(state), stripe_events::applied_at.eq(now));
+    match state {
+        EventState::Ignored => {
+            let emptied = (changed, stripe_events::payload.eq(Vec::<u8>::new()));
+            diesel::update(event).set(emptied).execute(conn).await?
+        }
+        _ => diesel::update(event).set(changed).execute(conn).await?,
+    };
+    Ok(())
+}
+
+/// The event is done with, and was about this payment. Where the buyer was erased meanwhile it is emptied: his order has no
+/// address any more, and the lock on it makes an erasure that runs just now come before or after.
+///
+/// # Errors
+/// The database's.
+pub async fn event_applied(conn: &mut Conn, id: &str, payment: PaymentId, now: DateTime<Utc>) -> Result<()> {
+    diesel::sql_query(
+        "WITH theirs AS MATERIALIZED (SELECT o.email = '' AS is_erased FROM payments p JOIN orders o ON o.id = p.order_id \
+         WHERE p.id = $3 FOR SHARE OF o) \
+         UPDATE stripe_events SET state = 'applied', applied_at = $2, payment_id = $3, \
+         payload = CASE WHEN theirs.is_erased THEN '' ELSE payload END FROM theirs WHERE id = $1",
+    )
+    .bind::<Text, _>(id)
+    .bind::<Timestamptz, _>(now)
+    .bind::<SqlUuid, _>(payment)
+    .execute(conn)
+    .await?;
     Ok(())
 }

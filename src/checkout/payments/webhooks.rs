@@ -85,7 +85,9 @@ pub async fn apply_event(app: &App, id: &str) -> Result<Outcome> {
     let state = match found {
         Found::Payment(payment) => {
             apply_object(app, &payment, &event.object).await?;
-            EventState::Applied
+            let now = app.clock.now();
+            model::event_applied(&mut *db::connect(&app.pool).await?, id, payment.id, now).await?;
+            return Ok(Outcome::Done);
         }
         Found::NotOurs => EventState::Ignored,
         Found::NotYet if app.clock.now() < received_at + PARKED_MAX => EventState::Parked,

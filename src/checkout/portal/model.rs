@@ -50,15 +50,6 @@ pub async fn fail(conn: &mut Conn, id: PortalVisitId, why: &str) -> Result<()> {
     Ok(())
 }
 
-/// Forgets visits from before that time.
-///
-/// # Errors
-/// The database's.
-pub async fn purge(conn: &mut Conn, before: DateTime<Utc>) -> Result<usize> {
-    let old = portal_visits::table.filter(portal_visits::created_at.lt(before));
-    Ok(diesel::delete(old).execute(conn).await?)
-}
-
 /// Visits of an erased account.
 ///
 /// # Errors

@@ -127,13 +127,3 @@ pub async fn next(conn: &mut Conn, after: Option<AccountId>, limit: i64) -> Resu
         .load(conn)
         .await?)
 }
-
-/// Forgets walks that are over for so long.
-///
-/// # Errors
-/// The database's.
-pub async fn purge(conn: &mut Conn, before: DateTime<Utc>) -> Result<()> {
-    let old = loyalty_walks::table.filter(loyalty_walks::finished_at.lt(before));
-    diesel::delete(old).execute(conn).await?;
-    Ok(())
-}

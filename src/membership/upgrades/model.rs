@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::error::Result;
-use crate::schema::{order_lines, tiers, upgrade_quotes};
+use crate::schema::{tiers, upgrade_quotes};
 use crate::types::id::{AccountId, MembershipId, PlanId, TierId, UpgradeOfferId, UpgradeQuoteId};
 use crate::types::stored::stored_enum;
 
@@ -71,17 +71,4 @@ pub async fn load(conn: &mut Conn, ids: &[UpgradeQuoteId]) -> Result<Vec<Upgrade
 /// The database's.
 pub async fn rank_of(conn: &mut Conn, tier: TierId) -> Result<i32> {
     Ok(tiers::table.find(tier).select(tiers::rank).first(conn).await?)
-}
-
-/// Forgets quotes that ended before `before` and were never ordered with.
-///
-/// # Errors
-/// The database's.
-pub async fn purge(conn: &mut Conn, before: DateTime<Utc>) -> Result<()> {
-    let used = order_lines::table.filter(order_lines::upgrade_quote_id.eq(upgrade_quotes::id.nullable()));
-    let old = upgrade_quotes::table
-        .filter(upgrade_quotes::valid_until.lt(before))
-        .filter(diesel::dsl::not(diesel::dsl::exists(used)));
-    diesel::delete(old).execute(conn).await?;
-    Ok(())
 }

@@ -264,11 +264,12 @@ pub async fn requeue(conn: &mut Conn, id: MailId) -> Result<()> {
 /// # Errors
 /// The database's.
 pub async fn forget_secrets(conn: &mut Conn, before: DateTime<Utc>) -> Result<()> {
+    let scrubbed = serde_json::json!({ "token": super::mail::SCRUBBED });
     let with_secrets = mails::table
         .filter(mails::state.eq("dead"))
         .filter(mails::created_at.lt(before))
-        .filter(mails::kind.eq_any(Mail::SECRET_KINDS));
-    let scrubbed = serde_json::json!({ "token": super::mail::SCRUBBED });
-    diesel::update(with_secrets).set(mails::data.eq(scrubbed)).execute(conn).await?;
+        .filter(mails::kind.eq_any(Mail::SECRET_KINDS))
+        .filter(mails::data.ne(&scrubbed));
+    diesel::update(with_secrets).set(mails::data.eq(&scrubbed)).execute(conn).await?;
     Ok(())
 }

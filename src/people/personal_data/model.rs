@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Jsonb, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
@@ -196,8 +196,8 @@ SELECT jsonb_build_object(
   'mails', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'account_id' - 'data' ORDER BY id), '[]')
     FROM mails t WHERE account_id = $1),
   'audit_log', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'prev_hash' - 'hash' ORDER BY seq), '[]')
-    FROM audit_log t WHERE actor_id = $1 OR subject_id = 'acc_' || replace($1::text, '-', '')
-      OR actor_id IN (SELECT guest_id FROM order_adoptions WHERE account_id = $1))
+    FROM audit_log t WHERE subject_id = 'acc_' || replace($1::text, '-', '')
+      OR actor_id = ANY (array_append(ARRAY(SELECT guest_id FROM order_adoptions WHERE account_id = $1), $1)))
 ) AS data";
 
 #[derive(QueryableByName)]
@@ -310,7 +310,7 @@ pub async fn anonymise(
     levels::service::forget(conn, account).await?;
     lists::model::forget(conn, account, &addresses).await?;
     waiting_list::model::forget(conn, account, &nobody).await?;
-    forget_events(conn, &addresses).await?;
+    forget_events(conn, account).await?;
     // A place that was reserved for the address stays reserved, for nobody.
     diesel::update(drive_invitations::table.filter(drive_invitations::email_key.eq(email_key)))
         .set(drive_invitations::email_key.eq(&nobody))
@@ -346,14 +346,14 @@ async fn forget_returns(conn: &mut Conn, account: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// Empties what Stripe told in events that were dealt with: a payment's object names the address that its receipt went to.
-/// Events that are still to be applied are asked about at Stripe anyway, and their rows go with the purge of old ones.
-async fn forget_events(conn: &mut Conn, addresses: &[String]) -> Result<()> {
+/// Empties what Stripe told of the account's payments, whose objects name the address that a receipt went to. Events that
+/// are still to be applied are emptied then, since the order has no address any more.
+async fn forget_events(conn: &mut Conn, account: AccountId) -> Result<()> {
     diesel::sql_query(
-        "UPDATE stripe_events SET payload = '' WHERE state IN ('applied', 'ignored') AND EXISTS ( \
-         SELECT FROM UNNEST($1) AS typed (address) WHERE position(convert_to(address, 'UTF8') IN payload) > 0)",
+        "UPDATE stripe_events SET payload = '' WHERE payment_id IN ( \
+         SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id WHERE o.account_id = $1)",
     )
-    .bind::<Array<Text>, _>(addresses)
+    .bind::<SqlUuid, _>(account)
     .execute(conn)
     .await?;
     Ok(())

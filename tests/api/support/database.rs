@@ -42,6 +42,11 @@ impl TestDatabase {
         Self { url: (server.url_for)(&name) }
     }
 
+    /// One that somebody else has made.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -29,7 +29,11 @@ impl Mall {
 
     /// With settings by name.
     pub async fn open_with(values: &[(&str, &str)]) -> Self {
-        let shop = Shop::open_with(values).await;
+        Self::furnish(Shop::open_with(values).await).await
+    }
+
+    /// Of a shop in which nothing is called as what is made here.
+    pub async fn furnish(shop: Shop) -> Self {
         let owner = shop.app.operator(Role::Owner).await;
         let mut plans = Vec::new();
         for (code, rank) in [("regular", 10), ("diehard", 20)] {
