@@ -21,6 +21,7 @@ pub struct Metrics {
     jobs: HistogramVec,
     pub problems: IntCounterVec,
     connections: GaugeVec,
+    replica: GaugeVec,
     queue: GaugeVec,
     oldest_due: GaugeVec,
 }
@@ -46,6 +47,11 @@ impl Metrics {
             |name, help, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels).expect("a constant");
         let connections =
             gauge("kindred_database_connections", "Connections of the pool by state", &["state"]);
+        let replica = gauge(
+            "kindred_replica",
+            "Whether the replica is read from (used: 1 or 0), and by how much it lagged at the last look",
+            &["state"],
+        );
         let queue = gauge("kindred_jobs", "Jobs that aren't done, by lane and state", &["lane", "state"]);
         let oldest_due =
             gauge("kindred_jobs_oldest_due_seconds", "How long the oldest due job has waited", &["lane"]);
@@ -53,9 +59,10 @@ impl Metrics {
         registry.register(Box::new(jobs.clone())).expect("registered once");
         registry.register(Box::new(problems.clone())).expect("registered once");
         registry.register(Box::new(connections.clone())).expect("registered once");
+        registry.register(Box::new(replica.clone())).expect("registered once");
         registry.register(Box::new(queue.clone())).expect("registered once");
         registry.register(Box::new(oldest_due.clone())).expect("registered once");
-        Self { registry, requests, jobs, problems, connections, queue, oldest_due }
+        Self { registry, requests, jobs, problems, connections, replica, queue, oldest_due }
     }
 
     pub fn request_done(&self, route: &str, method: &str, status: u16, took: Duration) {
@@ -102,6 +109,14 @@ async fn look_up(app: &App) {
     for (state, count) in counts {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         app.metrics.connections.with_label_values(&[state]).set(f64::from(count));
+    }
+    if let Some(standing) = app.reads.standing() {
+        let lag_ms = u32::try_from(standing.lag.num_milliseconds()).unwrap_or(u32::MAX);
+        let states =
+            [("used", f64::from(u8::from(standing.is_used))), ("lag_seconds", f64::from(lag_ms) / 1_000.0)];
+        for (state, value) in states {
+            app.metrics.replica.with_label_values(&[state]).set(value);
+        }
     }
     let loads = async {
         let mut conn = db::connect(&app.pool).await?;
