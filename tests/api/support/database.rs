@@ -42,6 +42,11 @@ impl TestDatabase {
         Self { url: (server.url_for)(&name) }
     }
 
+    /// One that is there already.
+    pub fn at(url: String) -> Self {
+        Self { url }
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

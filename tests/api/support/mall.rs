@@ -29,7 +29,10 @@ impl Mall {
 
     /// With settings by name.
     pub async fn open_with(values: &[(&str, &str)]) -> Self {
-        let shop = Shop::open_with(values).await;
+        Self::of(Shop::open_with(values).await).await
+    }
+
+    pub async fn of(shop: Shop) -> Self {
         let owner = shop.app.operator(Role::Owner).await;
         let mut plans = Vec::new();
         for (code, rank) in [("regular", 10), ("diehard", 20)] {
