@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures::future::join_all;
 use kindred::db::{self, Conn, Statements};
+use kindred::people::operators::rules::Role;
 use kindred::schema::pools;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::support::bouncer::{Bouncer, SERVER_CONNECTIONS};
@@ -80,7 +81,7 @@ impl Behind {
 }
 
 async fn remaining(app: &TestApp) -> Value {
-    app.get("/v1/drives/luoji-2013-regular").send().await.ok(200)["remaining"].clone()
+    app.get("/v1/drives/luoji-2013-regular").send().await.json["remaining"].clone()
 }
 
 async fn until<T: PartialEq + std::fmt::Debug>(expected: T, look: impl AsyncFn() -> T) {
@@ -154,7 +155,12 @@ async fn two_instances_sell_through_three_connections() {
         assert_eq!(shop.settled(buyer, &order).await["state"], "fulfilled");
     }))
     .await;
+    // What one instance changes in the catalog, and what is left of the drive, both instances show.
+    let owner = shop.app.operator(Role::Owner).await;
+    let tier = json!({ "code": "newest", "names": { "zh-CN": "新", "en": "New" }, "rank": 30 });
+    shop.app.make(&owner, "/v1/admin/tiers", &tier).await;
     for app in [&shop.app, &behind.second] {
+        until(true, async || app.get("/v1/tiers").send().await.text.contains("\"newest\"")).await;
         until(Value::from(0), async || remaining(app).await).await;
     }
     // More of ours than of the server's, so they really were shared.
