@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that all is there to build and run kindred: Rust, a C compiler, PostgreSQL's server programs, and a font with
 # Chinese characters for invoices as PDF. What Debian has is installed by apt where we may; else this prints what to type
-# and fails.
+# and fails. With `tests`, PgBouncer too, whose tests are skipped where it can't be had.
 set -eu
 
 # The folders that the program looks into: src/db/private/programs.rs.
@@ -35,7 +35,11 @@ command -v cc >/dev/null || packages="$packages gcc libc6-dev"
 if command -v apt-get >/dev/null; then
     have_font || packages="$packages fonts-wqy-microhei"
 fi
-[ -n "$packages" ] || exit 0
+optional=""
+if [ "${1:-}" = tests ] && command -v apt-get >/dev/null && [ ! -x /usr/sbin/pgbouncer ]; then
+    optional=" pgbouncer"
+fi
+[ -n "$packages$optional" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
     echo "Missing:$packages. Install PostgreSQL's server (15 or newer) and a C compiler with your system's package" >&2
@@ -46,6 +50,9 @@ if [ "$(id -u)" = 0 ]; then
     sudo=""
 elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     sudo="sudo -n"
+elif [ -z "$packages" ]; then
+    echo "This user may not install$optional: its tests are skipped." >&2
+    exit 0
 else
     echo "Missing:$packages. This user may not install them; please type" >&2
     if command -v sudo >/dev/null; then
@@ -56,6 +63,18 @@ else
     echo "and run this again." >&2
     exit 1
 fi
+
+if [ -n "$optional" ]; then
+    echo "Installing:$optional"
+    # Debian's package starts a service of its own on TCP port 6432, which the tests don't use.
+    if $sudo apt-get update -q &&
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $optional; then
+        $sudo systemctl disable --now pgbouncer >/dev/null 2>&1 || true
+    else
+        echo "There is no$optional to be had: its tests are skipped." >&2
+    fi
+fi
+[ -n "$packages" ] || exit 0
 
 echo "Installing:$packages"
 # Debian's package makes and starts a server of its own on TCP port 5432, which kindred doesn't use. This asks it not to,

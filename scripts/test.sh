@@ -26,7 +26,7 @@ finish() {
 }
 trap finish EXIT
 
-scripts/setup.sh
+scripts/setup.sh tests
 step=format
 cargo fmt --all --check
 step=lints

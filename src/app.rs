@@ -20,6 +20,7 @@ use crate::checkout::orders::reader::{self, OrderRows};
 use crate::checkout::orders::waiting::{self, WaitingRoom};
 use crate::config::{Settings, StripeSettings};
 use crate::db::gather::{self, Gather};
+use crate::db::reads::Reads;
 use crate::db::{self, Conn, Pool};
 use crate::error::{AppError, Result};
 use crate::http;
@@ -43,6 +44,8 @@ const STRIPE_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct App {
     pub settings: Settings,
     pub pool: Pool,
+    /// For what may be a moment old.
+    pub reads: Reads,
     pub clock: Clock,
     /// This process, among those that run on the database.
     pub instance: Uuid,
@@ -79,7 +82,7 @@ impl App {
     pub async fn on_pulse(&self, conn: &mut Conn) -> Result<()> {
         let now = self.clock.now();
         self.tokens.refresh(conn, now).await?;
-        self.catalog.on_pulse(conn, now).await
+        self.catalog.on_pulse(conn, &self.reads, now).await
     }
 
     /// The number of instances that live has been counted: they share Stripe's rate limit.
@@ -158,25 +161,31 @@ impl Application {
         Self::build_with(settings, clock, Extras::default()).await
     }
 
-    /// Migrates, connects, binds. `settings.database_url` must be set: who calls has opened the private PostgreSQL where
+    /// Migrates, connects, binds. `settings.database.url` must be set: who calls has opened the private PostgreSQL where
     /// there is none. Port 0 takes any free port.
     ///
     /// # Errors
     /// What is wrong with database, address or settings, fit to be shown at start.
     pub async fn build_with(settings: Settings, clock: Clock, extras: Extras) -> Result<Self> {
-        let url = settings
-            .database_url
+        let database = &settings.database;
+        let url = database
+            .url
             .as_ref()
             .ok_or_else(|| AppError::internal("DATABASE_URL: no database to run on"))?
             .expose_secret()
             .to_owned();
-        let direct = settings.database_url_direct.as_ref().map_or(url.as_str(), |url| url.expose_secret());
+        let direct = database.direct.as_ref().map_or(url.as_str(), |url| url.expose_secret());
         let postbox = Postbox::new(&settings)?;
         let paper = Paper::new(&settings)?;
         db::migrate(direct).await?;
         let listener = extras.listener.map_or_else(|| listen(settings.listen), Ok)?;
         let address = listener.local_addr().map_err(AppError::internal)?;
-        let pool = db::pool(&url, settings.database_connections)?;
+        let pool = db::pool(&url, database.connections, database.statements)?;
+        let replica = database
+            .replica
+            .as_ref()
+            .map(|url| db::replica_pool(url.expose_secret(), database.connections, database.statements));
+        let reads = Reads::new(pool.clone(), replica.transpose()?);
         let tokens = {
             let mut conn = db::connect(&pool).await?;
             let lifetime = settings.sign_in.access_token;
@@ -194,6 +203,7 @@ impl Application {
             passwords: Hasher::new(&settings.passwords)?,
             tokens,
             pool,
+            reads,
             clock,
             instance: Uuid::now_v7(),
             jobs: Wakers::default(),
@@ -211,6 +221,7 @@ impl Application {
         schedule::beat(&app, true).await?;
         let mut background = JoinSet::new();
         background.spawn(schedule::pulse(Arc::clone(&app)));
+        background.spawn(follow_replica(Arc::clone(&app)));
         background.spawn(waiting::run(Arc::clone(&app)));
         background.spawn(live::run(Arc::clone(&app)));
         for lane in Lane::ALL {
@@ -283,6 +294,14 @@ fn serve(app: &Arc<App>, listener: TcpListener, extra: Option<Routes>) -> Result
     .map_err(AppError::internal)?
     .run();
     Ok(server)
+}
+
+async fn follow_replica(app: Arc<App>) {
+    let mut shutdown = app.shutdown.subscribe();
+    tokio::select! {
+        () = app.reads.follow() => {}
+        _ = shutdown.changed() => {}
+    }
 }
 
 async fn run_metrics(app: Arc<App>, server: Server) {

@@ -1,6 +1,7 @@
 //! Settings, from the environment or from a TOML file of the same names. All of them are checked at start; what is wrong
 //! is one clear line. Secrets are wrapped and never printed.
 
+mod database;
 mod seller;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use url::Url;
 
 use crate::ports::mail::Mailer;
 
+pub use database::DatabaseSettings;
 pub use seller::SellerSettings;
 
 /// Everything that can be set. `Settings::from_lookup` documents each by its name and default.
@@ -24,10 +26,7 @@ pub struct Settings {
     pub storefront_url: Url,
     pub allowed_origins: Vec<String>,
     pub data_dir: PathBuf,
-    /// None: the private PostgreSQL in the data folder.
-    pub database_url: Option<SecretString>,
-    pub database_url_direct: Option<SecretString>,
-    pub database_connections: usize,
+    pub database: DatabaseSettings,
     pub trusted_proxies: Vec<IpAddr>,
     pub timezone: chrono_tz::Tz,
     pub currency: String,
@@ -233,7 +232,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 45] = [
+pub const KNOWN_NAMES: [&str; 47] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -241,7 +240,9 @@ pub const KNOWN_NAMES: [&str; 45] = [
     "KINDRED_DATA_DIR",
     "DATABASE_URL",
     "DATABASE_URL_DIRECT",
+    "DATABASE_URL_REPLICA",
     "KINDRED_DATABASE_CONNECTIONS",
+    "KINDRED_STATEMENT_CACHE",
     "KINDRED_TRUSTED_PROXIES",
     "KINDRED_TIMEZONE",
     "KINDRED_CURRENCY",
@@ -386,11 +387,7 @@ impl Settings {
             public_url,
             storefront_url,
             data_dir: read.text("KINDRED_DATA_DIR").map_or_else(|| PathBuf::from("./data"), PathBuf::from),
-            database_url: read.secret("DATABASE_URL"),
-            database_url_direct: read.secret("DATABASE_URL_DIRECT"),
-            database_connections: read
-                .parse("KINDRED_DATABASE_CONNECTIONS", "a number of connections")?
-                .unwrap_or(16),
+            database: DatabaseSettings::read(&read)?,
             trusted_proxies: trusted_proxies(&read)?,
             timezone: read
                 .parse("KINDRED_TIMEZONE", "a zone such as Asia/Shanghai")?
@@ -571,6 +568,7 @@ fn limits(read: &Reader) -> Result<Limits, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::Statements;
 
     fn read(values: &[(&str, &str)]) -> Result<Settings, ConfigError> {
         Settings::from_lookup(&|name| {
@@ -617,6 +615,7 @@ mod tests {
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("KINDRED_LIMIT_BODY_BYTES", "0"),
             ("KINDRED_PUBLIC_AGE_MS", "60001"),
+            ("KINDRED_STATEMENT_CACHE", "false"),
             ("KINDRED_WAITING_OFFER_HOURS", "721"),
             ("KINDRED_SHIP_BY_HOURS", "0"),
             ("KINDRED_RETURN_DAYS", "366"),
@@ -630,6 +629,16 @@ mod tests {
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().name, name);
         }
+    }
+
+    #[test]
+    fn without_a_statement_cache_there_must_be_a_way_past_the_pooler() {
+        let off = ("KINDRED_STATEMENT_CACHE", "off");
+        let (url, direct) = ("DATABASE_URL", "DATABASE_URL_DIRECT");
+        assert_eq!(read(&[off, (url, "postgres://pooler/shop")]).unwrap_err().name, direct);
+        let both = read(&[off, (url, "postgres://pooler/shop"), (direct, "postgres://db/shop")]).unwrap();
+        assert_eq!(both.database.statements, Statements::Passing);
+        assert_eq!(read(&[(url, "postgres://db/shop")]).unwrap().database.statements, Statements::Kept);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use kindred::config::Settings;
-use kindred::db;
+use kindred::db::{self, Statements};
 use kindred::promotion::command::{self, CouponsCommand};
 
 use super::Outcome;
@@ -21,7 +21,8 @@ pub async fn run(settings: &Settings, command: CouponsCommand) -> Outcome {
     };
     let said = on(settings, async |url| {
         db::migrate(&url).await?;
-        Ok(command::run(command, &db::pool(&url, 2)?, &settings.currency, &progress).await?)
+        Ok(command::run(command, &db::pool(&url, 2, Statements::Kept)?, &settings.currency, &progress)
+            .await?)
     });
     let said = said.await?;
     bar.finish_and_clear();

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use kindred::config::Settings;
-use kindred::db;
 use kindred::db::attached::{Attached, attach};
 use kindred::db::private::{self, Onto};
+use kindred::db::{self, Statements};
 use kindred::people::operators::command::{self, OperatorCommand};
 use kindred::ports::clock::Clock;
 
@@ -32,7 +32,7 @@ pub async fn migrate(settings: &Settings) -> Outcome {
 pub async fn operator(settings: &Settings, command: OperatorCommand) -> Outcome {
     let said = on(settings, async |url| {
         db::migrate(&url).await?;
-        Ok(command::run(command, &db::pool(&url, 2)?).await?)
+        Ok(command::run(command, &db::pool(&url, 2, Statements::Kept)?).await?)
     });
     writeln!(std::io::stdout(), "{}", said.await?)?;
     Ok(ExitCode::SUCCESS)

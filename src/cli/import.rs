@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use kindred::config::Settings;
-use kindred::db;
+use kindred::db::{self, Statements};
 use kindred::imports::command;
 use kindred::imports::model::{ImportRow, ImportState, LineErrorRow};
 
@@ -24,7 +24,14 @@ pub async fn products(settings: &Settings, file: &Path, is_dry_run: bool) -> Out
     };
     let done = on(settings, async |url| {
         db::migrate(&url).await?;
-        Ok(command::run(&db::pool(&url, 2)?, file, is_dry_run, &settings.currency, &progress).await?)
+        Ok(command::run(
+            &db::pool(&url, 2, Statements::Kept)?,
+            file,
+            is_dry_run,
+            &settings.currency,
+            &progress,
+        )
+        .await?)
     });
     let (row, errors) = done.await?;
     bar.finish_and_clear();

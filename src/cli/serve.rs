@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use kindred::app::Application;
-use kindred::config::Settings;
+use kindred::config::{DatabaseSettings, Settings};
 use kindred::db::private::{self, DataFolderLock, Options};
 use kindred::error::AppError;
 use kindred::ports::clock::Clock;
@@ -15,14 +15,15 @@ pub async fn run(settings: Settings) -> Outcome {
     if settings.stripe.is_none() {
         tracing::warn!("STRIPE_SECRET_KEY is not set: only orders of which nothing is due can be placed");
     }
-    if settings.database_url.is_some() {
+    if settings.database.url.is_some() {
         serve(settings, &mut signals).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let _alone = DataFolderLock::take(&settings.data_dir)?;
     let cluster = private::open(&settings.data_dir, Options::default()).await?;
     let supervisor = cluster.supervise();
-    let settings = Settings { database_url: Some(cluster.url().into()), ..settings };
+    let database = DatabaseSettings { url: Some(cluster.url().into()), ..settings.database };
+    let settings = Settings { database, ..settings };
     let served = serve(settings, &mut signals).await;
     drop(supervisor);
     cluster.stop().await;

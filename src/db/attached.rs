@@ -20,8 +20,8 @@ pub struct Attached {
 /// # Errors
 /// When there is no private PostgreSQL and none can be made.
 pub async fn attach(settings: &Settings) -> Result<Attached, PrivateError> {
-    let named = settings.database_url_direct.as_ref().or(settings.database_url.as_ref());
-    if let Some(url) = named.filter(|_| settings.database_url.is_some()) {
+    let named = settings.database.direct.as_ref().or(settings.database.url.as_ref());
+    if let Some(url) = named.filter(|_| settings.database.url.is_some()) {
         return Ok(Attached { url: url.expose_secret().to_owned(), cluster: None });
     }
     let cluster = private::open(&settings.data_dir, Options::default()).await?;

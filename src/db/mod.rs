@@ -8,20 +8,22 @@
 
 pub mod attached;
 pub mod batch;
+mod connection;
 pub mod gather;
 pub mod idempotency;
 pub mod page;
 pub mod private;
+pub mod reads;
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use deadpool::managed::Timeouts;
 use diesel::{ConnectionError, QueryDsl as _};
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{
-    AnsiTransactionManager, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
-    TransactionManager,
+    AnsiTransactionManager, AsyncMigrationHarness, RunQueryDsl, SimpleAsyncConnection, TransactionManager,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures::FutureExt;
@@ -30,7 +32,8 @@ use crate::error::{AppError, Code, Result};
 use crate::ports::clock::Clock;
 use crate::schema;
 
-pub type Conn = AsyncPgConnection;
+pub use connection::{Conn, Statements};
+
 pub type Pool = DeadPool<Conn>;
 pub type PooledConn = Object<Conn>;
 
@@ -44,16 +47,40 @@ const CONFLICT_TRIES: u32 = 8;
 ///
 /// # Errors
 /// When the URL can't be read.
-pub fn pool(url: &str, connections: usize) -> Result<Pool> {
+pub fn pool(url: &str, connections: usize, statements: Statements) -> Result<Pool> {
+    let limits = Timeouts {
+        wait: Some(Duration::from_secs(10)),
+        create: Some(Duration::from_secs(10)),
+        recycle: Some(Duration::from_secs(5)),
+    };
+    build_pool(url, connections, statements, (RecyclingMethod::Fast, limits))
+}
+
+/// A pool of connections to a replica: whoever asks for one would rather go elsewhere than wait, so each is proved first.
+///
+/// # Errors
+/// When the URL can't be read.
+pub fn replica_pool(url: &str, connections: usize, statements: Statements) -> Result<Pool> {
+    let limit = Some(reads::REPLICA_LIMIT);
+    let limits = Timeouts { wait: limit, create: limit, recycle: limit };
+    build_pool(url, connections, statements, (RecyclingMethod::Verified, limits))
+}
+
+fn build_pool(
+    url: &str,
+    connections: usize,
+    statements: Statements,
+    (recycling, limits): (RecyclingMethod<Conn>, Timeouts),
+) -> Result<Pool> {
     let runtime = tokio::runtime::Handle::current();
     let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
+    config.recycling_method = recycling;
     config.custom_setup = Box::new(move |url| {
         let url = url.to_owned();
         let runtime = runtime.clone();
         async move {
             runtime
-                .spawn(async move { establish(&url).await })
+                .spawn(async move { connection::establish(&url, statements).await })
                 .await
                 .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
         }
@@ -62,39 +89,18 @@ pub fn pool(url: &str, connections: usize) -> Result<Pool> {
     let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(url, config);
     DeadPool::builder(manager)
         .max_size(connections)
-        .wait_timeout(Some(Duration::from_secs(10)))
-        .create_timeout(Some(Duration::from_secs(10)))
-        .recycle_timeout(Some(Duration::from_secs(5)))
+        .timeouts(limits)
         .runtime(deadpool::Runtime::Tokio1)
         .build()
         .map_err(AppError::internal)
 }
 
-/// One connection, with TLS where the server offers it (`sslmode` of the URL decides, as with libpq).
+/// One connection that keeps its statements: not through a pooler in transaction mode.
 ///
 /// # Errors
 /// When the server can't be reached or refuses.
 pub async fn establish(url: &str) -> std::result::Result<Conn, ConnectionError> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let connector = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
-    let (client, connection) = tokio_postgres::connect(url, connector)
-        .await
-        .map_err(|error| ConnectionError::BadConnection(describe_connect_error(&error)))?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await
-}
-
-/// tokio-postgres keeps the reason in the source; neither holds the password.
-fn describe_connect_error(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
+    connection::establish(url, Statements::Kept).await
 }
 
 /// A connection of the pool.

@@ -50,11 +50,15 @@ struct Readiness {
     migrations: bool,
     /// The background worker is in step.
     worker: bool,
+    /// `used`, or `away`, when the primary answers in its place; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "used")]
+    replica: Option<&'static str>,
 }
 
 /// May this instance be sent requests?
 ///
-/// 503 while the database is away, a migration is missing, or the worker has stopped.
+/// 503 while the database is away, a migration is missing, or the worker has stopped. A replica that is away is no reason.
 #[utoipa::path(
     tag = "platform",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness, description = "not ready"))
@@ -67,10 +71,11 @@ async fn readyz(app: web::Data<App>) -> HttpResponse {
         Ok(Err(_)) | Err(_) => (false, false),
     };
     let worker = app.pulse_age() < STALE_PULSE;
+    let replica = app.reads.standing().map(|standing| if standing.is_used { "used" } else { "away" });
     let is_ready = database && migrations && worker;
     let (code, status) =
         if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
-    HttpResponse::build(code).json(Readiness { status, database, migrations, worker })
+    HttpResponse::build(code).json(Readiness { status, database, migrations, worker, replica })
 }
 
 async fn is_migrated(app: &App) -> Result<bool> {

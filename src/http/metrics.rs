@@ -21,6 +21,8 @@ pub struct Metrics {
     jobs: HistogramVec,
     pub problems: IntCounterVec,
     connections: GaugeVec,
+    replica_used: GaugeVec,
+    replica_lag: GaugeVec,
     queue: GaugeVec,
     oldest_due: GaugeVec,
 }
@@ -46,6 +48,9 @@ impl Metrics {
             |name, help, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels).expect("a constant");
         let connections =
             gauge("kindred_database_connections", "Connections of the pool by state", &["state"]);
+        let replica_used = gauge("kindred_replica_used", "Whether the replica is read from: 1 or 0", &[]);
+        let replica_lag =
+            gauge("kindred_replica_lag_seconds", "By how much the replica lagged when it was last seen", &[]);
         let queue = gauge("kindred_jobs", "Jobs that aren't done, by lane and state", &["lane", "state"]);
         let oldest_due =
             gauge("kindred_jobs_oldest_due_seconds", "How long the oldest due job has waited", &["lane"]);
@@ -53,9 +58,11 @@ impl Metrics {
         registry.register(Box::new(jobs.clone())).expect("registered once");
         registry.register(Box::new(problems.clone())).expect("registered once");
         registry.register(Box::new(connections.clone())).expect("registered once");
+        registry.register(Box::new(replica_used.clone())).expect("registered once");
+        registry.register(Box::new(replica_lag.clone())).expect("registered once");
         registry.register(Box::new(queue.clone())).expect("registered once");
         registry.register(Box::new(oldest_due.clone())).expect("registered once");
-        Self { registry, requests, jobs, problems, connections, queue, oldest_due }
+        Self { registry, requests, jobs, problems, connections, replica_used, replica_lag, queue, oldest_due }
     }
 
     pub fn request_done(&self, route: &str, method: &str, status: u16, took: Duration) {
@@ -102,6 +109,11 @@ async fn look_up(app: &App) {
     for (state, count) in counts {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         app.metrics.connections.with_label_values(&[state]).set(f64::from(count));
+    }
+    if let Some(standing) = app.reads.standing() {
+        let lag_ms = u32::try_from(standing.lag.num_milliseconds()).unwrap_or(u32::MAX);
+        app.metrics.replica_used.with_label_values::<&str>(&[]).set(f64::from(u8::from(standing.is_used)));
+        app.metrics.replica_lag.with_label_values::<&str>(&[]).set(f64::from(lag_ms) / 1_000.0);
     }
     let loads = async {
         let mut conn = db::connect(&app.pool).await?;

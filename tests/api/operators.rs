@@ -293,7 +293,7 @@ async fn the_command_takes_the_password_from_standard_input_alone() {
     use std::io::Write;
     use std::process::{Command, Stdio};
     let app = TestApp::spawn().await;
-    let url = app.app.settings.database_url.as_ref().unwrap().expose_secret().to_owned();
+    let url = app.app.settings.database.url.as_ref().unwrap().expose_secret().to_owned();
     let run = |arguments: &[&str], input: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kindred"));
         command.args(["operator", "create", "--email", "boss@shop.test"]).args(arguments);

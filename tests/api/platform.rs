@@ -238,7 +238,7 @@ async fn readiness_follows_the_database() {
     // A job that is claimed just as the line breaks would wait for its lease to end.
     app.drain().await;
     let name = database_name(&app).await;
-    let url = app.app.settings.database_url.as_ref().unwrap();
+    let url = app.app.settings.database.url.as_ref().unwrap();
     let (server, _) = secrecy::ExposeSecret::expose_secret(url).rsplit_once('/').unwrap();
     let admin_url = format!("{server}/postgres");
     let mut admin = db::establish(&admin_url).await.unwrap();

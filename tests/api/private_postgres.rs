@@ -14,13 +14,13 @@ use kindred::db::private::{self, BackupError, Cluster, DataFolderLock, Onto, Opt
 use tokio_postgres::{Client, NoTls};
 
 /// A data folder that leaves nothing behind: no server, no folder, also where the test fails.
-struct Folder {
-    path: PathBuf,
+pub struct Folder {
+    pub path: PathBuf,
     parent: PathBuf,
 }
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         Self::within(&std::env::temp_dir(), name)
     }
 
@@ -32,14 +32,14 @@ impl Folder {
         Self { path: parent.join(name), parent }
     }
 
-    fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         match fs::read_to_string(self.path.join("postgres.location")) {
             Ok(note) => PathBuf::from(note.lines().next().unwrap()),
             Err(_) => self.path.join("postgres"),
         }
     }
 
-    fn pid(&self) -> Option<String> {
+    pub fn pid(&self) -> Option<String> {
         let file = fs::read_to_string(self.home().join("cluster/postmaster.pid")).ok()?;
         Some(file.lines().next()?.trim().to_owned())
     }
@@ -89,7 +89,7 @@ fn signal(name: &str, pid: &str) -> bool {
     shell.args(["-c", "kill -$0 $1", name, pid]).stderr(Stdio::null()).status().unwrap().success()
 }
 
-fn kill_hard(pid: &str) {
+pub fn kill_hard(pid: &str) {
     assert!(signal("KILL", pid));
 }
 

@@ -13,7 +13,6 @@ use super::retention::{RetentionQuery, RetentionReport};
 use super::rules::Span;
 use super::{csv, model};
 use crate::app::App;
-use crate::db;
 use crate::error::{Code, Result};
 use crate::http::auth::{ReadShop, Staff};
 use crate::http::csv::{CSV, is_wanted};
@@ -57,9 +56,12 @@ async fn sales(
 ) -> Result<HttpResponse> {
     let zone = app.settings.timezone;
     let span = Span::new(query.from, query.until, zone, app.clock.now())?;
-    let mut conn = db::connect(&app.pool).await?;
-    let rows = model::sales(&mut conn, span.moments(zone), zone.name(), Some(query.by)).await?;
-    let totals = model::sales(&mut conn, span.moments(zone), zone.name(), None).await?;
+    let load = app.reads.read(async |conn| {
+        let rows = model::sales(conn, span.moments(zone), zone.name(), Some(query.by)).await?;
+        let totals = model::sales(conn, span.moments(zone), zone.name(), None).await?;
+        Ok((rows, totals))
+    });
+    let (rows, totals) = load.await?;
     let currency = &app.settings.currency;
     let report = SalesReport::new(span, zone.name().to_owned(), query.by, rows, totals, currency);
     Ok(answer(&request, &of_span("sales", span), &report, csv::sales))
@@ -91,8 +93,7 @@ async fn members(
     }
     let span = Span::months(query.from, query.until, MONTHS_DEFAULT, zone, now)?;
     let asked = super::members::Asked { by: query.by, span, zone: zone.name(), now };
-    let mut conn = db::connect(&app.pool).await?;
-    let report = super::members::load(&mut conn, asked).await?;
+    let report = app.reads.read(async |conn| super::members::load(conn, asked).await).await?;
     let name = report.name(now.with_timezone(&zone).date_naive());
     Ok(answer(&request, &name, &report, MembersReport::csv))
 }
@@ -116,8 +117,10 @@ async fn retention(
 ) -> Result<HttpResponse> {
     let (zone, now) = (app.settings.timezone, app.clock.now());
     let span = Span::months(query.from, query.until, COHORTS_DEFAULT, zone, now)?;
-    let mut conn = db::connect(&app.pool).await?;
-    let report = super::retention::load(&mut conn, span, query.every, (zone.name(), now)).await?;
+    let report = app
+        .reads
+        .read(async |conn| super::retention::load(conn, span, query.every, (zone.name(), now)).await)
+        .await?;
     Ok(answer(&request, &of_span("retention", span), &report, RetentionReport::csv))
 }
 
@@ -130,8 +133,8 @@ async fn retention(
 #[get("/v1/admin/reports/drives")]
 async fn drives(app: web::Data<App>, request: HttpRequest, _staff: Staff<ReadShop>) -> Result<HttpResponse> {
     let now = app.clock.now();
-    let mut conn = db::connect(&app.pool).await?;
-    let report = super::drives::load(&mut conn, &app.settings.currency, now).await?;
+    let report =
+        app.reads.read(async |conn| super::drives::load(conn, &app.settings.currency, now).await).await?;
     let today = now.with_timezone(&app.settings.timezone).date_naive();
     Ok(answer(&request, &format!("drives-{today}"), &report, DrivesReport::csv))
 }
@@ -155,8 +158,10 @@ async fn coupons(
 ) -> Result<HttpResponse> {
     let zone = app.settings.timezone;
     let span = Span::new(query.from, query.until, zone, app.clock.now())?;
-    let mut conn = db::connect(&app.pool).await?;
-    let report = super::coupons::load(&mut conn, span, zone, &app.settings.currency).await?;
+    let report = app
+        .reads
+        .read(async |conn| super::coupons::load(conn, span, zone, &app.settings.currency).await)
+        .await?;
     Ok(answer(&request, &of_span("coupons", span), &report, CouponsReport::csv))
 }
 
@@ -183,8 +188,8 @@ async fn points(
         PointsBy::Month => Span::months(query.from, query.until, MONTHS_DEFAULT, zone, now)?,
     };
     let asked = super::points::Asked { by: query.by, span, zone, now };
-    let mut conn = db::connect(&app.pool).await?;
-    let report = super::points::load(&mut conn, asked, &app.settings.currency).await?;
+    let report =
+        app.reads.read(async |conn| super::points::load(conn, asked, &app.settings.currency).await).await?;
     Ok(answer(&request, &of_span("points", span), &report, PointsReport::csv))
 }
 

@@ -172,7 +172,7 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
         shop,
         addresses: fleet.addresses(),
         processes: Processes { app: fleet.processes().await, database: place.server()? },
-        by_hand: db::pool(place.url(), 1)?,
+        by_hand: db::pool(place.url(), 1, db::Statements::Kept)?,
         url: place.url().to_owned(),
         clock,
         connections: CONNECTIONS,

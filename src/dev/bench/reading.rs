@@ -13,7 +13,7 @@ use super::load::{self, Requests, Seen, Target, Until, request};
 use super::machine::Cores;
 use super::shop::Buyer;
 use super::wire::Wire;
-use crate::db;
+use crate::db::{self, Statements};
 use crate::dev::rehearse::{RehearsalError, impossible};
 
 /// People who look at a time.
@@ -36,7 +36,7 @@ pub async fn measure(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, Reh
     ];
     for (name, path) in pages {
         let asked = request("GET", path, &[], "");
-        let bare = Bare::start(body_of(bench, &asked).await?, db::pool(&bench.url, 1)?)?;
+        let bare = Bare::start(body_of(bench, &asked).await?, db::pool(&bench.url, 1, Statements::Kept)?)?;
         let simple = request("GET", BYTES, &[], "");
         let rounds = compare(bench, asked, (&bare, simple)).await?;
         bare.stop().await;
@@ -72,7 +72,7 @@ async fn own_reads(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, Rehea
     for (name, path) in
         [("read_membership", "/v1/me/membership".to_owned()), ("read_order", format!("/v1/orders/{order}"))]
     {
-        let bare = Bare::start(Bytes::new(), db::pool(&bench.url, bench.connections)?)?;
+        let bare = Bare::start(Bytes::new(), db::pool(&bench.url, bench.connections, Statements::Kept)?)?;
         let simple = request("GET", &format!("{ROW}{order}"), &[], "");
         let rounds = compare(bench, request("GET", &path, &headers, ""), (&bare, simple)).await?;
         bare.stop().await;

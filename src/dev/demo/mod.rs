@@ -19,7 +19,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::app::{self, Application, Extras};
-use crate::config::{ConfigError, Settings, Source};
+use crate::config::{ConfigError, DatabaseSettings, Settings, Source};
 use crate::db;
 use crate::db::private::{self, Cluster, DataFolderLock, Options, PrivateError, Supervisor};
 use crate::dev::stripe::{self, Simulator};
@@ -108,7 +108,8 @@ pub async fn start(source: Source) -> Result<Demo, Error> {
 }
 
 async fn build(settings: Settings, cluster: &Cluster, extras: Extras) -> Result<Application, Error> {
-    let settings = Settings { database_url: Some(cluster.url().into()), ..settings };
+    let database = DatabaseSettings { url: Some(cluster.url().into()), ..settings.database };
+    let settings = Settings { database, ..settings };
     let clock = Clock::real();
     prepare(&settings, &cluster.url(), &clock).await?;
     let secret = secrets::generate("whsec_")?;

@@ -14,9 +14,11 @@ pub const STRIPE_KEY: &str = "sk_test_demo";
 pub const STRIPE_RATE: u32 = 100;
 
 /// What the demo brings along itself, so that a shop's real settings in the environment do no harm.
-const REPLACED: [&str; 8] = [
+const REPLACED: [&str; 10] = [
     "DATABASE_URL",
     "DATABASE_URL_DIRECT",
+    "DATABASE_URL_REPLICA",
+    "KINDRED_STATEMENT_CACHE",
     "KINDRED_SMTP_URL",
     "KINDRED_STRIPE_URL",
     "KINDRED_STRIPE_RATE",
@@ -116,7 +118,7 @@ mod tests {
             ("KINDRED_SMTP_URL", "smtp://real.example"),
         ];
         let settings = given(&real).ok().unwrap().on(([127, 0, 0, 1], 7).into()).unwrap();
-        assert!(settings.demo && settings.stripe.is_none() && settings.database_url.is_none());
+        assert!(settings.demo && settings.stripe.is_none() && settings.database.url.is_none());
         assert!(settings.smtp_url.is_none());
         assert_eq!(settings.public_url.as_str(), "http://127.0.0.1:7/");
         assert_eq!(settings.limits.requests_per_minute, 600);

@@ -15,6 +15,7 @@ use super::dto::{DriveView, TierView};
 use super::model;
 use crate::app::App;
 use crate::db::page::{List, Page, PageQuery};
+use crate::db::reads::Reads;
 use crate::db::{self, Conn};
 use crate::error::Result;
 use crate::http::ready::Ready;
@@ -152,33 +153,53 @@ impl Catalog {
             return Ok(snapshot);
         }
         let mut conn = db::connect(&app.pool).await?;
-        self.look(&mut conn, app.clock.now()).await
+        self.look(&mut conn, &app.reads, app.clock.now()).await
     }
 
     /// Looks at the database, unless somebody is looking already.
     ///
     /// # Errors
     /// The database's.
-    pub async fn on_pulse(&self, conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
+    pub async fn on_pulse(&self, conn: &mut Conn, reads: &Reads, now: DateTime<Utc>) -> Result<()> {
         if let Ok(_turn) = self.looking.try_lock() {
-            self.look(conn, now).await?;
+            self.look(conn, reads, now).await?;
         }
         Ok(())
     }
 
     /// One look at a time, so that an older one never overwrites a newer.
-    async fn look(&self, conn: &mut Conn, now: DateTime<Utc>) -> Result<Arc<Snapshot>> {
+    async fn look(&self, conn: &mut Conn, reads: &Reads, now: DateTime<Utc>) -> Result<Arc<Snapshot>> {
         let seen_at = Instant::now();
         let version = model::version(conn).await?;
         let snapshot = match self.current() {
             Some((snapshot, _)) if snapshot.version == version && snapshot.tiers.is_in_time(now) => {
                 recount(conn, snapshot, now).await?
             }
-            _ => Arc::new(load(conn, version, now).await?),
+            _ => Arc::new(load_where_it_is(conn, reads, version, now).await?),
         };
         let entry = Some((Arc::clone(&snapshot), seen_at));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = entry;
         Ok(snapshot)
+    }
+}
+
+/// Everything anew, from the replica if it knows this version already: `conn` is the primary's, whose counts and version
+/// alone are looked up every time.
+async fn load_where_it_is(
+    conn: &mut Conn,
+    reads: &Reads,
+    version: i64,
+    now: DateTime<Utc>,
+) -> Result<Snapshot> {
+    let from_replica = async |conn: &mut Conn| {
+        if model::version(conn).await? < version {
+            return Ok(None);
+        }
+        load(conn, version, now).await.map(Some)
+    };
+    match reads.from_replica(&from_replica).await.flatten() {
+        Some(snapshot) => Ok(snapshot),
+        None => load(conn, version, now).await,
     }
 }
 
@@ -244,7 +265,7 @@ pub async fn after_write(app: &App) {
     let _turn = app.catalog.looking.lock().await;
     let looked = async {
         let mut conn = db::connect(&app.pool).await?;
-        app.catalog.look(&mut conn, app.clock.now()).await
+        app.catalog.look(&mut conn, &app.reads, app.clock.now()).await
     };
     if let Err(error) = looked.await {
         tracing::warn!(%error, "the catalog can't be read again after a change");

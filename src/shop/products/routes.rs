@@ -1,15 +1,15 @@
 //! `/v1/products`: what everybody may look at, with the prices and refusals of the one who looks.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::dto::{Look, ProductCard, ProductView, Whole};
 use super::model::{self, Filter, Product, ProductKind};
 use super::{rules, search, service};
 use crate::app::App;
-use crate::db;
 use crate::db::page::{List, Page, PageQuery};
+use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::http::auth::{Caller, MaybeCaller};
 use crate::http::language::locale_of;
@@ -66,36 +66,41 @@ async fn list(
     query: web::Query<PageQuery>,
     asked: web::Query<ProductQuery>,
 ) -> Result<HttpResponse> {
-    let (page, filter) = (query.page()?, asked.into_inner().filter()?);
-    let locale = locale_of(&request);
-    match caller.0 {
-        Some(Caller { account, .. }) => {
-            Ok(HttpResponse::Ok().json(list_for(&app, Some(account), locale, page, filter).await?))
-        }
-        None => {
-            let make = async || Ready::json(&list_for(&app, None, locale, page, filter).await?);
-            app.shelf.answer(&request, &app.clock, make).await
-        }
+    let wanted = Wanted {
+        filter: asked.into_inner().filter()?,
+        page: query.page()?,
+        account: caller.0.map(|caller| caller.account),
+        locale: locale_of(&request),
+        now: app.clock.now(),
+    };
+    // Who is signed in may have bought something that opens more of it just now.
+    if wanted.account.is_some() {
+        let list = on_show(&mut *db::connect(&app.pool).await?, &wanted).await?;
+        return Ok(HttpResponse::Ok().json(list));
     }
+    let make = async || Ready::json(&app.reads.read(async |conn| on_show(conn, &wanted).await).await?);
+    app.shelf.answer(&request, &app.clock, make).await
 }
 
-/// A page of products as one caller sees them.
-async fn list_for(
-    app: &App,
+/// What is looked for, by whom.
+struct Wanted {
+    filter: Filter,
+    page: Page,
     account: Option<AccountId>,
     locale: Locale,
-    page: Page,
-    filter: Filter,
-) -> Result<List<ProductView>> {
-    let now = app.clock.now();
-    let mut conn = db::connect(&app.pool).await?;
-    let products = List::cut(model::list(&mut conn, filter, page).await?, page, |product| product.id.0);
-    let mut wholes = service::whole(&mut conn, products.data).await?;
-    let looker = visitors::load(&mut conn, account, wholes.iter().flat_map(Whole::audiences), now).await?;
+    now: DateTime<Utc>,
+}
+
+async fn on_show(conn: &mut Conn, wanted: &Wanted) -> Result<List<ProductView>> {
+    let Wanted { page, account, locale, now, .. } = *wanted;
+    let found = model::list(conn, wanted.filter.clone(), page).await?;
+    let products = List::cut(found, page, |product| product.id.0);
+    let mut wholes = service::whole(conn, products.data).await?;
+    let looker = visitors::load(conn, account, wholes.iter().flat_map(Whole::audiences), now).await?;
     let look = Look { visitor: looker.visitor(), ranks: &looker.ranks, locale, now };
     wholes.retain(|whole| rules::is_shown(&whole.product, look.visitor, look.ranks, now));
-    let before = service::before_prices(&mut conn, &wholes, now).await?;
-    let data: Vec<_> = wholes.iter().map(|whole| ProductView::new(whole, &look, &before)).collect();
+    let before = service::before_prices(conn, &wholes, now).await?;
+    let data = wholes.iter().map(|whole| ProductView::new(whole, &look, &before)).collect();
     Ok(List { data, next_cursor: products.next_cursor })
 }
 

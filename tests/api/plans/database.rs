@@ -1,6 +1,7 @@
 //! A large database on a server of its own, whose log tells every statement with its plan.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -114,8 +115,8 @@ impl Large {
         conn.batch_execute("ANALYZE").await.unwrap();
     }
 
-    pub fn test_database(&self) -> TestDatabase {
-        TestDatabase::at(&self.url)
+    pub fn test_database(&self) -> Arc<TestDatabase> {
+        Arc::new(TestDatabase::at(self.url.clone()))
     }
 
     /// Ends the server, unless another run uses it.

@@ -42,9 +42,9 @@ impl TestDatabase {
         Self { url: (server.url_for)(&name) }
     }
 
-    /// One that somebody else has made.
-    pub fn at(url: &str) -> Self {
-        Self { url: url.to_owned() }
+    /// One that is there already.
+    pub fn at(url: String) -> Self {
+        Self { url }
     }
 
     pub fn url(&self) -> &str {

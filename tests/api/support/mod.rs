@@ -1,6 +1,7 @@
 //! What every test starts with: an application of its own on a database of its own, and a client to talk to it.
 
 pub mod baskets;
+pub mod bouncer;
 pub mod catalog;
 pub mod database;
 pub mod desk;
@@ -81,7 +82,8 @@ impl TestApp {
         mut settings: Settings,
         clock: Clock,
     ) -> Self {
-        settings.database_url = Some(database.url().into());
+        // A test that puts something in between has said so.
+        settings.database.url.get_or_insert_with(|| database.url().into());
         let application = Application::build(settings, clock).await.unwrap();
         let url = format!("http://{}", application.address);
         let (app, stop) = (Arc::clone(&application.app), application.stop_handle());

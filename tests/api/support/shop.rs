@@ -1,6 +1,7 @@
 //! A shop that sells: the application, a Stripe simulator on the same clock, drives, and buyers that pay.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -70,10 +71,10 @@ impl Shop {
     }
 
     pub async fn open_with(values: &[(&str, &str)]) -> Self {
-        Self::open_on(database::TestDatabase::create().await, values).await
+        Self::open_on(Arc::new(database::TestDatabase::create().await), values).await
     }
 
-    pub async fn open_on(database: database::TestDatabase, values: &[(&str, &str)]) -> Self {
+    pub async fn open_on(database: Arc<database::TestDatabase>, values: &[(&str, &str)]) -> Self {
         let clock = Clock::real();
         let mut settings = SimulatorSettings::new(clock.clone(), "sk_test_simulated");
         settings.webhook_secrets = vec![WEBHOOK_SECRET.to_owned()];
@@ -86,7 +87,7 @@ impl Shop {
             ("KINDRED_STRIPE_RATE", "2000"),
         ];
         let values: Vec<_> = values.iter().copied().chain(base).collect();
-        let app = TestApp::spawn_on(std::sync::Arc::new(database), super::settings(&values), clock).await;
+        let app = TestApp::spawn_on(database, super::settings(&values), clock).await;
         stripe.simulator.set_webhook_url(Some(format!("{}/v1/stripe/webhooks", app.url)));
         Self { app, stripe }
     }
