@@ -125,7 +125,8 @@ pub async fn check(
     }
 }
 
-fn wait_of(request: &ServiceRequest) -> Option<Duration> {
+/// How long who asks has to wait; none when the request may go on, and is counted.
+pub fn wait_of(request: &ServiceRequest) -> Option<Duration> {
     let app = request.app_data::<web::Data<App>>()?;
     let path = request.path();
     // The demo's own: its Stripe, which calls and is called from loopback.

@@ -5,6 +5,7 @@ pub mod body;
 pub mod client;
 pub mod csv;
 pub mod docs;
+pub mod front;
 pub mod guest;
 pub mod health;
 pub mod idempotency;

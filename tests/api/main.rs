@@ -34,6 +34,7 @@ mod drives;
 mod drop_events;
 mod event_coupons;
 mod freezes;
+mod front;
 mod fulfilment;
 mod games;
 mod generated;

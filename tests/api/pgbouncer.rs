@@ -107,11 +107,12 @@ async fn what_is_kept_is_lost_between_transactions_and_what_passes_is_not() {
     for (statements, is_lost) in [(Statements::Kept, true), (Statements::Passing, false)] {
         let pool = db::pool(&bouncer.url(), 2, statements).unwrap();
         let (mut one, mut other) = (db::connect(&pool).await.unwrap(), db::connect(&pool).await.unwrap());
-        count_pools(&mut one).await.unwrap();
+        let first = count_pools(&mut one).await;
         // The connection on which `one` has its statement is now another client's.
         other.batch_execute("BEGIN; SELECT 1").await.unwrap();
         let again = count_pools(&mut one).await;
-        assert_eq!(again.is_err(), is_lost, "{statements:?}: {again:?}");
+        // Between its two messages the first may have lost it already.
+        assert_eq!(first.is_err() || again.is_err(), is_lost, "{statements:?}: {first:?}, {again:?}");
         other.batch_execute("ROLLBACK").await.unwrap();
     }
 }

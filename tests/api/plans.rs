@@ -196,7 +196,7 @@ async fn desk_work(watch: &mut Watch, mall: &Mall, person: &Person, tea: &Value)
     }
     mall.shop.settle().await;
     watch.look("parcels and returns").await;
-    let order = mall.buy(person, "yet more", json!([{ "variant": tea, "quantity": 1 }])).await;
+    let order = mall.buy(person, "yet-more", json!([{ "variant": tea, "quantity": 1 }])).await;
     let path = format!("/v1/admin/orders/{}/refunds", desk::id(&order));
     let body =
         json!({ "lines": [{ "line": order["lines"][0]["id"], "amount": yuan(5) }], "reason": "Sorry." });

@@ -75,7 +75,7 @@ impl BenefitLedger {
     /// # Errors
     /// The database's.
     pub async fn read(
-        conn: &mut Conn,
+        conn: &Conn,
         benefits: &[Benefit],
         standings: &[&MembershipRow],
         buyers: &[Buyer],

@@ -40,34 +40,45 @@ pub struct Offered {
     tried: Option<CampaignId>,
 }
 
+/// What may be offered, whatever is bought.
+pub struct Found {
+    codes: Vec<Coupon>,
+    elsewhere: HashSet<(AccountId, String)>,
+    of_codes: Vec<Campaign>,
+    automatic: Vec<Campaign>,
+}
+
+impl Found {
+    /// Reads the codes that the carts name, their campaigns, and the automatic campaigns.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(conn: &Conn, carts: &[&Cart]) -> Result<Self> {
+        let named: BTreeSet<_> = carts.iter().flat_map(|cart| cart.coupon_codes.iter().cloned()).collect();
+        let named: Vec<_> = named.into_iter().collect();
+        let (codes, automatic) = tokio::try_join!(coupons::find(conn, &named), campaigns::automatic(conn))?;
+        let elsewhere = elsewhere(conn, carts, &codes).await?;
+        let of_codes: BTreeSet<_> = codes.iter().map(|coupon| coupon.campaign_id).collect();
+        let of_codes = campaigns::load(conn, &of_codes.into_iter().collect::<Vec<_>>()).await?;
+        Ok(Self { codes, elsewhere, of_codes, automatic })
+    }
+
+    /// With those automatic campaigns alone that touch something of the carts.
+    pub fn touching(self, sold: &[Sold<'_>], (day, now): (NaiveDate, DateTime<Utc>)) -> Offered {
+        let touches = |one: &Campaign| sold.iter().any(|sold| one.scope.covers(one.class, *sold));
+        let found = || self.of_codes.iter().chain(self.automatic.iter().filter(|one| touches(one)));
+        // What doesn't run keeps nobody waiting for its pools.
+        let running = found().filter(|one| rules::runs(one, now).is_ok()).map(|one| one.id).collect();
+        let campaigns = found().map(|one| (one.id, one.clone())).collect();
+        Offered { codes: self.codes, elsewhere: self.elsewhere, campaigns, running, day, tried: None }
+    }
+}
+
 impl Offered {
     /// Tries a campaign as if it needed no code and weren't paused.
     pub fn try_out(&mut self, campaign: Campaign) {
         self.tried = Some(campaign.id);
         self.campaigns.insert(campaign.id, Campaign { paused_at: None, ..campaign });
-    }
-
-    /// Reads the codes that the carts name, their campaigns, and the automatic campaigns that touch something of the carts.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn read(
-        conn: &mut Conn,
-        carts: &[&Cart],
-        sold: &[Sold<'_>],
-        (day, now): (NaiveDate, DateTime<Utc>),
-    ) -> Result<Self> {
-        let named: BTreeSet<_> = carts.iter().flat_map(|cart| cart.coupon_codes.iter().cloned()).collect();
-        let codes = coupons::find(conn, &named.iter().cloned().collect::<Vec<_>>()).await?;
-        let elsewhere = elsewhere(conn, carts, &codes).await?;
-        let of_codes: BTreeSet<_> = codes.iter().map(|coupon| coupon.campaign_id).collect();
-        let mut found = campaigns::load(conn, &of_codes.into_iter().collect::<Vec<_>>()).await?;
-        let touches = |one: &Campaign| sold.iter().any(|sold| one.scope.covers(one.class, *sold));
-        found.extend(campaigns::automatic(conn).await?.into_iter().filter(touches));
-        // What doesn't run keeps nobody waiting for its pools.
-        let running = found.iter().filter(|one| rules::runs(one, now).is_ok()).map(|one| one.id).collect();
-        let campaigns = found.into_iter().map(|campaign| (campaign.id, campaign)).collect();
-        Ok(Self { codes, elsewhere, campaigns, running, day, tried: None })
     }
 
     /// Makes today's pools where they aren't there yet.
@@ -123,7 +134,7 @@ impl Offered {
     ///
     /// # Errors
     /// The database's.
-    pub async fn past(&self, conn: &mut Conn, buyers: &[Buyer]) -> Result<Past> {
+    pub async fn past(&self, conn: &Conn, buyers: &[Buyer]) -> Result<Past> {
         if self.campaigns.is_empty() {
             return Ok(Past::default());
         }
@@ -149,11 +160,7 @@ impl Offered {
 }
 
 /// Of the codes that name no coupon those that their buyer holds of merchants: no more than were named.
-async fn elsewhere(
-    conn: &mut Conn,
-    carts: &[&Cart],
-    codes: &[Coupon],
-) -> Result<HashSet<(AccountId, String)>> {
+async fn elsewhere(conn: &Conn, carts: &[&Cart], codes: &[Coupon]) -> Result<HashSet<(AccountId, String)>> {
     let known = |code: &str| codes.iter().any(|coupon| coupon.code == code);
     let mut unknown = HashSet::new();
     for cart in carts {

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::benefits::BenefitLedger;
-use super::coupons::Offered;
+use super::coupons::{Found, Offered};
 use super::model;
 use super::offers::OfferLedger;
 use super::prices::sold_article;
@@ -217,62 +217,91 @@ fn ids<T: Copy>(named: &BTreeSet<T>) -> Vec<T> {
 /// # Errors
 /// The database's.
 pub async fn read_catalog(
-    conn: &mut Conn,
+    conn: &Conn,
     carts: &[&Cart],
     day: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<Catalog> {
-    let mut named = Named::by(carts);
+    let named = Named::by(carts);
+    // What doesn't depend on one another goes out together.
+    let (found, goods, coupons, earning, ranks) = tokio::try_join!(
+        read_memberships(conn, carts, &named),
+        read_goods(conn, &named),
+        Found::read(conn, carts),
+        earning(conn),
+        when(!named.articles.is_empty(), products::ranks(conn)),
+    )?;
+    let Catalog { plans, upgrades, upgrade_offers, renewals, drives, invitations, .. } = found;
+    let mut catalog =
+        Catalog { plans, upgrades, upgrade_offers, renewals, drives, invitations, earning, ranks, ..goods };
+    catalog.coupons = coupons.touching(&catalog.sold(), (day, now));
+    let has_audiences = catalog.coupons.audiences().chain(catalog.earning.audiences()).next().is_some();
+    if catalog.articles.is_empty() && has_audiences {
+        catalog.ranks = products::ranks(conn).await?;
+    }
+    Ok(catalog)
+}
+
+async fn read_memberships(conn: &Conn, carts: &[&Cart], named: &Named) -> Result<Catalog> {
     let mut catalog = Catalog::default();
+    let mut plans = named.plans.clone();
     if !named.upgrades.is_empty() {
         let quotes = upgrades::load(conn, &ids(&named.upgrades)).await?;
-        named.plans.extend(quotes.iter().map(|quote| quote.plan_id));
+        plans.extend(quotes.iter().map(|quote| quote.plan_id));
         let offers: BTreeSet<_> = quotes.iter().filter_map(|quote| quote.offer_id).collect();
         catalog.upgrade_offers = upgrade_offers::load(conn, &ids(&offers)).await?;
         catalog.upgrades = quotes.into_iter().map(|quote| (quote.id, quote)).collect();
     }
     if !named.renewals.is_empty() {
         let renewals = renewals::load(conn, &ids(&named.renewals)).await?;
-        named.plans.extend(renewals.iter().map(|renewal| renewal.plan_id));
+        plans.extend(renewals.iter().map(|renewal| renewal.plan_id));
         catalog.renewals = renewals.into_iter().map(|renewal| (renewal.id, renewal)).collect();
     }
     if !named.drives.is_empty() {
         let drives = drives::load(conn, &ids(&named.drives)).await?;
         catalog.drives = drives.into_iter().map(|drive| (drive.id, drive)).collect();
-        catalog.invitations = read_invitations(conn, carts, &named, &catalog.drives).await?;
+        catalog.invitations = read_invitations(conn, carts, named, &catalog.drives).await?;
     }
-    if !named.plans.is_empty() {
-        let plans = plans::load(conn, &ids(&named.plans)).await?;
+    if !plans.is_empty() {
+        let plans = plans::load(conn, &ids(&plans)).await?;
         catalog.plans = plans.into_iter().map(|plan| (plan.id, plan)).collect();
-    }
-    if !named.articles.is_empty() {
-        let articles = products::articles(conn, &ids(&named.articles)).await?;
-        catalog.articles = articles.into_iter().map(|article| (article.id, article)).collect();
-        let given_up = products::articles(conn, &ids(&named.given_up)).await?;
-        catalog.given_up = given_up.into_iter().map(|article| (article.id, article)).collect();
-        let bought: BTreeSet<_> = named.articles.union(&named.given_up).copied().collect();
-        catalog.offers = offers::for_buyers_of(conn, &ids(&bought)).await?;
-        let drops = drops::load(conn, &ids(&named.drops)).await?;
-        catalog.drops = drops.into_iter().map(|drop| (drop.id, drop)).collect();
-        catalog.f_codes = drops::f_codes(conn, &named.f_codes.into_iter().collect::<Vec<_>>()).await?;
-        catalog.benefits = benefits::with_rivals(conn, &ids(&named.benefits)).await?;
-        if !named.methods.is_empty() {
-            catalog.benefits.extend(benefits::free_shipping(conn).await?);
-        }
-        let methods = shipping::load(conn, &ids(&named.methods)).await?;
-        catalog.methods = methods.into_iter().map(|method| (method.id, method)).collect();
-    }
-    catalog.coupons = Offered::read(conn, carts, &catalog.sold(), (day, now)).await?;
-    catalog.earning = earning(conn).await?;
-    let has_audiences = catalog.coupons.audiences().chain(catalog.earning.audiences()).next().is_some();
-    if !catalog.articles.is_empty() || has_audiences {
-        catalog.ranks = products::ranks(conn).await?;
     }
     Ok(catalog)
 }
 
+async fn read_goods(conn: &Conn, named: &Named) -> Result<Catalog> {
+    if named.articles.is_empty() {
+        return Ok(Catalog::default());
+    }
+    let (articles, given_up) = (ids(&named.articles), ids(&named.given_up));
+    let bought: Vec<_> = named.articles.union(&named.given_up).copied().collect();
+    let (drops, benefits, methods) = (ids(&named.drops), ids(&named.benefits), ids(&named.methods));
+    let f_codes: Vec<_> = named.f_codes.iter().cloned().collect();
+    let (articles, given_up, offers, drops, f_codes, benefits, waivers, methods) = tokio::try_join!(
+        products::articles(conn, &articles),
+        products::articles(conn, &given_up),
+        offers::for_buyers_of(conn, &bought),
+        drops::load(conn, &drops),
+        drops::f_codes(conn, &f_codes),
+        benefits::with_rivals(conn, &benefits),
+        when(!methods.is_empty(), benefits::free_shipping(conn)),
+        shipping::load(conn, &methods),
+    )?;
+    let by_id = |articles: Vec<Article>| articles.into_iter().map(|article| (article.id, article)).collect();
+    Ok(Catalog {
+        articles: by_id(articles),
+        given_up: by_id(given_up),
+        drops: drops.into_iter().map(|drop| (drop.id, drop)).collect(),
+        f_codes,
+        methods: methods.into_iter().map(|method| (method.id, method)).collect(),
+        offers,
+        benefits: benefits.into_iter().chain(waivers).collect(),
+        ..Catalog::default()
+    })
+}
+
 async fn read_invitations(
-    conn: &mut Conn,
+    conn: &Conn,
     carts: &[&Cart],
     named: &Named,
     drives: &HashMap<DriveId, Drive>,
@@ -312,53 +341,27 @@ pub fn pools_of(catalog: &Catalog) -> Vec<PoolId> {
 /// # Errors
 /// The database's.
 pub async fn read_locked(
-    conn: &mut Conn,
+    conn: &Conn,
     catalog: &Catalog,
     pools: Vec<claims::Pool>,
     buyers: Vec<Buyer>,
     (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<(Locked, Ledger)> {
     let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
-    let people: Vec<_> = buyers.iter().filter_map(|buyer| buyer.person_key.clone()).collect();
-    let series: BTreeSet<_> = catalog.drives.values().map(|drive| drive.series.clone()).collect();
     let by_application: Vec<_> = catalog
         .drives
         .values()
         .filter(|drive| drive.admission == Admission::Application)
         .map(|drive| drive.id)
         .collect();
-    let mut ledger = Ledger {
-        upgrade_offers: OfferLedger::read(conn, &catalog.upgrade_offers, &buyers).await?,
-        left: pools.iter().map(|pool| (pool.id, pool.left())).collect(),
-        pending: model::with_pending_membership(conn, &ids).await?,
-        past: catalog.coupons.past(conn, &buyers).await?,
-        ..Ledger::default()
-    };
-    if catalog.has_plans() {
-        ledger.expelled = measures::expelled_of(conn, &ids).await?;
-    }
-    if !catalog.articles.is_empty() {
-        let pools: Vec<_> = pools.iter().map(|pool| pool.id).collect();
-        ledger.reserved = waiting_list::reserved(conn, &pools, now).await?;
-    }
-    if !series.is_empty() {
-        let series: Vec<_> = series.into_iter().collect();
-        for (series, account, person) in model::live_places(conn, &series, &ids, &people).await? {
-            ledger.account_places.insert((series.clone(), account));
-            ledger.person_places.insert((series, person));
-        }
-    }
-    let capped: Vec<_> =
-        catalog.drops.values().filter(|drop| drop.cap_per_person.is_some()).map(|drop| drop.id).collect();
-    if !capped.is_empty() {
-        ledger.purchases = drops::purchases(conn, &capped, &ids, &people).await?;
-    }
-    let applications = if by_application.is_empty() {
-        Vec::new()
-    } else {
-        applications::of(conn, &by_application, &ids).await?
-    };
-    let standings = access::standings_of(conn, &ids).await?;
+    let segments = catalog.segments();
+    let (mut ledger, applications, standings, segments, levels) = tokio::try_join!(
+        read_ledger(conn, catalog, &pools, &buyers, now),
+        when(!by_application.is_empty(), applications::of(conn, &by_application, &ids)),
+        access::standings_of(conn, &ids),
+        segments_of(conn, &segments, &ids, now),
+        when(catalog.ranks.has_levels(), levels::standings(conn, &ids, now)),
+    )?;
     let mut periods_from = HashMap::with_capacity(standings.len());
     for standing in &standings {
         periods_from.insert(standing.account(), standing.periods_from());
@@ -370,9 +373,6 @@ pub async fn read_locked(
     let (memberships, heads) = (by_account(own), by_account(others));
     let rows: Vec<_> = memberships.values().chain(heads.values()).collect();
     ledger.benefits = BenefitLedger::read(conn, &catalog.benefits, &rows, &buyers, zone).await?;
-    let segments = segments_of(conn, &catalog.segments(), &ids, now).await?;
-    let levels =
-        if catalog.ranks.has_levels() { levels::standings(conn, &ids, now).await? } else { HashMap::new() };
     let locked = Locked {
         memberships,
         heads,
@@ -383,6 +383,49 @@ pub async fn read_locked(
         levels,
     };
     Ok((locked, ledger))
+}
+
+/// What is left, and what the buyers have used of it.
+async fn read_ledger(
+    conn: &Conn,
+    catalog: &Catalog,
+    pools: &[claims::Pool],
+    buyers: &[Buyer],
+    now: DateTime<Utc>,
+) -> Result<Ledger> {
+    let ids: Vec<_> = buyers.iter().map(|buyer| buyer.id).collect();
+    let people: Vec<_> = buyers.iter().filter_map(|buyer| buyer.person_key.clone()).collect();
+    let pool_ids: Vec<_> = pools.iter().map(|pool| pool.id).collect();
+    let series: BTreeSet<_> = catalog.drives.values().map(|drive| drive.series.clone()).collect();
+    let series: Vec<_> = series.into_iter().collect();
+    let capped: Vec<_> =
+        catalog.drops.values().filter(|drop| drop.cap_per_person.is_some()).map(|drop| drop.id).collect();
+    let (upgrade_offers, past, pending, expelled, reserved, places, purchases) = tokio::try_join!(
+        OfferLedger::read(conn, &catalog.upgrade_offers, buyers),
+        catalog.coupons.past(conn, buyers),
+        model::with_pending_membership(conn, &ids),
+        when(catalog.has_plans(), measures::expelled_of(conn, &ids)),
+        when(!catalog.articles.is_empty(), waiting_list::reserved(conn, &pool_ids, now)),
+        when(!series.is_empty(), model::live_places(conn, &series, &ids, &people)),
+        when(!capped.is_empty(), drops::purchases(conn, &capped, &ids, &people)),
+    )?;
+    Ok(Ledger {
+        left: pools.iter().map(|pool| (pool.id, pool.left())).collect(),
+        pending,
+        expelled,
+        account_places: places.iter().map(|(series, account, _)| (series.clone(), *account)).collect(),
+        person_places: places.into_iter().map(|(series, _, person)| (series, person)).collect(),
+        purchases,
+        reserved,
+        past,
+        upgrade_offers,
+        ..Ledger::default()
+    })
+}
+
+/// What isn't asked for is empty.
+pub async fn when<T: Default>(is_asked: bool, read: impl Future<Output = Result<T>>) -> Result<T> {
+    if is_asked { read.await } else { Ok(T::default()) }
 }
 
 /// Gathers what is known of a cart.

@@ -315,7 +315,7 @@ pub struct EarlierKey {
 /// # Errors
 /// The database's.
 pub async fn earlier_keys(
-    conn: &mut Conn,
+    mut conn: &Conn,
     route: &str,
     accounts: &[AccountId],
     keys: &[String],
@@ -330,7 +330,7 @@ pub async fn earlier_keys(
             idempotency_keys::body_hash,
             idempotency_keys::resource,
         ))
-        .load::<(AccountId, String, Vec<u8>, Uuid)>(conn)
+        .load::<(AccountId, String, Vec<u8>, Uuid)>(&mut conn)
         .await?
         .into_iter()
         .map(|(account_id, key, body_hash, resource)| EarlierKey { account_id, key, body_hash, resource })
@@ -341,13 +341,13 @@ pub async fn earlier_keys(
 ///
 /// # Errors
 /// The database's.
-pub async fn with_pending_membership(conn: &mut Conn, accounts: &[AccountId]) -> Result<HashSet<AccountId>> {
+pub async fn with_pending_membership(mut conn: &Conn, accounts: &[AccountId]) -> Result<HashSet<AccountId>> {
     let rows: Vec<AccountId> = orders::table
         .filter(orders::account_id.eq_any(accounts))
         .filter(orders::has_membership)
         .filter(orders::state.eq("pending_payment"))
         .select(orders::account_id)
-        .load(conn)
+        .load(&mut conn)
         .await?;
     Ok(rows.into_iter().collect())
 }
@@ -357,7 +357,7 @@ pub async fn with_pending_membership(conn: &mut Conn, accounts: &[AccountId]) ->
 /// # Errors
 /// The database's.
 pub async fn live_places(
-    conn: &mut Conn,
+    mut conn: &Conn,
     series: &[String],
     accounts: &[AccountId],
     people: &[String],
@@ -367,7 +367,7 @@ pub async fn live_places(
         .filter(series_places::account_id.eq_any(accounts).or(series_places::person_key.eq_any(people)))
         .filter(series_places::released_at.is_null())
         .select((series_places::series, series_places::account_id, series_places::person_key))
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 
@@ -439,8 +439,8 @@ pub async fn lock_all(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<OrderRow>>
 ///
 /// # Errors
 /// The database's.
-pub async fn load_all(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<OrderRow>> {
-    Ok(orders::table.filter(orders::id.eq_any(ids)).select(OrderRow::as_select()).load(conn).await?)
+pub async fn load_all(mut conn: &Conn, ids: &[OrderId]) -> Result<Vec<OrderRow>> {
+    Ok(orders::table.filter(orders::id.eq_any(ids)).select(OrderRow::as_select()).load(&mut conn).await?)
 }
 
 /// The orders that have these numbers.
@@ -459,12 +459,12 @@ pub async fn by_numbers(conn: &mut Conn, numbers: &[String]) -> Result<Vec<(Stri
 ///
 /// # Errors
 /// The database's.
-pub async fn lines_of(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<LineRow>> {
+pub async fn lines_of(mut conn: &Conn, ids: &[OrderId]) -> Result<Vec<LineRow>> {
     Ok(order_lines::table
         .filter(order_lines::order_id.eq_any(ids))
         .order((order_lines::order_id, order_lines::position))
         .select(LineRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 
@@ -578,12 +578,12 @@ pub async fn add_refunded(
 ///
 /// # Errors
 /// The database's.
-pub async fn terms_in_force(conn: &mut Conn, now: DateTime<Utc>) -> Result<Option<String>> {
+pub async fn terms_in_force(mut conn: &Conn, now: DateTime<Utc>) -> Result<Option<String>> {
     Ok(terms_versions::table
         .filter(terms_versions::published_at.le(now))
         .order((terms_versions::published_at.desc(), terms_versions::version.desc()))
         .select(terms_versions::version)
-        .first(conn)
+        .first(&mut conn)
         .await
         .optional()?)
 }

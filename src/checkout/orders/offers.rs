@@ -25,7 +25,7 @@ impl OfferLedger {
     ///
     /// # Errors
     /// The database's.
-    pub async fn read(conn: &mut Conn, named: &[UpgradeOffer], buyers: &[Buyer]) -> Result<Self> {
+    pub async fn read(conn: &Conn, named: &[UpgradeOffer], buyers: &[Buyer]) -> Result<Self> {
         if named.is_empty() {
             return Ok(Self::default());
         }

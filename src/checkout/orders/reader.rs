@@ -31,14 +31,18 @@ pub struct OrderRows {
 ///
 /// # Errors
 /// The database's.
-pub async fn read(conn: &mut Conn, ids: &[OrderId]) -> Result<HashMap<OrderId, OrderRows>> {
-    let orders = model::load_all(conn, ids).await?;
+pub async fn read(conn: &Conn, ids: &[OrderId]) -> Result<HashMap<OrderId, OrderRows>> {
+    let (orders, lines, payments) = tokio::try_join!(
+        model::load_all(conn, ids),
+        model::lines_of(conn, ids),
+        payments::latest_of(conn, ids),
+    )?;
     let mut found: HashMap<OrderId, OrderRows> =
         orders.into_iter().map(|order| (order.id, bare(order))).collect();
-    for line in model::lines_of(conn, ids).await? {
+    for line in lines {
         found.entry(line.order_id).and_modify(|rows| rows.lines.push(line));
     }
-    for payment in payments::latest_of(conn, ids).await? {
+    for payment in payments {
         found.entry(payment.order_id).and_modify(|rows| rows.payment = Some(payment));
     }
     // In a rush most orders are looked at while nothing can have followed from them.

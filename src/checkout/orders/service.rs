@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::coupons;
 use super::dto::TermsConsent;
-use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked};
+use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked, when};
 use super::model::{self, NewKey, OrderState};
 use super::prices::{Bought, buy, title_of};
 use super::rows::{Rows, Worded};
@@ -226,17 +226,16 @@ pub async fn place(
     let credit = credit::lock(conn, &payers_of(&carts)).await?;
     let purses = points::lock(conn, &spenders_of(&carts)).await?;
     let mut baskets = baskets::lock(conn, &named).await?;
-    let (locked, mut ledger) = read_locked(conn, &catalog, pools, buyers, (now, shop.zone)).await?;
-    ledger.credit = credit;
-    ledger.purses = purses;
-    let typed = batch.iter().any(|order| order.community_rules.is_some());
-    if typed || catalog.has_plans() {
-        ledger.community_rules = community::model::current_version(conn).await?;
-    }
-    if batch.iter().any(|order| order.terms.is_some()) {
-        ledger.terms = model::terms_in_force(conn, now).await?;
-    }
-    let mut known = keys_of(conn, batch, &accounts).await?;
+    let by_rules = catalog.has_plans() || batch.iter().any(|order| order.community_rules.is_some());
+    let by_terms = batch.iter().any(|order| order.terms.is_some());
+    let ((locked, mut ledger), community_rules, terms, mut known) = tokio::try_join!(
+        read_locked(conn, &catalog, pools, buyers, (now, shop.zone)),
+        when(by_rules, community::model::current_version(conn)),
+        when(by_terms, model::terms_in_force(conn, now)),
+        keys_of(conn, batch, &accounts),
+    )?;
+    (ledger.credit, ledger.purses) = (credit, purses);
+    (ledger.community_rules, ledger.terms) = (community_rules, terms);
     let mut rows = Rows::default();
     let mut answers = Vec::with_capacity(batch.len());
     for order in batch {
@@ -274,7 +273,7 @@ pub(super) fn spenders_of(carts: &[&Cart]) -> Vec<AccountId> {
 /// What earlier requests did, by account and key: the hash of the body, and the order.
 type Known = HashMap<(AccountId, String), (Vec<u8>, OrderId)>;
 
-async fn keys_of(conn: &mut Conn, batch: &[PlaceOrder], accounts: &[AccountId]) -> Result<Known> {
+async fn keys_of(conn: &Conn, batch: &[PlaceOrder], accounts: &[AccountId]) -> Result<Known> {
     let keys: Vec<String> = batch.iter().map(|order| order.key.clone()).collect();
     let earlier = model::earlier_keys(conn, ROUTE, accounts, &keys).await?;
     let known = |row: model::EarlierKey| ((row.account_id, row.key), (row.body_hash, OrderId(row.resource)));

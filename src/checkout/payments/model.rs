@@ -138,13 +138,13 @@ pub async fn load(conn: &mut Conn, id: PaymentId) -> Result<PaymentRow> {
 ///
 /// # Errors
 /// The database's.
-pub async fn latest_of(conn: &mut Conn, orders: &[OrderId]) -> Result<Vec<PaymentRow>> {
+pub async fn latest_of(mut conn: &Conn, orders: &[OrderId]) -> Result<Vec<PaymentRow>> {
     Ok(payments::table
         .filter(payments::order_id.eq_any(orders))
         .distinct_on(payments::order_id)
         .order((payments::order_id, payments::attempt.desc()))
         .select(PaymentRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

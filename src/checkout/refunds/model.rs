@@ -107,12 +107,12 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Vec<RefundRow>>
 ///
 /// # Errors
 /// The database's.
-pub async fn of_orders(conn: &mut Conn, orders: &[OrderId]) -> Result<Vec<RefundRow>> {
+pub async fn of_orders(mut conn: &Conn, orders: &[OrderId]) -> Result<Vec<RefundRow>> {
     Ok(refunds::table
         .filter(refunds::order_id.eq_any(orders))
         .order(refunds::id)
         .select(RefundRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

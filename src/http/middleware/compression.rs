@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use actix_web::middleware::Next;
 
-const SMALL_BYTES: u64 = 1_024;
+use crate::http::ready::SMALL_BYTES;
 
 /// Marks what `Compress`, which wraps this, is to leave alone; `observe` takes the mark off again.
 ///
@@ -18,8 +18,11 @@ pub async fn spare_small(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let mut response = next.call(request).await?;
-    let is_small =
-        matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0..SMALL_BYTES));
+    let is_small = match response.response().body().size() {
+        BodySize::None => true,
+        BodySize::Sized(bytes) => usize::try_from(bytes).is_ok_and(|bytes| bytes < SMALL_BYTES),
+        BodySize::Stream => false,
+    };
     let is_stream = response
         .headers()
         .get(CONTENT_TYPE)

@@ -2,6 +2,8 @@
 //!
 //! The log holds the route's pattern: never a path (ids), a query (tokens), a header, a body or a client's address.
 
+use std::sync::Arc;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -20,6 +22,7 @@ use uuid::Uuid;
 use super::problems;
 use crate::app::App;
 use crate::error::{AppError, Code};
+use crate::http::front::Front;
 use crate::http::problem;
 use crate::types::id::AccountId;
 
@@ -37,7 +40,7 @@ pub struct SignedIn(pub AccountId);
 struct Seen {
     id: String,
     method: Method,
-    route: String,
+    route: Arc<str>,
     origin: Option<HeaderValue>,
     started: Instant,
 }
@@ -46,20 +49,33 @@ struct Seen {
 /// A panic's, as a finished answer.
 pub async fn observe(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let app = request.app_data::<web::Data<App>>().cloned();
+    let started = Instant::now();
+    let data = request.app_data::<web::Data<App>>().cloned();
+    let app: Option<&App> = data.as_ref().map(|data| &***data);
+    let front = app.and_then(|app| Front::of(app, &request));
+    let route = match &front {
+        Some(front) => Arc::clone(&front.route),
+        None => request.match_pattern().map_or_else(|| "none".into(), Arc::from),
+    };
     let seen = Seen {
         id: request_id(request.headers()),
         method: request.method().clone(),
-        route: request.match_pattern().unwrap_or_else(|| "none".to_owned()),
+        route,
         origin: request.headers().get(ORIGIN).cloned(),
-        started: Instant::now(),
+        started,
     };
+    if let Some(front) = front {
+        let mut response = front.answer(&request);
+        let status = response.status();
+        record(app, &seen, status, None);
+        dress(response.headers_mut(), app, &seen, status, false);
+        return Ok(request.into_response(response).map_into_right_body());
+    }
     request.extensions_mut().insert(RequestId(seen.id.clone()));
     let span = tracing::info_span!("request", id = seen.id);
     let answered = next.call(request).instrument(span).await;
-    let app: Option<&App> = app.as_ref().map(|data| &***data);
     match answered {
         Ok(mut response) => {
             let status = response.status();
@@ -67,7 +83,7 @@ pub async fn observe(
             record(app, &seen, status, account);
             let is_dev = response.request().path().starts_with("/dev/");
             dress(response.headers_mut(), app, &seen, status, is_dev);
-            Ok(response)
+            Ok(response.map_into_left_body())
         }
         Err(error) => Err(finish(app, &seen, error)),
     }
@@ -116,7 +132,7 @@ fn record(app: Option<&App>, seen: &Seen, status: StatusCode, account: Option<Si
         target: "kindred::access",
         request_id = seen.id,
         method = %seen.method,
-        route = seen.route,
+        route = &*seen.route,
         status = status.as_u16(),
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         account,

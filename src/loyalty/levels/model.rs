@@ -437,12 +437,12 @@ statement! {
 /// # Errors
 /// The database's.
 pub async fn standings(
-    conn: &mut Conn,
+    mut conn: &Conn,
     accounts: &[AccountId],
     now: DateTime<Utc>,
 ) -> Result<HashMap<AccountId, Standing>> {
     let of = StandingsNow { accounts: accounts.to_vec(), now, with_grace: now - GRACE };
-    let rows: Vec<Standing> = of.load(conn).await?;
+    let rows: Vec<Standing> = of.load(&mut conn).await?;
     Ok(rows.into_iter().map(|row| (row.account_id, row)).collect())
 }
 

@@ -128,12 +128,12 @@ pub async fn insert(conn: &mut Conn, of: &UpgradeOffer) -> Result<()> {
 
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[UpgradeOfferId]) -> Result<Vec<UpgradeOffer>> {
+pub async fn load(mut conn: &Conn, ids: &[UpgradeOfferId]) -> Result<Vec<UpgradeOffer>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let query = upgrade_offers::table.filter(upgrade_offers::id.eq_any(ids)).select(Row::as_select());
-    read(query.load(conn).await?)
+    read(query.load(&mut conn).await?)
 }
 
 /// # Errors

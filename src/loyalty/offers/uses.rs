@@ -47,7 +47,7 @@ impl Counted {
 /// # Errors
 /// The database's.
 pub async fn standing(
-    conn: &mut Conn,
+    mut conn: &Conn,
     offers: &[UpgradeOfferId],
     accounts: &[AccountId],
     people: &[String],
@@ -62,7 +62,7 @@ pub async fn standing(
         .filter(upgrade_offer_uses::released_at.is_null())
         .filter(theirs)
         .select(Counted::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

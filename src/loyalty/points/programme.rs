@@ -91,12 +91,12 @@ impl Earning {
 ///
 /// # Errors
 /// The database's.
-pub async fn earning(conn: &mut Conn) -> Result<Earning> {
-    let programme = load(conn).await?;
+pub async fn earning(conn: &Conn) -> Result<Earning> {
+    let (programme, rules) = tokio::try_join!(load(conn), open_rules(conn))?;
     if !programme.is_on {
         return Ok(Earning::default());
     }
-    Ok(Earning { programme: Some(programme), rules: open_rules(conn).await? })
+    Ok(Earning { programme: Some(programme), rules })
 }
 
 impl Programme {
@@ -195,8 +195,8 @@ impl TryFrom<Row> for Programme {
 
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn) -> Result<Programme> {
-    let row: Row = points_programme::table.select(Row::as_select()).first(conn).await?;
+pub async fn load(mut conn: &Conn) -> Result<Programme> {
+    let row: Row = points_programme::table.select(Row::as_select()).first(&mut conn).await?;
     Programme::try_from(row)
 }
 
@@ -297,12 +297,12 @@ impl RuleRow {
 ///
 /// # Errors
 /// The database's.
-pub async fn open_rules(conn: &mut Conn) -> Result<Vec<Rule>> {
+pub async fn open_rules(mut conn: &Conn) -> Result<Vec<Rule>> {
     let rows: Vec<RuleRow> = points_rules::table
         .filter(points_rules::archived_at.is_null())
         .order(points_rules::id)
         .select(RuleRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?;
     rows.into_iter().map(Rule::try_from).collect()
 }

@@ -44,12 +44,12 @@ pub struct Application {
 ///
 /// # Errors
 /// The database's.
-pub async fn of(conn: &mut Conn, drives: &[DriveId], accounts: &[AccountId]) -> Result<Vec<Application>> {
+pub async fn of(mut conn: &Conn, drives: &[DriveId], accounts: &[AccountId]) -> Result<Vec<Application>> {
     Ok(drive_applications::table
         .filter(drive_applications::drive_id.eq_any(drives))
         .filter(drive_applications::account_id.eq_any(accounts))
         .select(Application::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

@@ -78,11 +78,11 @@ impl Standing {
 ///
 /// # Errors
 /// The database's.
-pub async fn standings_of(conn: &mut Conn, accounts: &[AccountId]) -> Result<Vec<Standing>> {
+pub async fn standings_of(mut conn: &Conn, accounts: &[AccountId]) -> Result<Vec<Standing>> {
     Ok(standings::table
         .filter(standings::account_id.eq_any(accounts))
         .select(Standing::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

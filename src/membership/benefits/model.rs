@@ -122,12 +122,12 @@ fn benefits_of(rows: Vec<BenefitRow>) -> Result<Vec<Benefit>> {
 
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[BenefitId]) -> Result<Vec<Benefit>> {
+pub async fn load(mut conn: &Conn, ids: &[BenefitId]) -> Result<Vec<Benefit>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let found = benefits::table.filter(benefits::id.eq_any(ids));
-    benefits_of(found.select(BenefitRow::as_select()).load(conn).await?)
+    benefits_of(found.select(BenefitRow::as_select()).load(&mut conn).await?)
 }
 
 /// # Errors
@@ -180,7 +180,7 @@ pub async fn of_levels(conn: &mut Conn, levels: &[LevelId]) -> Result<Vec<Benefi
 ///
 /// # Errors
 /// The database's.
-pub async fn with_rivals(conn: &mut Conn, ids: &[BenefitId]) -> Result<Vec<Benefit>> {
+pub async fn with_rivals(mut conn: &Conn, ids: &[BenefitId]) -> Result<Vec<Benefit>> {
     let named = load(conn, ids).await?;
     let kinds: Vec<_> = named.iter().map(|benefit| benefit.kind.clone()).collect();
     if kinds.is_empty() {
@@ -190,7 +190,8 @@ pub async fn with_rivals(conn: &mut Conn, ids: &[BenefitId]) -> Result<Vec<Benef
         .filter(benefits::kind.eq_any(kinds))
         .filter(benefits::id.ne_all(ids))
         .filter(benefits::archived_at.is_null());
-    let rivals = benefits_of(rivals.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)?;
+    let rivals =
+        benefits_of(rivals.order(benefits::id).select(BenefitRow::as_select()).load(&mut conn).await?)?;
     Ok(named.into_iter().chain(rivals).collect())
 }
 
@@ -198,11 +199,11 @@ pub async fn with_rivals(conn: &mut Conn, ids: &[BenefitId]) -> Result<Vec<Benef
 ///
 /// # Errors
 /// The database's.
-pub async fn free_shipping(conn: &mut Conn) -> Result<Vec<Benefit>> {
+pub async fn free_shipping(mut conn: &Conn) -> Result<Vec<Benefit>> {
     let live = benefits::table
         .filter(benefits::gives.eq(Gives::FreeShipping))
         .filter(benefits::archived_at.is_null());
-    benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)
+    benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(&mut conn).await?)
 }
 
 /// A page of all of them, or of a tier's or a level's, newest first.

@@ -115,7 +115,7 @@ impl Used {
     /// # Errors
     /// The database's.
     pub async fn read(
-        conn: &mut Conn,
+        mut conn: &Conn,
         benefits: &[BenefitId],
         accounts: &[AccountId],
         people: &[String],
@@ -131,7 +131,7 @@ impl Used {
             .filter(theirs)
             .filter(benefit_uses::benefit_id.eq_any(benefits))
             .select(Counted::as_select())
-            .load(conn)
+            .load(&mut conn)
             .await?;
         Ok(Self { counted })
     }
@@ -205,12 +205,12 @@ impl Used {
 ///
 /// # Errors
 /// The database's.
-pub async fn trials_among(conn: &mut Conn, memberships: &[MembershipId]) -> Result<HashSet<MembershipId>> {
+pub async fn trials_among(mut conn: &Conn, memberships: &[MembershipId]) -> Result<HashSet<MembershipId>> {
     let terms: Vec<(MembershipId, Source)> = membership_terms::table
         .filter(membership_terms::membership_id.eq_any(memberships))
         .filter(membership_terms::ended_at.is_null())
         .select((membership_terms::membership_id, membership_terms::source))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let (trials, others): (Vec<_>, Vec<_>) =
         terms.into_iter().partition(|(_, source)| *source == Source::Trial);

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use actix_web::http::Uri;
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
@@ -138,6 +139,18 @@ impl Catalog {
         let (snapshot, seen_at) = self.current()?;
         let in_time = snapshot.valid_until.is_none_or(|until| now < until) && snapshot.tiers.is_in_time(now);
         (in_time && seen_at.elapsed() <= MAX_AGE).then_some(snapshot)
+    }
+
+    /// The page of a path without a query, where it lies ready and is no older than it may be, with its route's pattern.
+    pub fn ready(&self, uri: &Uri, locale: Locale, now: DateTime<Utc>) -> Option<(Ready, &'static str)> {
+        let path = uri.path().strip_prefix("/v1/").filter(|_| uri.query().is_none())?;
+        let snapshot = || self.fresh(now);
+        match (path, path.strip_prefix("drives/")) {
+            ("tiers", _) => Some((snapshot()?.tiers(locale).clone(), "/v1/tiers")),
+            ("drives", _) => Some((snapshot()?.first_page.pick(locale).clone(), "/v1/drives")),
+            (_, Some(drive)) => Some((snapshot()?.drive(drive, locale)?.clone(), "/v1/drives/{id}")),
+            _ => None,
+        }
     }
 
     /// A snapshot that is no older than it may be.

@@ -63,11 +63,11 @@ pub async fn current(conn: &mut Conn) -> Result<Option<Rules>> {
 ///
 /// # Errors
 /// The database's.
-pub async fn current_version(conn: &mut Conn) -> Result<Option<String>> {
+pub async fn current_version(mut conn: &Conn) -> Result<Option<String>> {
     Ok(community_rules::table
         .order((community_rules::published_at.desc(), community_rules::version.desc()))
         .select(community_rules::version)
-        .first(conn)
+        .first(&mut conn)
         .await
         .optional()?)
 }

@@ -83,24 +83,23 @@ type Joined = (DriveRow, PlanRow, (i64, i64, i64));
 ///
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[DriveId]) -> Result<Vec<Drive>> {
-    let rows: Vec<Joined> = drives::table
+pub async fn load(conn: &Conn, ids: &[DriveId]) -> Result<Vec<Drive>> {
+    let found = drives::table
         .inner_join(plans_table::table.inner_join(tiers::table))
         .inner_join(pools::table)
         .filter(drives::id.eq_any(ids))
-        .order(drives::id.desc())
         .select((DriveRow::as_select(), plans::model::COLUMNS, (pools::capacity, pools::held, pools::taken)))
-        .load(conn)
-        .await?;
-    let mut releases = load_releases(conn, ids).await?;
+        .order(drives::id.desc());
+    let rows = async { Ok(found.load::<Joined>(&mut &*conn).await?) };
+    let (rows, mut releases) = tokio::try_join!(rows, load_releases(conn, ids))?;
     rows.into_iter().map(|row| assemble(row, &mut releases)).collect()
 }
 
-async fn load_releases(conn: &mut Conn, ids: &[DriveId]) -> Result<HashMap<DriveId, Vec<Release>>> {
+async fn load_releases(mut conn: &Conn, ids: &[DriveId]) -> Result<HashMap<DriveId, Vec<Release>>> {
     let rows: Vec<(DriveId, DateTime<Utc>, i64)> = drive_releases::table
         .filter(drive_releases::drive_id.eq_any(ids))
         .order((drive_releases::drive_id, drive_releases::at))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let mut releases: HashMap<DriveId, Vec<Release>> = HashMap::new();
     for (drive, at, quantity) in rows {

@@ -63,7 +63,7 @@ pub(super) type Columns = (
 /// # Errors
 /// The database's.
 pub async fn find(
-    conn: &mut Conn,
+    mut conn: &Conn,
     drives: &[DriveId],
     codes: &[String],
     email_keys: &[String],
@@ -76,7 +76,7 @@ pub async fn find(
         .filter(drive_invitations::drive_id.eq_any(drives))
         .filter(known)
         .select(COLUMNS)
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

@@ -125,13 +125,13 @@ pub async fn store(conn: &mut Conn, row: &Measure) -> Result<()> {
 ///
 /// # Errors
 /// The database's.
-pub async fn expelled_of(conn: &mut Conn, accounts: &[AccountId]) -> Result<HashSet<AccountId>> {
+pub async fn expelled_of(mut conn: &Conn, accounts: &[AccountId]) -> Result<HashSet<AccountId>> {
     let expelled: Vec<AccountId> = community_measures::table
         .filter(community_measures::account_id.eq_any(accounts))
         .filter(community_measures::kind.eq(Kind::Expulsion))
         .filter(community_measures::state.eq(State::InForce))
         .select(community_measures::account_id)
-        .load(conn)
+        .load(&mut conn)
         .await?;
     Ok(expelled.into_iter().collect())
 }

@@ -161,12 +161,12 @@ impl TryFrom<PlanRow> for Plan {
 ///
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[PlanId]) -> Result<Vec<Plan>> {
+pub async fn load(mut conn: &Conn, ids: &[PlanId]) -> Result<Vec<Plan>> {
     let rows: Vec<PlanRow> = plans::table
         .inner_join(tiers::table)
         .filter(plans::id.eq_any(ids))
         .select(COLUMNS)
-        .load(conn)
+        .load(&mut conn)
         .await?;
     rows.into_iter().map(Plan::try_from).collect()
 }

@@ -157,8 +157,8 @@ pub async fn open_of(conn: &mut Conn, membership: MembershipId) -> Result<Option
 ///
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[RenewalId]) -> Result<Vec<Renewal>> {
-    Ok(renewals::table.filter(renewals::id.eq_any(ids)).select(Renewal::as_select()).load(conn).await?)
+pub async fn load(mut conn: &Conn, ids: &[RenewalId]) -> Result<Vec<Renewal>> {
+    Ok(renewals::table.filter(renewals::id.eq_any(ids)).select(Renewal::as_select()).load(&mut conn).await?)
 }
 
 /// # Errors

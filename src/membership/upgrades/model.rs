@@ -57,11 +57,11 @@ pub async fn insert(conn: &mut Conn, quote: &UpgradeQuote) -> Result<()> {
 ///
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[UpgradeQuoteId]) -> Result<Vec<UpgradeQuote>> {
+pub async fn load(mut conn: &Conn, ids: &[UpgradeQuoteId]) -> Result<Vec<UpgradeQuote>> {
     Ok(upgrade_quotes::table
         .filter(upgrade_quotes::id.eq_any(ids))
         .select(UpgradeQuote::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

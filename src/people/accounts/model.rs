@@ -180,9 +180,9 @@ pub async fn load_buyer(conn: &mut Conn, id: AccountId) -> Result<Buyer> {
 ///
 /// # Errors
 /// The database's.
-pub async fn email_keys(conn: &mut Conn, ids: &[AccountId]) -> Result<Vec<String>> {
+pub async fn email_keys(mut conn: &Conn, ids: &[AccountId]) -> Result<Vec<String>> {
     let keys: Vec<Option<String>> =
-        accounts::table.filter(accounts::id.eq_any(ids)).select(accounts::email_key).load(conn).await?;
+        accounts::table.filter(accounts::id.eq_any(ids)).select(accounts::email_key).load(&mut conn).await?;
     Ok(keys.into_iter().flatten().collect())
 }
 

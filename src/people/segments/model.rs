@@ -174,7 +174,7 @@ fn accounts_in(segment: &Segment, now: DateTime<Utc>) -> Query<'static> {
 /// # Errors
 /// The database's.
 pub async fn segments_of(
-    conn: &mut Conn,
+    mut conn: &Conn,
     codes: &BTreeSet<String>,
     accounts: &[AccountId],
     now: DateTime<Utc>,
@@ -187,14 +187,14 @@ pub async fn segments_of(
         .filter(segments::code.eq_any(codes))
         .filter(segments::archived_at.is_null())
         .select(SegmentRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?;
     for row in rows {
         let segment = Segment::try_from(row)?;
         let inside: Vec<AccountId> = accounts_in(&segment, now)
             .filter(accounts::id.eq_any(accounts))
             .select(accounts::id)
-            .load(conn)
+            .load(&mut conn)
             .await?;
         for account in inside {
             found.entry(account).or_default().push(segment.code.clone());

@@ -177,26 +177,26 @@ fn read(rows: Vec<CampaignRow>) -> Result<Vec<Campaign>> {
 
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[CampaignId]) -> Result<Vec<Campaign>> {
+pub async fn load(mut conn: &Conn, ids: &[CampaignId]) -> Result<Vec<Campaign>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let query =
         coupon_campaigns::table.filter(coupon_campaigns::id.eq_any(ids)).select(CampaignRow::as_select());
-    read(query.load(conn).await?)
+    read(query.load(&mut conn).await?)
 }
 
 /// Those that need no code and aren't archived.
 ///
 /// # Errors
 /// The database's.
-pub async fn automatic(conn: &mut Conn) -> Result<Vec<Campaign>> {
+pub async fn automatic(mut conn: &Conn) -> Result<Vec<Campaign>> {
     let query = coupon_campaigns::table
         .filter(coupon_campaigns::automatic)
         .filter(coupon_campaigns::archived_at.is_null())
         .order(coupon_campaigns::id)
         .select(CampaignRow::as_select());
-    read(query.load(conn).await?)
+    read(query.load(&mut conn).await?)
 }
 
 /// # Errors

@@ -81,12 +81,12 @@ pub struct Issue {
 ///
 /// # Errors
 /// The database's.
-pub async fn find(conn: &mut Conn, codes: &[String]) -> Result<Vec<Coupon>> {
+pub async fn find(mut conn: &Conn, codes: &[String]) -> Result<Vec<Coupon>> {
     if codes.is_empty() {
         return Ok(Vec::new());
     }
     let query = coupons::table.filter(coupons::code.eq_any(codes)).select(Coupon::as_select());
-    Ok(query.load(conn).await?)
+    Ok(query.load(&mut conn).await?)
 }
 
 /// Locks codes that are used once, in id order, after the pools: nobody else uses them meanwhile. As they stand under the

@@ -65,7 +65,7 @@ pub async fn order_of(conn: &mut Conn, id: CouponUseId) -> Result<OrderId> {
 /// # Errors
 /// The database's.
 pub async fn counted(
-    conn: &mut Conn,
+    mut conn: &Conn,
     campaigns: &[CampaignId],
     accounts: &[AccountId],
     people: &[String],
@@ -78,7 +78,7 @@ pub async fn counted(
         .filter(coupon_uses::account_id.eq_any(accounts).or(coupon_uses::person_key.eq_any(people)))
         .filter(coupon_uses::released_at.is_null())
         .select((coupon_uses::campaign_id, coupon_uses::account_id, coupon_uses::person_key))
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 
@@ -86,7 +86,7 @@ pub async fn counted(
 ///
 /// # Errors
 /// The database's.
-pub async fn taken(conn: &mut Conn, ids: &[CouponId]) -> Result<HashMap<CouponId, bool>> {
+pub async fn taken(mut conn: &Conn, ids: &[CouponId]) -> Result<HashMap<CouponId, bool>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -96,7 +96,7 @@ pub async fn taken(conn: &mut Conn, ids: &[CouponId]) -> Result<HashMap<CouponId
         .filter(coupon_uses::is_single)
         .filter(coupon_uses::released_at.is_null())
         .select((coupon_uses::coupon_id, orders::state))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     Ok(rows.into_iter().filter_map(|(id, state)| Some((id?, state != OrderState::PendingPayment))).collect())
 }
@@ -109,7 +109,7 @@ type Known = (AccountId, Option<String>, bool, DateTime<Utc>, Option<String>);
 /// # Errors
 /// The database's.
 pub async fn histories(
-    conn: &mut Conn,
+    mut conn: &Conn,
     buyers: &[(AccountId, Option<String>)],
     products: &BTreeSet<ProductId>,
 ) -> Result<HashMap<AccountId, History>> {
@@ -128,7 +128,7 @@ pub async fn histories(
             accounts::created_at,
             accounts::birthday,
         ))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let theirs: Vec<_> = known.iter().map(|(id, ..)| *id).chain(ids.iter().copied()).collect();
     let buying: Vec<AccountId> = orders::table
@@ -136,7 +136,7 @@ pub async fn histories(
         .filter(orders::state.ne_all([OrderState::Cancelled, OrderState::Expired]))
         .select(orders::account_id)
         .distinct()
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let ordered: Vec<(AccountId, Option<String>)> = buying
         .into_iter()
@@ -156,7 +156,7 @@ pub async fn histories(
             )
             .select((orders::account_id, variants::product_id))
             .distinct()
-            .load(conn)
+            .load(&mut conn)
             .await?
     };
     let history = |(id, person): &(AccountId, Option<String>)| {

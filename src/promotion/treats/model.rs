@@ -290,7 +290,7 @@ pub async fn of_account(conn: &mut Conn, account: AccountId, page: Page) -> Resu
 /// # Errors
 /// The database's.
 pub async fn codes_held(
-    conn: &mut Conn,
+    mut conn: &Conn,
     accounts: &[AccountId],
     codes: &[String],
     limit: i64,
@@ -300,7 +300,7 @@ pub async fn codes_held(
         .filter(sql::<Text>(COMPARED).eq_any(codes))
         .limit(limit)
         .select((treat_codes::account_id, treat_codes::code))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     Ok(rows.into_iter().filter_map(|(account, code)| Some((account?, code))).collect())
 }

@@ -414,13 +414,13 @@ async fn backing(conn: &mut Conn, drop: DropId, accounts: &[AccountId]) -> Resul
 ///
 /// # Errors
 /// The database's.
-pub async fn names_of(conn: &mut Conn, ids: &[OrderId]) -> Result<Vec<(OrderId, String)>> {
+pub async fn names_of(mut conn: &Conn, ids: &[OrderId]) -> Result<Vec<(OrderId, String)>> {
     Ok(pledges::table
         .inner_join(order_lines::table)
         .filter(order_lines::order_id.eq_any(ids))
         .filter(pledges::backer_name.is_not_null())
         .select((order_lines::order_id, pledges::backer_name.assume_not_null()))
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 

@@ -111,7 +111,7 @@ pub async fn reachable(conn: &mut Conn, ids: &[AccountId]) -> Result<Vec<Recipie
 ///
 /// # Errors
 /// The database's.
-pub async fn f_codes(conn: &mut Conn, codes: &[String]) -> Result<Vec<FCode>> {
+pub async fn f_codes(mut conn: &Conn, codes: &[String]) -> Result<Vec<FCode>> {
     if codes.is_empty() {
         return Ok(Vec::new());
     }
@@ -119,7 +119,7 @@ pub async fn f_codes(conn: &mut Conn, codes: &[String]) -> Result<Vec<FCode>> {
         .inner_join(pools::table)
         .filter(f_codes::code.eq_any(codes))
         .select((FCodeRow::as_select(), (pools::held, pools::taken)))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     Ok(rows.into_iter().map(f_code).collect())
 }

@@ -120,18 +120,18 @@ struct DropRow {
 ///
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
+pub async fn load(conn: &Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<(DropRow, Option<GoalRow>)> = drops::table
+    let found = drops::table
         .left_join(drop_goals::table)
         .filter(drops::id.eq_any(ids))
         .order(drops::id.desc())
-        .select((DropRow::as_select(), Option::<GoalRow>::as_select()))
-        .load(conn)
-        .await?;
-    let (mut items, mut audiences) = (items_of(conn, ids).await?, audiences_of(conn, ids).await?);
+        .select((DropRow::as_select(), Option::<GoalRow>::as_select()));
+    let rows = async { Ok(found.load::<(DropRow, Option<GoalRow>)>(&mut &*conn).await?) };
+    let (rows, mut items, mut audiences) =
+        tokio::try_join!(rows, items_of(conn, ids), audiences_of(conn, ids))?;
     let drop = |(row, goal): (DropRow, Option<GoalRow>)| Drop {
         goal: goal.map(Goal::from),
         items: items.remove(&row.id).unwrap_or_default(),
@@ -149,7 +149,7 @@ pub async fn load(conn: &mut Conn, ids: &[DropId]) -> Result<Vec<Drop>> {
     Ok(rows.into_iter().map(drop).collect())
 }
 
-async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<Item>>> {
+async fn items_of(mut conn: &Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<Item>>> {
     type Counts = (i64, i64, i64, Option<i64>);
     type Row = (DropId, VariantId, ProductKind, PoolId, Counts, (Option<i64>, Option<Value>));
     let in_line = waiting_lines::drop_id
@@ -170,7 +170,7 @@ async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec
             (pools::capacity, pools::held, pools::taken, waiting_lines::waiting.nullable()),
             (drop_items::price_minor, drop_items::price_buyers),
         ))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let mut items: HashMap<DropId, Vec<Item>> = HashMap::new();
     for (drop, variant, kind, pool, (capacity, held, taken, waiting), price) in rows {
@@ -185,7 +185,7 @@ async fn items_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec
     Ok(items)
 }
 
-async fn audiences_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<AudienceOf>>> {
+async fn audiences_of(mut conn: &Conn, ids: &[DropId]) -> Result<HashMap<DropId, Vec<AudienceOf>>> {
     type Row = (DropId, AudienceId, Value, DateTime<Utc>, Option<PoolId>, Option<i64>);
     let rows: Vec<Row> = drop_audiences::table
         .left_join(pools::table)
@@ -199,7 +199,7 @@ async fn audiences_of(conn: &mut Conn, ids: &[DropId]) -> Result<HashMap<DropId,
             drop_audiences::pool_id,
             pools::capacity.nullable(),
         ))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let mut audiences: HashMap<DropId, Vec<AudienceOf>> = HashMap::new();
     for (drop, id, buyers, opens_at, pool, allocation) in rows {
@@ -372,7 +372,7 @@ batch_insert! {
 /// # Errors
 /// The database's.
 pub async fn purchases(
-    conn: &mut Conn,
+    mut conn: &Conn,
     drops: &[DropId],
     accounts: &[AccountId],
     people: &[String],
@@ -383,7 +383,7 @@ pub async fn purchases(
         again: drops.to_vec(),
         people: people.to_vec(),
     };
-    let rows: Vec<PurchaseRow> = of.load(conn).await?;
+    let rows: Vec<PurchaseRow> = of.load(&mut conn).await?;
     Ok(rows.into_iter().map(|row| (row.drop_id, row.account_id, row.person_key, row.quantity)).collect())
 }
 

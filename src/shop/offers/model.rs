@@ -126,7 +126,7 @@ fn row_of(offer: &Offer) -> Result<OfferRow> {
 ///
 /// # Errors
 /// The database's.
-pub async fn for_buyers_of(conn: &mut Conn, variants: &[VariantId]) -> Result<Vec<Offer>> {
+pub async fn for_buyers_of(mut conn: &Conn, variants: &[VariantId]) -> Result<Vec<Offer>> {
     if variants.is_empty() {
         return Ok(Vec::new());
     }
@@ -135,7 +135,7 @@ pub async fn for_buyers_of(conn: &mut Conn, variants: &[VariantId]) -> Result<Ve
         .filter(offers::archived_at.is_null())
         .order(offers::id)
         .select(OfferRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?;
     rows.into_iter().map(Offer::try_from).collect()
 }

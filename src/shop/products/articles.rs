@@ -132,19 +132,17 @@ struct VariantRow {
 ///
 /// # Errors
 /// The database's.
-pub async fn articles(conn: &mut Conn, ids: &[VariantId]) -> Result<Vec<Article>> {
+pub async fn articles(conn: &Conn, ids: &[VariantId]) -> Result<Vec<Article>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<(VariantRow, ProductRow)> = variants::table
+    let found = variants::table
         .inner_join(products::table)
         .filter(variants::id.eq_any(ids))
         .order((variants::product_id, variants::position))
-        .select((VariantRow::as_select(), ProductRow::as_select()))
-        .load(conn)
-        .await?;
-    let mut parts = parts_of(conn, ids).await?;
-    let mut prices = prices_of(conn, ids).await?;
+        .select((VariantRow::as_select(), ProductRow::as_select()));
+    let rows = async { Ok(found.load::<(VariantRow, ProductRow)>(&mut &*conn).await?) };
+    let (rows, mut parts, mut prices) = tokio::try_join!(rows, parts_of(conn, ids), prices_of(conn, ids))?;
     rows.into_iter()
         .map(|(row, product)| {
             Ok(Article {
@@ -171,7 +169,7 @@ pub async fn articles(conn: &mut Conn, ids: &[VariantId]) -> Result<Vec<Article>
         .collect()
 }
 
-async fn parts_of(conn: &mut Conn, bundles: &[VariantId]) -> Result<HashMap<VariantId, Vec<Part>>> {
+async fn parts_of(mut conn: &Conn, bundles: &[VariantId]) -> Result<HashMap<VariantId, Vec<Part>>> {
     type Row = (
         VariantId,
         i32,
@@ -205,7 +203,7 @@ async fn parts_of(conn: &mut Conn, bundles: &[VariantId]) -> Result<HashMap<Vari
             products::right_days,
             variants::ships_from,
         ))
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let mut parts: HashMap<VariantId, Vec<Part>> = HashMap::new();
     for (bundle, quantity, variant, sku, weight_grams, pool, product, kind, zh, en, right_days, ships_from) in

@@ -154,11 +154,13 @@ impl TryFrom<ProductRow> for Product {
 ///
 /// # Errors
 /// The database's.
-pub async fn ranks(conn: &mut Conn) -> Result<Ranks> {
-    let rows: Vec<(TierId, String, i32)> =
-        tiers::table.select((tiers::id, tiers::code, tiers::rank)).load(conn).await?;
+pub async fn ranks(conn: &Conn) -> Result<Ranks> {
+    let (mut of_tiers, mut of_levels) = (conn, conn);
     // Who stands on one that is archived does so until his review.
-    let levels: Vec<(String, i32)> = levels::table.select((levels::code, levels::rank)).load(conn).await?;
+    let (rows, levels): (Vec<(TierId, String, i32)>, Vec<(String, i32)>) = tokio::try_join!(
+        tiers::table.select((tiers::id, tiers::code, tiers::rank)).load(&mut of_tiers),
+        levels::table.select((levels::code, levels::rank)).load(&mut of_levels),
+    )?;
     Ok(Ranks::new(rows).with_levels(levels.into_iter().collect()))
 }
 

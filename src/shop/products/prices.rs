@@ -68,13 +68,13 @@ impl TryFrom<PriceRow> for Price {
 ///
 /// # Errors
 /// The database's.
-pub async fn prices_of(conn: &mut Conn, ids: &[VariantId]) -> Result<HashMap<VariantId, Vec<Price>>> {
+pub async fn prices_of(mut conn: &Conn, ids: &[VariantId]) -> Result<HashMap<VariantId, Vec<Price>>> {
     let rows: Vec<PriceRow> = prices::table
         .filter(prices::variant_id.eq_any(ids))
         .filter(prices::archived_at.is_null())
         .order(prices::id)
         .select(PriceRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let mut prices: HashMap<VariantId, Vec<Price>> = HashMap::new();
     for row in rows {

@@ -74,14 +74,14 @@ impl TryFrom<MethodRow> for ShippingMethod {
 ///
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, ids: &[ShippingMethodId]) -> Result<Vec<ShippingMethod>> {
+pub async fn load(mut conn: &Conn, ids: &[ShippingMethodId]) -> Result<Vec<ShippingMethod>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let rows: Vec<MethodRow> = shipping_methods::table
         .filter(shipping_methods::id.eq_any(ids))
         .select(MethodRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?;
     rows.into_iter().map(ShippingMethod::try_from).collect()
 }

@@ -62,9 +62,9 @@ pub struct Entry {
 ///
 /// # Errors
 /// The database's.
-pub async fn is_anybody_waiting(conn: &mut Conn) -> Result<bool> {
+pub async fn is_anybody_waiting(mut conn: &Conn) -> Result<bool> {
     let waiting = waiting_lines::table.filter(waiting_lines::waiting.gt(0));
-    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn).await?)
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(&mut conn).await?)
 }
 
 #[derive(QueryableByName)]
@@ -104,14 +104,14 @@ const NEEDS: &str = "WITH lines AS (
 ///
 /// # Errors
 /// The database's.
-pub async fn reserved(conn: &mut Conn, pools: &[PoolId], now: DateTime<Utc>) -> Result<HashMap<PoolId, i64>> {
+pub async fn reserved(mut conn: &Conn, pools: &[PoolId], now: DateTime<Utc>) -> Result<HashMap<PoolId, i64>> {
     if pools.is_empty() || !is_anybody_waiting(conn).await? {
         return Ok(HashMap::new());
     }
     let rows: Vec<NeedRow> = diesel::sql_query(NEEDS)
         .bind::<Array<SqlUuid>, _>(pools)
         .bind::<Timestamptz, _>(now)
-        .load(conn)
+        .load(&mut conn)
         .await?;
     let needs = rows.into_iter().map(|row| Need {
         line: (row.drop_id, row.variant_id),
