@@ -31,7 +31,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use figures::{Compared, Spread};
+use figures::Compared;
 use machine::{Machine, Processes};
 use shop::{Buyer, Shop};
 
@@ -81,8 +81,6 @@ pub struct Report {
     /// Of placing at 80 % of the top rate, and that rate in orders a second.
     pub latency_ms: Latency,
     pub open_rate: f64,
-    /// Membership orders settled a second, from Stripe's event to the mails that wait to be sent.
-    pub settled_per_s: Spread,
     /// The database's settings that decide its speed.
     pub database: Vec<(String, String)>,
     pub rounds: Vec<Compared>,
@@ -131,6 +129,12 @@ impl Bench {
         Duration::from_secs_f64((seconds * self.scale).clamp(seconds.min(0.3), 60.0))
     }
 
+    /// From now on these are the instances that are measured.
+    async fn look_at(&mut self, fleet: &Fleet) {
+        self.addresses = fleet.addresses();
+        self.processes.app = fleet.processes().await;
+    }
+
     async fn connect(&self) -> Result<Conn, RehearsalError> {
         Ok(db::establish(&self.url).await.map_err(AppError::internal)?)
     }
@@ -167,7 +171,7 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
     let mut conn = db::establish(place.url()).await.map_err(AppError::internal)?;
     let shop = Shop::seed(&mut conn, clock.now()).await?;
     let stripe = start_stripe(&clock, None)?;
-    let fleet = start(place, &stripe.url, UNPACED).await?;
+    let fleet = start(1, place, (&stripe.url, UNPACED)).await?;
     let mut bench = Bench {
         shop,
         addresses: fleet.addresses(),
@@ -181,13 +185,13 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
     };
     let idle = bench.processes.rss_mb();
     let (settled, member) = settling::measure(&bench, &stripe.url).await?;
-    let mut compared = reading::measure(&bench, &member).await?;
+    let mut compared = vec![settled];
+    compared.extend(reading::measure(&bench, &member).await?);
     let first = bench.processes.rss_mb();
     drop(fleet);
 
-    let fleet = start(place, &stripe.url, STRIPE_RATE).await?;
-    bench.addresses = fleet.addresses();
-    bench.processes.app = fleet.processes().await;
+    let fleet = start(1, place, (&stripe.url, STRIPE_RATE)).await?;
+    bench.look_at(&fleet).await;
     let placing::Found { compared: placed, latency, rate } = placing::measure(&bench).await?;
     compared.extend(placed);
     let after = bench.processes.rss_mb().max(first);
@@ -201,7 +205,6 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
         rss_mb: Memory { idle, after },
         latency_ms: latency,
         open_rate: rate,
-        settled_per_s: settled,
         database: settings(&mut conn).await?,
         rounds: compared,
         oversold: count(&mut conn, OVERSOLD).await?,
@@ -209,15 +212,15 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
     })
 }
 
-/// One instance, without limits by address: the load comes from one.
-async fn start(place: &Place, stripe_url: &str, stripe_rate: u32) -> Result<Fleet, RehearsalError> {
+/// So many instances, without limits by address: the load comes from one.
+async fn start(count: usize, place: &Place, stripe: (&str, u32)) -> Result<Fleet, RehearsalError> {
     let connections = CONNECTIONS.to_string();
     let settings = [
         ("KINDRED_LIMIT_REQUESTS_PER_MINUTE", "100000000"),
         ("KINDRED_LIMIT_CREDENTIALS_PER_MINUTE", "100000000"),
         ("KINDRED_DATABASE_CONNECTIONS", connections.as_str()),
     ];
-    Fleet::start(1, place, (stripe_url, stripe_rate), &settings).await
+    Fleet::start(count, place, stripe, &settings).await
 }
 
 /// Claims beyond what there is, counted from the claims.

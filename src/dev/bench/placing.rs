@@ -10,7 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::figures::{Compared, Goal, Round};
-use super::limit::{self, Article, Placing};
+use super::limit::placing::{Article, Placing};
+use super::limit::{self, BATCH};
 use super::load::{self, Seen, Target, Until, precise};
 use super::machine::Cores;
 use super::shop::{Buyer, PRODUCTS};
@@ -97,7 +98,7 @@ async fn compare(
     let mut rounds = Vec::with_capacity(bench.rounds);
     for _ in 0..bench.rounds {
         let (seen, cores) = place(bench, bought, connections, count).await?;
-        let batch = if connections == 1 { 1 } else { limit::BATCH };
+        let batch = if connections == 1 { 1 } else { BATCH };
         let limit = by_hand(bench, &articles, bought, count, batch).await?;
         rounds.push(Round { ours: seen.per_second(), limit, cores });
     }
@@ -138,7 +139,7 @@ async fn by_hand(
         due_at: far(bench),
     };
     let begun = Instant::now();
-    limit::place(&bench.by_hand, &placing, batch).await?;
+    limit::placing::place(&bench.by_hand, &placing, batch).await?;
     Ok(precise(u64::try_from(count).unwrap_or_default()) / begun.elapsed().as_secs_f64())
 }
 
