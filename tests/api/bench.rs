@@ -7,12 +7,18 @@ use chrono::{DateTime, TimeDelta};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use kindred::audit::Actor;
 use kindred::db::{self, Conn};
 use kindred::dev::bench::limit::placing::{Article, Placing};
 use kindred::dev::bench::limit::settling::{Paid, Settling};
-use kindred::dev::bench::limit::{placing, settling};
+use kindred::dev::bench::limit::{issuing, placing, settling};
 use kindred::dev::bench::shop::{Buyer, Shop};
 use kindred::dev::stripe::sign;
+use kindred::promotion::campaigns::service as campaigns;
+use kindred::promotion::coupons::dto::NewIssue;
+use kindred::promotion::coupons::model::{Issue, insert_issue};
+use kindred::promotion::coupons::service as coupons;
+use kindred::types::id::CouponIssueId;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -186,8 +192,9 @@ async fn the_limit_writes_row_for_row_what_placing_writes() {
 }
 
 /// Columns whose values are each row's own, beside ids and times.
-const OF_EACH: [&str; 15] = [
+const OF_EACH: [&str; 16] = [
     "id",
+    "code",
     "number",
     "sequence",
     "cause",
@@ -283,6 +290,35 @@ async fn the_limit_settles_row_for_row_what_settling_settles() {
     app.check().await;
 }
 
+#[actix_web::test]
+async fn the_limit_copies_coupons_as_they_are_issued() {
+    let app = TestApp::spawn().await;
+    let (pool, now) = (&app.app.pool, app.app.clock.now());
+    let mut conn = db::establish(app.database_url()).await.unwrap();
+    let campaign = json!({
+        "code": "bench", "names": { "zh-CN": "券", "en": "Coupon" }, "class": "product",
+        "benefit": { "kind": "amount", "off": { "amount": 1_000, "currency": "CNY" } },
+    });
+    let campaign = serde_json::from_value(campaign).unwrap();
+    let campaign = campaigns::create(pool, Actor::System, &campaign, "CNY", now).await.unwrap().id;
+    let asked = NewIssue { quantity: 5, prefix: None, length: None, expires_at: None };
+    let (ours, _) = coupons::issue(pool, Actor::System, campaign, &asked, None, now).await.unwrap();
+    app.drain().await;
+    let theirs = Issue { id: CouponIssueId::new(), made: 5, ended_at: Some(now), ..ours };
+    insert_issue(&mut conn, &theirs).await.unwrap();
+    let (client, connection) =
+        tokio_postgres::connect(app.database_url(), tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let copied = issuing::copy(&client, issuing::ready(&theirs, now).unwrap()).await.unwrap();
+    assert_eq!(copied, 5);
+    let rows = shapes(&mut conn, "coupons").await;
+    assert_eq!(rows.len(), 10);
+    assert!(rows.iter().all(|row| row == &rows[0]), "{rows:#?}");
+    drop(client);
+    connection.await.unwrap().unwrap();
+    app.check().await;
+}
+
 /// The whole of it at a hundredth: it ends, everything it names was measured, and nothing went wrong.
 #[actix_web::test]
 async fn a_small_run_measures_everything_and_is_sound() {
@@ -305,6 +341,7 @@ async fn a_small_run_measures_everything_and_is_sound() {
         "catalog",
         "signed_in_read",
         "settle",
+        "coupons_issue",
     ] {
         assert!(report["ratios"][name].as_f64().unwrap() > 0.0, "{name}: {report}");
     }

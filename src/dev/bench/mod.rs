@@ -9,6 +9,7 @@
 
 mod bare;
 mod figures;
+mod issuing;
 pub mod limit;
 mod load;
 mod machine;
@@ -195,6 +196,9 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
     let placing::Found { compared: placed, latency, rate } = placing::measure(&bench).await?;
     compared.extend(placed);
     let after = bench.processes.rss_mb().max(first);
+    drop(fleet);
+
+    compared.push(issuing::measure(&bench).await?);
     let checked = check::run(&mut conn, &bench.clock).await?;
     let ratios = compared.iter().map(|one| (one.name.to_owned(), json!(one.ratio().median))).collect();
     Ok(Report {

@@ -5,6 +5,7 @@
 //! Each row is a copy of one that kindred wrote (the pattern), with its own ids, so that both sides write the same columns
 //! with the same values. A test compares what each side adds to every table.
 
+pub mod issuing;
 pub mod placing;
 pub mod settling;
 
