@@ -341,6 +341,7 @@ async fn a_small_run_measures_everything_and_is_sound() {
         "catalog",
         "signed_in_read",
         "settle",
+        "second_instance",
         "coupons_issue",
     ] {
         assert!(report["ratios"][name].as_f64().unwrap() > 0.0, "{name}: {report}");

@@ -45,6 +45,7 @@ mod guest_returns;
 mod guests;
 mod housekeeping;
 mod imports;
+mod instances;
 mod invitations;
 mod invoices;
 mod jobs;

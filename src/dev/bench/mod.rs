@@ -198,6 +198,11 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
     let after = bench.processes.rss_mb().max(first);
     drop(fleet);
 
+    let fleet = start(2, place, (&stripe.url, STRIPE_RATE)).await?;
+    bench.look_at(&fleet).await;
+    compared.push(placing::second_instance(&bench).await?);
+    drop(fleet);
+
     compared.push(issuing::measure(&bench).await?);
     let checked = check::run(&mut conn, &bench.clock).await?;
     let ratios = compared.iter().map(|one| (one.name.to_owned(), json!(one.ratio().median))).collect();

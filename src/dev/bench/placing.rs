@@ -1,6 +1,7 @@
 //! Orders a second.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use diesel::prelude::*;
@@ -105,15 +106,44 @@ async fn compare(
     Ok(rounds)
 }
 
+/// The hot article through two instances at a time against one of them, which are `bench`'s: with the cores that one had they
+/// lock the same row in turn, so that no more is sold a second where there are no more cores; it must not be much less.
+///
+/// # Errors
+/// When it could not be measured.
+pub async fn second_instance(bench: &Bench) -> Result<Compared, RehearsalError> {
+    let orders = bench.scaled(8_192);
+    place(bench, Bought::Hot, RUSH, bench.scaled(1_024)).await?;
+    let first = bench.addresses.get(..1).unwrap_or_default();
+    let mut rounds = Vec::with_capacity(bench.rounds);
+    for _ in 0..bench.rounds {
+        let (both, cores) = place(bench, Bought::Hot, RUSH, orders).await?;
+        let (one, _) = place_at(bench, first, Bought::Hot, RUSH, orders).await?;
+        rounds.push(Round { ours: both.per_second(), limit: one.per_second(), cores });
+    }
+    let of = "one of the two instances alone";
+    Ok(Compared { name: "second_instance", of, goal: Goal::AtLeast(0.8), rounds })
+}
+
 async fn place(
     bench: &Bench,
     bought: Bought,
     connections: usize,
     count: usize,
 ) -> Result<(Seen, Cores), RehearsalError> {
+    place_at(bench, &bench.addresses, bought, connections, count).await
+}
+
+async fn place_at(
+    bench: &Bench,
+    addresses: &[SocketAddr],
+    bought: Bought,
+    connections: usize,
+    count: usize,
+) -> Result<(Seen, Cores), RehearsalError> {
     let buyers = bench.buyers(count).await?;
     let target = Target {
-        addresses: bench.addresses.clone(),
+        addresses: addresses.to_vec(),
         requests: bench.shop.orders(&buyers, |number| bought.line(bench, number)),
         expected: 201,
     };
