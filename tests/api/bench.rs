@@ -326,6 +326,8 @@ async fn a_small_run_measures_everything_and_is_sound() {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_kindred"))
         .args(["bench", "--scale", "0.01", "--json", "--out"])
         .arg(&out)
+        .arg("--data")
+        .arg(out.join("data"))
         .output()
         .await
         .unwrap();
@@ -343,6 +345,7 @@ async fn a_small_run_measures_everything_and_is_sound() {
         "settle",
         "second_instance",
         "coupons_issue",
+        "growth_min",
     ] {
         assert!(report["ratios"][name].as_f64().unwrap() > 0.0, "{name}: {report}");
     }

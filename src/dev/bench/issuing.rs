@@ -40,7 +40,7 @@ pub async fn measure(bench: &Bench) -> Result<Compared, RehearsalError> {
 }
 
 async fn by_kindred(bench: &Bench, campaign: &str) -> Result<f64, RehearsalError> {
-    let mut issue = begin(bench, campaign).await?;
+    let mut issue = begin(bench, campaign, quantity(bench)?).await?;
     let begun = Instant::now();
     while issue.ended_at.is_none() {
         issue = issue::step(&bench.by_hand, issue.id, bench.clock.now()).await?;
@@ -48,12 +48,9 @@ async fn by_kindred(bench: &Bench, campaign: &str) -> Result<f64, RehearsalError
     Ok(rate(bench, begun))
 }
 
-/// The issue is entered as one that kindred has ended: only the codes are measured.
 async fn by_hand(bench: &Bench, campaign: &str) -> Result<f64, RehearsalError> {
-    let (begun_by_us, now) = (begin(bench, campaign).await?, bench.clock.now());
-    let issue = Issue { made: begun_by_us.quantity, ended_at: Some(now), ..begun_by_us };
-    model::store_issue(&mut *db::connect(&bench.by_hand).await?, &issue).await?;
-    let (rows, client) = (limit::issuing::ready(&issue, now)?, connect(&bench.url).await?);
+    let issue = ended(bench, campaign, quantity(bench)?).await?;
+    let (rows, client) = (limit::issuing::ready(&issue, bench.clock.now())?, connect(&bench.url).await?);
     let begun = Instant::now();
     limit::issuing::copy(&client, rows).await?;
     Ok(rate(bench, begun))
@@ -64,8 +61,23 @@ fn rate(bench: &Bench, begun: Instant) -> f64 {
     made / begun.elapsed().as_secs_f64()
 }
 
+fn quantity(bench: &Bench) -> Result<i64, AppError> {
+    i64::try_from(bench.scaled(CODES)).map_err(AppError::internal)
+}
+
+/// A campaign, and an issue of it that is entered as one that kindred has ended: only its codes are missing.
+///
+/// # Errors
+/// The database's.
+pub async fn ended(bench: &Bench, campaign: &str, quantity: i64) -> Result<Issue, RehearsalError> {
+    let begun = begin(bench, campaign, quantity).await?;
+    let issue = Issue { made: begun.quantity, ended_at: Some(bench.clock.now()), ..begun };
+    model::store_issue(&mut *db::connect(&bench.by_hand).await?, &issue).await?;
+    Ok(issue)
+}
+
 /// A campaign, and an issue of it of which no code is made yet.
-async fn begin(bench: &Bench, campaign: &str) -> Result<Issue, RehearsalError> {
+async fn begin(bench: &Bench, campaign: &str, quantity: i64) -> Result<Issue, RehearsalError> {
     let new: NewCampaign = serde_json::from_value(json!({
         "code": campaign, "names": { "zh-CN": "五十元券", "en": "Fifty yuan off" }, "class": "product",
         "benefit": { "kind": "amount", "off": { "amount": 5_000, "currency": CURRENCY } },
@@ -74,7 +86,6 @@ async fn begin(bench: &Bench, campaign: &str) -> Result<Issue, RehearsalError> {
     .map_err(AppError::internal)?;
     let now = bench.clock.now();
     let made = campaigns::create(&bench.by_hand, Actor::System, &new, CURRENCY, now).await?;
-    let quantity = i64::try_from(bench.scaled(CODES)).map_err(AppError::internal)?;
     let asked = NewIssue { quantity, prefix: None, length: None, expires_at: None };
     Ok(service::issue(&bench.by_hand, Actor::System, made.id, &asked, None, now).await?.0)
 }

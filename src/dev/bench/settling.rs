@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryableByName;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::figures::{Compared, Goal, Round};
 use super::limit::settling::{Paid, Settling};
@@ -20,6 +21,7 @@ use super::{Bench, count, far};
 use crate::dev::rehearse::{RehearsalError, SECRET_KEY, WEBHOOK_SECRET, impossible};
 use crate::dev::stripe::sign;
 use crate::error::AppError;
+use crate::jobs::Lane;
 
 /// Events that Stripe sends at a time.
 const LANES: usize = 24;
@@ -32,47 +34,68 @@ const LOOKS_EVERY: Duration = Duration::from_millis(10);
 /// # Errors
 /// When it could not be measured.
 pub async fn measure(bench: &Bench, stripe_url: &str) -> Result<(Compared, Buyer), RehearsalError> {
-    let (mut members, events) = paid(bench, stripe_url, bench.scaled(256)).await?;
-    settle(bench, events).await?;
+    let to_settle = async |count| {
+        let buyers = bench.buyers(bench.scaled(count)).await?;
+        let bought = buy(bench, stripe_url, &buyers, bench.shop.drive_line()).await?;
+        Ok::<_, RehearsalError>((buyers, bought))
+    };
+    let (mut members, bought) = to_settle(256).await?;
+    settle(bench, bought).await?;
     let mut rounds = Vec::with_capacity(bench.rounds);
     for _ in 0..bench.rounds {
-        let (_, events) = paid(bench, stripe_url, bench.scaled(2_048)).await?;
-        let (ours, cores) = settle(bench, events).await?;
-        let (_, events) = paid(bench, stripe_url, bench.scaled(2_048)).await?;
-        rounds.push(Round { ours, limit: by_hand(bench, events).await?, cores });
+        let (ours, cores) = settle(bench, to_settle(2_048).await?.1).await?;
+        let limit = by_hand(bench, to_settle(2_048).await?.1.events).await?;
+        rounds.push(Round { ours, limit, cores });
     }
     let member = members.pop().ok_or_else(|| impossible("nobody is a member"))?;
     let of = "rows by set-based SQL, 256 orders a transaction";
     Ok((Compared { name: "settle", of, goal: Goal::AtLeast(0.3), rounds }, member))
 }
 
-/// So many people who never bought order a membership and pay it; Stripe's events of it are still to be sent.
-async fn paid(
+/// Orders that were paid; Stripe's events of it are still to be sent.
+pub struct Bought {
+    pub placed_per_s: f64,
+    events: Vec<Paid>,
+    /// Earlier than any id of them: so they are found among millions of others.
+    since: Uuid,
+}
+
+/// Everybody orders this and pays it.
+///
+/// # Errors
+/// When anything was answered that nobody expects.
+pub async fn buy(
     bench: &Bench,
     stripe_url: &str,
-    how_many: usize,
-) -> Result<(Vec<Buyer>, Vec<Paid>), RehearsalError> {
-    let buyers = bench.buyers(how_many).await?;
+    buyers: &[Buyer],
+    line: Value,
+) -> Result<Bought, RehearsalError> {
+    let since = Uuid::now_v7();
     let orders = Target {
         addresses: bench.addresses.clone(),
-        requests: bench.shop.orders(&buyers, |_| bench.shop.drive_line()),
+        requests: bench.shop.orders(buyers, |_| line.clone()),
         expected: 201,
     };
-    load::closed(orders, LANES, 0, Until::Asked(asked(how_many))).await?.sound()?;
-    wait(bench, "SELECT count(*) AS count FROM payments WHERE state = 'preparing'").await?;
-    pay_all(bench, stripe_url).await?;
-    Ok((buyers, events(stripe_url, how_many).await?))
+    let placed = load::closed(orders, LANES, 0, Until::Asked(asked(buyers.len()))).await?.sound()?;
+    let preparing = "SELECT count(*) AS count FROM payments WHERE state = 'preparing' AND id > '$since'";
+    wait(bench, &preparing.replace("$since", &since.to_string())).await?;
+    pay_all(bench, stripe_url, since).await?;
+    Ok(Bought { placed_per_s: placed.per_second(), events: events(stripe_url, buyers.len()).await?, since })
 }
 
 /// How many the program settles a second.
-async fn settle(bench: &Bench, events: Vec<Paid>) -> Result<(f64, Cores), RehearsalError> {
-    let asked = asked(events.len());
-    let requests = signed(&events, bench.clock.now().timestamp());
+///
+/// # Errors
+/// When it could not be measured.
+pub async fn settle(bench: &Bench, bought: Bought) -> Result<(f64, Cores), RehearsalError> {
+    let asked = asked(bought.events.len());
+    let requests = signed(&bought.events, bench.clock.now().timestamp());
+    let pending = "SELECT count(*) AS count FROM orders WHERE state = 'pending_payment' AND id > '$since'";
+    let pending = pending.replace("$since", &bought.since.to_string());
     let hooks = Target { addresses: bench.addresses.clone(), requests, expected: 200 };
     let (before, begun) = (bench.processes.look(), Instant::now());
     load::closed(hooks, LANES, 0, Until::Asked(asked)).await?.sound()?;
-    wait(bench, "SELECT count(*) AS count FROM orders WHERE has_membership AND state = 'pending_payment'")
-        .await?;
+    wait(bench, &pending).await?;
     let rate = load::precise(asked) / begun.elapsed().as_secs_f64();
     let cores = bench.processes.look().since(&before);
     wait(bench, &follows(bench)).await?;
@@ -95,7 +118,15 @@ async fn by_hand(bench: &Bench, events: Vec<Paid>) -> Result<f64, RehearsalError
 /// Jobs that are due: what follows from settling, such as invoices and mails, isn't left to the next round.
 fn follows(bench: &Bench) -> String {
     let now = bench.clock.now().to_rfc3339();
-    format!("SELECT count(*) AS count FROM jobs WHERE state IN ('queued', 'running') AND run_at <= '{now}'")
+    let counted = |rest: String| format!("(SELECT count(*) FROM jobs WHERE {rest})");
+    let due = |lane: Lane| {
+        counted(format!("state = 'queued' AND lane = '{}' AND run_at <= '{now}'", lane.as_str()))
+    };
+    format!(
+        "SELECT {} + {} AS count",
+        Lane::ALL.map(due).join(" + "),
+        counted("state = 'running'".to_owned())
+    )
 }
 
 fn asked(how_many: usize) -> u64 {
@@ -116,7 +147,7 @@ async fn wait(bench: &Bench, sql: &str) -> Result<(), RehearsalError> {
 }
 
 /// Everybody pays on Stripe's page; its events are sent by us.
-async fn pay_all(bench: &Bench, stripe_url: &str) -> Result<(), RehearsalError> {
+async fn pay_all(bench: &Bench, stripe_url: &str, since: Uuid) -> Result<(), RehearsalError> {
     #[derive(QueryableByName)]
     struct Page {
         #[diesel(sql_type = Text)]
@@ -124,7 +155,8 @@ async fn pay_all(bench: &Bench, stripe_url: &str) -> Result<(), RehearsalError> 
     }
     let mut conn = bench.connect().await?;
     let pages: Vec<Page> =
-        diesel::sql_query("SELECT url FROM payments WHERE state = 'ready' AND url IS NOT NULL")
+        diesel::sql_query("SELECT url FROM payments WHERE state = 'ready' AND url IS NOT NULL AND id > $1")
+            .bind::<SqlUuid, _>(since)
             .load(&mut conn)
             .await
             .map_err(AppError::from)?;
