@@ -36,6 +36,8 @@ enum Command {
     Rehearse(rehearse::Options),
     /// Measures, on a throw-away database, how close this program is to what the machine allows.
     Bench(bench::Options),
+    /// Makes the shops with many members in which the bench measures what becomes slower as a shop grows.
+    BenchData(bench::Options),
     /// An instance under rehearsal.
     #[command(hide = true)]
     RehearsalInstance,
@@ -125,6 +127,11 @@ async fn run(arguments: Arguments) -> Outcome {
             let text = if options.json { serde_json::to_string(&report)? } else { report.to_string() };
             writeln!(std::io::stdout(), "{text}")?;
             Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::BenchData(options) => {
+            cli::init_logs(&source, Logs::Human("warn"));
+            bench::make_data(&options).await?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::RehearsalInstance => {
             cli::init_logs(&source, Logs::Json);

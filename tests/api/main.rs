@@ -46,6 +46,7 @@ mod guest_returns;
 mod guests;
 mod housekeeping;
 mod imports;
+mod instances;
 mod invitations;
 mod invoices;
 mod jobs;

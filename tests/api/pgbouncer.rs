@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use crate::support::bouncer::{Bouncer, SERVER_CONNECTIONS};
 use crate::support::catalog::{run_sql, text_sql};
 use crate::support::database::TestDatabase;
-use crate::support::shop::{DriveSeed, Sale, Shop, WEBHOOK_SECRET, order_body};
+use crate::support::shop::{DriveSeed, Sale, Shop, order_body};
 use crate::support::{Answer, Person, TestApp};
 
 /// Both instances' pools are larger than the bouncer's.
@@ -41,14 +41,7 @@ impl Behind {
             ("KINDRED_STATEMENT_CACHE", "off"),
         ];
         let shop = Shop::open_on(Arc::clone(&database), &values).await;
-        let stripe = [
-            ("KINDRED_STRIPE_URL", shop.stripe.url.as_str()),
-            ("STRIPE_SECRET_KEY", "sk_test_simulated"),
-            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
-            ("KINDRED_STRIPE_RATE", "2000"),
-        ];
-        let values: Vec<_> = values.into_iter().chain(stripe).collect();
-        let second = shop.app.sibling(&values).await;
+        let second = shop.sibling(&values).await;
         let quota = i64::try_from(BUYERS).unwrap();
         let sale = shop.drive(DriveSeed { quota, ..DriveSeed::default() }).await;
         Some(Self { shop, second, sale, bouncer: Mutex::new(bouncer) })

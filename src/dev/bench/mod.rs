@@ -8,7 +8,10 @@
 //! one, nothing is sold beyond its capacity, and every invariant holds in the end.
 
 mod bare;
+mod data;
 mod figures;
+mod growth;
+mod issuing;
 pub mod limit;
 mod load;
 mod machine;
@@ -31,7 +34,8 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use figures::{Compared, Spread};
+use data::Data;
+use figures::Compared;
 use machine::{Machine, Processes};
 use shop::{Buyer, Shop};
 
@@ -49,6 +53,7 @@ const STRIPE_RATE: u32 = 90;
 /// While payments are settled nothing is paced: how fast Stripe may be asked isn't what is measured.
 const UNPACED: u32 = 100_000;
 const QUICK: f64 = 0.125;
+const ROUNDS: usize = 3;
 /// Connections of the app to its database.
 const CONNECTIONS: usize = 16;
 
@@ -67,6 +72,16 @@ pub struct Options {
     /// Where the report and its plots are written.
     #[arg(long, default_value = "target/bench")]
     pub out: PathBuf,
+    /// Where the shops with many members are kept, which are made where they aren't there.
+    #[arg(long, default_value = "target/bench-data")]
+    pub data: PathBuf,
+}
+
+impl Options {
+    /// 1 is a full run.
+    fn size(&self) -> f64 {
+        if self.quick { QUICK } else { self.scale }
+    }
 }
 
 /// The contract of `make bench`: target/bench/report.json.
@@ -81,8 +96,6 @@ pub struct Report {
     /// Of placing at 80 % of the top rate, and that rate in orders a second.
     pub latency_ms: Latency,
     pub open_rate: f64,
-    /// Membership orders settled a second, from Stripe's event to the mails that wait to be sent.
-    pub settled_per_s: Spread,
     /// The database's settings that decide its speed.
     pub database: Vec<(String, String)>,
     pub rounds: Vec<Compared>,
@@ -120,6 +133,20 @@ struct Bench {
 }
 
 impl Bench {
+    async fn of(place: &Place, fleet: &Fleet, shop: Shop, scale: f64) -> Result<Self, RehearsalError> {
+        Ok(Self {
+            shop,
+            addresses: fleet.addresses(),
+            processes: Processes { app: fleet.processes().await, database: place.server()? },
+            by_hand: db::pool(place.url(), 1, db::Statements::Kept)?,
+            url: place.url().to_owned(),
+            clock: Clock::real(),
+            connections: CONNECTIONS,
+            rounds: ROUNDS,
+            scale,
+        })
+    }
+
     /// What is so much in a full run.
     fn scaled(&self, count: u32) -> usize {
         let scaled = (f64::from(count) * self.scale).round().max(1.0);
@@ -129,6 +156,12 @@ impl Bench {
     /// How long something is looked at that takes so many seconds in a full run; never too short to see anything.
     fn time(&self, seconds: f64) -> Duration {
         Duration::from_secs_f64((seconds * self.scale).clamp(seconds.min(0.3), 60.0))
+    }
+
+    /// From now on these are the instances that are measured.
+    async fn look_at(&mut self, fleet: &Fleet) {
+        self.addresses = fleet.addresses();
+        self.processes.app = fleet.processes().await;
     }
 
     async fn connect(&self) -> Result<Conn, RehearsalError> {
@@ -150,47 +183,74 @@ fn far(bench: &Bench) -> DateTime<Utc> {
 /// # Errors
 /// When it could not be held, or somebody was answered what nobody expects.
 pub async fn run(options: &Options) -> Result<Report, RehearsalError> {
-    let place = Place::open(Endurance::Machine).await?;
-    let report = tokio::select! {
-        report = measure(options, &place) => report,
-        () = interrupted() => Err(impossible("interrupted")),
-    };
-    place.close().await;
-    let report = report?;
+    let report = with_data(options, async |data| {
+        let place = Place::open(Endurance::Machine).await?;
+        let report = unless_interrupted(measure(options, &place, data)).await;
+        place.close().await;
+        report
+    });
+    let report = report.await?;
     page::write(&report, &options.out)?;
     Ok(report)
 }
 
-async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalError> {
+/// Makes the shops with many members where they aren't there.
+///
+/// # Errors
+/// When they can't be made.
+pub async fn make_data(options: &Options) -> Result<(), RehearsalError> {
+    with_data(options, async |data| unless_interrupted(growth::make(data, options.size())).await).await
+}
+
+/// The server of the shops with many members runs as long as this, however it ends.
+async fn with_data<T>(
+    options: &Options,
+    work: impl AsyncFnOnce(&Data) -> Result<T, RehearsalError>,
+) -> Result<T, RehearsalError> {
+    let data = Data::open(&options.data).await?;
+    let done = work(&data).await;
+    data.close().await;
+    done
+}
+
+async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T, RehearsalError>>,
+) -> Result<T, RehearsalError> {
+    tokio::select! {
+        done = work => done,
+        () = interrupted() => Err(impossible("interrupted")),
+    }
+}
+
+async fn measure(options: &Options, place: &Place, data: &Data) -> Result<Report, RehearsalError> {
     let (begun, clock) = (Instant::now(), Clock::real());
     db::migrate(place.url()).await?;
     let mut conn = db::establish(place.url()).await.map_err(AppError::internal)?;
     let shop = Shop::seed(&mut conn, clock.now()).await?;
     let stripe = start_stripe(&clock, None)?;
-    let fleet = start(place, &stripe.url, UNPACED).await?;
-    let mut bench = Bench {
-        shop,
-        addresses: fleet.addresses(),
-        processes: Processes { app: fleet.processes().await, database: place.server()? },
-        by_hand: db::pool(place.url(), 1, db::Statements::Kept)?,
-        url: place.url().to_owned(),
-        clock,
-        connections: CONNECTIONS,
-        rounds: 3,
-        scale: if options.quick { QUICK } else { options.scale },
-    };
+    let fleet = start(1, place, (&stripe.url, UNPACED)).await?;
+    let mut bench = Bench::of(place, &fleet, shop, options.size()).await?;
     let idle = bench.processes.rss_mb();
     let (settled, member) = settling::measure(&bench, &stripe.url).await?;
-    let mut compared = reading::measure(&bench, &member).await?;
+    let mut compared = vec![settled];
+    compared.extend(reading::measure(&bench, &member).await?);
     let first = bench.processes.rss_mb();
     drop(fleet);
 
-    let fleet = start(place, &stripe.url, STRIPE_RATE).await?;
-    bench.addresses = fleet.addresses();
-    bench.processes.app = fleet.processes().await;
+    let fleet = start(1, place, (&stripe.url, STRIPE_RATE)).await?;
+    bench.look_at(&fleet).await;
     let placing::Found { compared: placed, latency, rate } = placing::measure(&bench).await?;
     compared.extend(placed);
     let after = bench.processes.rss_mb().max(first);
+    drop(fleet);
+
+    let fleet = start(2, place, (&stripe.url, STRIPE_RATE)).await?;
+    bench.look_at(&fleet).await;
+    compared.push(placing::second_instance(&bench).await?);
+    drop(fleet);
+
+    compared.push(issuing::measure(&bench).await?);
+    compared.extend(growth::measure(data, ROUNDS, options.size()).await?);
     let checked = check::run(&mut conn, &bench.clock).await?;
     let ratios = compared.iter().map(|one| (one.name.to_owned(), json!(one.ratio().median))).collect();
     Ok(Report {
@@ -201,7 +261,6 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
         rss_mb: Memory { idle, after },
         latency_ms: latency,
         open_rate: rate,
-        settled_per_s: settled,
         database: settings(&mut conn).await?,
         rounds: compared,
         oversold: count(&mut conn, OVERSOLD).await?,
@@ -209,15 +268,15 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
     })
 }
 
-/// One instance, without limits by address: the load comes from one.
-async fn start(place: &Place, stripe_url: &str, stripe_rate: u32) -> Result<Fleet, RehearsalError> {
+/// So many instances, without limits by address: the load comes from one.
+async fn start(count: usize, place: &Place, stripe: (&str, u32)) -> Result<Fleet, RehearsalError> {
     let connections = CONNECTIONS.to_string();
     let settings = [
         ("KINDRED_LIMIT_REQUESTS_PER_MINUTE", "100000000"),
         ("KINDRED_LIMIT_CREDENTIALS_PER_MINUTE", "100000000"),
         ("KINDRED_DATABASE_CONNECTIONS", connections.as_str()),
     ];
-    Fleet::start(1, place, (stripe_url, stripe_rate), &settings).await
+    Fleet::start(count, place, stripe, &settings).await
 }
 
 /// Claims beyond what there is, counted from the claims.

@@ -85,14 +85,6 @@ impl fmt::Display for Report {
             readable(self.rss_mb.idle),
             readable(self.rss_mb.after)
         )?;
-        let settled = self.settled_per_s;
-        writeln!(
-            f,
-            "Settled: {} membership orders a second ({} – {}).",
-            readable(settled.median),
-            readable(settled.least),
-            readable(settled.most)
-        )?;
         write!(
             f,
             "Sold beyond capacity: {}; failed checks: {}.",

@@ -1,6 +1,7 @@
 //! Orders a second.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use diesel::prelude::*;
@@ -10,7 +11,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::figures::{Compared, Goal, Round};
-use super::limit::{self, Article, Placing};
+use super::limit::placing::{Article, Placing};
+use super::limit::{self, BATCH};
 use super::load::{self, Seen, Target, Until, precise};
 use super::machine::Cores;
 use super::shop::{Buyer, PRODUCTS};
@@ -97,11 +99,30 @@ async fn compare(
     let mut rounds = Vec::with_capacity(bench.rounds);
     for _ in 0..bench.rounds {
         let (seen, cores) = place(bench, bought, connections, count).await?;
-        let batch = if connections == 1 { 1 } else { limit::BATCH };
+        let batch = if connections == 1 { 1 } else { BATCH };
         let limit = by_hand(bench, &articles, bought, count, batch).await?;
         rounds.push(Round { ours: seen.per_second(), limit, cores });
     }
     Ok(rounds)
+}
+
+/// The hot article through two instances at a time against one of them, which are `bench`'s: with the cores that one had they
+/// lock the same row in turn, so that no more is sold a second where there are no more cores; it must not be much less.
+///
+/// # Errors
+/// When it could not be measured.
+pub async fn second_instance(bench: &Bench) -> Result<Compared, RehearsalError> {
+    let orders = bench.scaled(8_192);
+    place(bench, Bought::Hot, RUSH, bench.scaled(1_024)).await?;
+    let first = bench.addresses.get(..1).unwrap_or_default();
+    let mut rounds = Vec::with_capacity(bench.rounds);
+    for _ in 0..bench.rounds {
+        let (both, cores) = place(bench, Bought::Hot, RUSH, orders).await?;
+        let (one, _) = place_at(bench, first, Bought::Hot, RUSH, orders).await?;
+        rounds.push(Round { ours: both.per_second(), limit: one.per_second(), cores });
+    }
+    let of = "one of the two instances alone";
+    Ok(Compared { name: "second_instance", of, goal: Goal::AtLeast(0.8), rounds })
 }
 
 async fn place(
@@ -110,9 +131,19 @@ async fn place(
     connections: usize,
     count: usize,
 ) -> Result<(Seen, Cores), RehearsalError> {
+    place_at(bench, &bench.addresses, bought, connections, count).await
+}
+
+async fn place_at(
+    bench: &Bench,
+    addresses: &[SocketAddr],
+    bought: Bought,
+    connections: usize,
+    count: usize,
+) -> Result<(Seen, Cores), RehearsalError> {
     let buyers = bench.buyers(count).await?;
     let target = Target {
-        addresses: bench.addresses.clone(),
+        addresses: addresses.to_vec(),
         requests: bench.shop.orders(&buyers, |number| bought.line(bench, number)),
         expected: 201,
     };
@@ -138,7 +169,7 @@ async fn by_hand(
         due_at: far(bench),
     };
     let begun = Instant::now();
-    limit::place(&bench.by_hand, &placing, batch).await?;
+    limit::placing::place(&bench.by_hand, &placing, batch).await?;
     Ok(precise(u64::try_from(count).unwrap_or_default()) / begun.elapsed().as_secs_f64())
 }
 

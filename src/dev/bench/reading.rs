@@ -111,6 +111,15 @@ async fn compare(
     Ok(rounds)
 }
 
+/// How often a page is read a second.
+///
+/// # Errors
+/// When it could not be measured, or somebody was answered what nobody expects.
+pub async fn rate(bench: &Bench, asked: Vec<u8>) -> Result<f64, RehearsalError> {
+    let target = Target { addresses: bench.addresses.clone(), requests: always(asked), expected: 200 };
+    Ok(look(bench, &target, bench.time(SECONDS)).await?.0.per_second())
+}
+
 async fn look(bench: &Bench, target: &Target, time: Duration) -> Result<(Seen, Cores), RehearsalError> {
     let before = bench.processes.look();
     let seen = load::closed(target.clone(), LOOKERS, 0, Until::Over(time)).await?.sound()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -32,6 +33,28 @@ const PLENTY: i64 = 1_000_000_000;
 const HOT_MINOR: i64 = 49_900;
 /// A token that outlives the bench.
 const TOKEN_LIFETIME: TimeDelta = TimeDelta::days(1);
+
+/// Slugs, SKUs and codes of what is sold in the drops.
+const HOT: &str = "hot";
+const GONE: &str = "gone";
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = SqlUuid)]
+    drive: DriveId,
+    #[diesel(sql_type = SqlUuid)]
+    plan: PlanId,
+    #[diesel(sql_type = SqlUuid)]
+    method: ShippingMethodId,
+    #[diesel(sql_type = SqlUuid)]
+    hot: DropId,
+    #[diesel(sql_type = SqlUuid)]
+    gone: DropId,
+    #[diesel(sql_type = SqlUuid)]
+    article: VariantId,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    products: Vec<VariantId>,
+}
 
 /// What is sold.
 pub struct Shop {
@@ -66,28 +89,43 @@ impl Shop {
         let free = ShippingMethod { fee_minor: 0, fee_per_kg_minor: 0, free_for: None, ..express(now) };
         shipping::insert(conn, &free).await?;
         let opened = now - TimeDelta::hours(1);
-        let hot = put(conn, &thing("hot", Audience::SignedIn, false), now).await?;
-        let dropped = drop("hot", Names::new("限量", "The hot drop"), (hot, PLENTY), opened, Some(1), &[]);
-        drops::insert(conn, &dropped).await?;
-        let gone = put(conn, &thing("gone", Audience::SignedIn, false), now).await?;
-        let sold_out =
-            drop("gone", Names::new("售罄", "A drop that is over"), (gone, 0), opened, Some(1), &[]);
-        drops::insert(conn, &sold_out).await?;
-        let mut products = Vec::with_capacity(PRODUCTS);
+        for (slug, stock) in [(HOT, PLENTY), (GONE, 0)] {
+            let article = put(conn, &thing(slug, Audience::SignedIn, false), now).await?;
+            let names = Names::new("限量", "A drop");
+            drops::insert(conn, &drop(slug, names, (article, stock), opened, Some(1), &[])).await?;
+        }
         for number in 0..PRODUCTS {
             let slug = format!("product-{number:04}");
-            products.push(put(conn, &thing(&slug, Audience::Everyone, true), now).await?);
+            put(conn, &thing(&slug, Audience::Everyone, true), now).await?;
         }
-        let drive = open_drive(conn, opened).await?;
-        let tokens = Tokens::open(conn, SHOP, TOKEN_LIFETIME, now).await?;
+        open_drive(conn, opened).await?;
+        Self::open(conn, now).await
+    }
+
+    /// What [`Shop::seed`] has written before.
+    ///
+    /// # Errors
+    /// The database's, also where it hasn't.
+    pub async fn open(conn: &mut Conn, now: DateTime<Utc>) -> Result<Self, RehearsalError> {
+        let found: Found = diesel::sql_query(
+            "SELECT d.id AS drive, d.plan_id AS plan, m.id AS method, hot.id AS hot, gone.id AS gone, v.id AS article,
+                (SELECT array_agg(id ORDER BY sku) FROM variants WHERE sku LIKE 'product-%') AS products
+             FROM drives d, shipping_methods m, drops hot, drops gone, variants v
+             WHERE d.code LIKE '%regular%' AND hot.code = $1 AND gone.code = $2 AND v.sku = $1 LIMIT 1",
+        )
+        .bind::<Text, _>(HOT)
+        .bind::<Text, _>(GONE)
+        .get_result(conn)
+        .await
+        .map_err(AppError::from)?;
         Ok(Self {
-            drop: dropped.id,
-            hot,
-            sold_out: sold_out.id,
-            products,
-            drive,
-            method: free.id,
-            tokens,
+            drop: found.hot,
+            hot: found.article,
+            sold_out: found.gone,
+            products: found.products,
+            drive: (found.drive, found.plan),
+            method: found.method,
+            tokens: Tokens::open(conn, SHOP, TOKEN_LIFETIME, now).await?,
             now,
         })
     }
@@ -189,14 +227,7 @@ fn thing(slug: &str, buys: Audience, open_sale: bool) -> Thing<'_> {
 }
 
 /// The drive of regular members, open, with more places than are bought; and terms to accept.
-async fn open_drive(conn: &mut Conn, opened: DateTime<Utc>) -> Result<(DriveId, PlanId), RehearsalError> {
-    #[derive(diesel::QueryableByName)]
-    struct Found {
-        #[diesel(sql_type = diesel::sql_types::Uuid)]
-        drive: DriveId,
-        #[diesel(sql_type = diesel::sql_types::Uuid)]
-        plan: PlanId,
-    }
+async fn open_drive(conn: &mut Conn, opened: DateTime<Utc>) -> Result<(), RehearsalError> {
     let at = opened.to_rfc3339();
     let more = format!(
         "INSERT INTO terms_versions VALUES ('bench', 'http://shop.test/terms', '{at}');
@@ -205,12 +236,5 @@ async fn open_drive(conn: &mut Conn, opened: DateTime<Utc>) -> Result<(DriveId, 
             WHERE drive_id IN (SELECT id FROM drives WHERE code LIKE '%regular%');
          UPDATE pools SET capacity = {PLENTY} WHERE id IN (SELECT pool_id FROM drives WHERE code LIKE '%regular%');"
     );
-    conn.batch_execute(&more).await.map_err(AppError::from)?;
-    let found: Found = diesel::sql_query(
-        "SELECT id AS drive, plan_id AS plan FROM drives WHERE code LIKE '%regular%' LIMIT 1",
-    )
-    .get_result(conn)
-    .await
-    .map_err(AppError::from)?;
-    Ok((found.drive, found.plan))
+    Ok(conn.batch_execute(&more).await.map_err(AppError::from)?)
 }

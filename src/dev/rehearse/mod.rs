@@ -32,7 +32,7 @@ mod person;
 pub(in crate::dev) mod place;
 pub(in crate::dev) mod report;
 mod sale;
-mod scenario;
+pub(in crate::dev) mod scenario;
 mod visit;
 mod watch;
 mod years;

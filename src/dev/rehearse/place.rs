@@ -22,7 +22,8 @@ pub struct Place {
     folder: PathBuf,
     url: String,
     cluster: Cluster,
-    _supervisor: Supervisor,
+    /// None where somebody else looks after the server.
+    _supervisor: Option<Supervisor>,
 }
 
 impl Place {
@@ -39,13 +40,18 @@ impl Place {
         match private::open(&folder, options).await {
             Ok(cluster) => {
                 let (url, supervisor) = (cluster.url(), cluster.supervise());
-                Ok(Self { folder, url, cluster, _supervisor: supervisor })
+                Ok(Self { folder, url, cluster, _supervisor: Some(supervisor) })
             }
             Err(error) => {
                 remove(&folder);
                 Err(error.into())
             }
         }
+    }
+
+    /// A database of a server that stays, and a folder for what runs on it.
+    pub fn of(cluster: &Cluster, database: &str, folder: PathBuf) -> Self {
+        Self { folder, url: cluster.url_for(database), cluster: cluster.clone(), _supervisor: None }
     }
 
     pub fn url(&self) -> &str {

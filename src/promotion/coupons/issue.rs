@@ -62,9 +62,7 @@ async fn part(pool: &Pool, id: CouponIssueId, now: DateTime<Utc>) -> Result<Issu
             return Ok(issue);
         }
         let part = (issue.quantity - issue.made).min(PART);
-        let codes = new_codes(&issue, part)?;
-        NewCoupon::insert(&mut &*conn, codes.into_iter().map(|code| row(&issue, code, now)).collect())
-            .await?;
+        NewCoupon::insert(&mut &*conn, new_rows(&issue, part, now)?).await?;
         issue.made += part;
         if issue.made == issue.quantity {
             issue.ended_at = Some(now);
@@ -75,15 +73,19 @@ async fn part(pool: &Pool, id: CouponIssueId, now: DateTime<Utc>) -> Result<Issu
     .await
 }
 
-/// From the generator that keys are made with: nobody can tell the next code from those he has seen. Two that are the same
+/// Codes from the generator that keys are made with: nobody can tell the next one from those he has seen. Two that are the same
 /// break the part off, and it is made anew: of a million codes with ten random letters that happens once in a thousand
 /// times.
-fn new_codes(issue: &Issue, count: i64) -> Result<Vec<String>> {
+///
+/// # Errors
+/// Never: lengths and quantities are small.
+pub fn new_rows(issue: &Issue, count: i64, now: DateTime<Utc>) -> Result<Vec<NewCoupon>> {
     let length = usize::try_from(issue.length).map_err(AppError::internal)?;
     let count = usize::try_from(count).map_err(AppError::internal)?;
     let mut random = vec![0; length * count];
     rand::rng().fill(random.as_mut_slice());
-    Ok(random.chunks(length.max(1)).map(|bytes| code_from(&issue.prefix, bytes)).collect())
+    let codes = random.chunks(length.max(1)).map(|bytes| code_from(&issue.prefix, bytes));
+    Ok(codes.map(|code| row(issue, code, now)).collect())
 }
 
 fn row(issue: &Issue, code: String, now: DateTime<Utc>) -> NewCoupon {

@@ -65,6 +65,16 @@ pub struct Sale {
     pub pool: PoolId,
 }
 
+/// The settings of an instance whose Stripe is this simulator.
+fn at_stripe(stripe: &Running) -> [(&'static str, &str); 4] {
+    [
+        ("KINDRED_STRIPE_URL", stripe.url.as_str()),
+        ("STRIPE_SECRET_KEY", "sk_test_simulated"),
+        ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+        ("KINDRED_STRIPE_RATE", "2000"),
+    ]
+}
+
 impl Shop {
     pub async fn open() -> Self {
         Self::open_with(&[]).await
@@ -80,16 +90,16 @@ impl Shop {
         settings.webhook_secrets = vec![WEBHOOK_SECRET.to_owned()];
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stripe = Simulator::listen(settings, listener).unwrap();
-        let base = [
-            ("KINDRED_STRIPE_URL", stripe.url.as_str()),
-            ("STRIPE_SECRET_KEY", "sk_test_simulated"),
-            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
-            ("KINDRED_STRIPE_RATE", "2000"),
-        ];
-        let values: Vec<_> = values.iter().copied().chain(base).collect();
+        let values: Vec<_> = values.iter().copied().chain(at_stripe(&stripe)).collect();
         let app = TestApp::spawn_on(database, super::settings(&values), clock).await;
         stripe.simulator.set_webhook_url(Some(format!("{}/v1/stripe/webhooks", app.url)));
         Self { app, stripe }
+    }
+
+    /// A second instance of it.
+    pub async fn sibling(&self, values: &[(&str, &str)]) -> TestApp {
+        let values: Vec<_> = values.iter().copied().chain(at_stripe(&self.stripe)).collect();
+        self.app.sibling(&values).await
     }
 
     pub async fn finish(self) {

@@ -1,9 +1,4 @@
-//! The limit: what PostgreSQL takes for the same rows, written by hand set by set, 256 orders a transaction, on one
-//! connection, with nothing decided, priced or answered. This file is all of its SQL, tuned as hard as kindred's own:
-//! prepared statements, arrays by UNNEST, whatever doesn't wait for anything sent together.
-//!
-//! Each row is a copy of one that kindred wrote (the pattern), with its own ids, so that both sides write the same columns
-//! with the same values. A test compares what each side adds to every table.
+//! Orders as they are placed: held, and to be paid.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +8,12 @@ use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::shop::Buyer;
 use crate::db::{self, Conn, Pool};
+use crate::dev::bench::shop::Buyer;
 use crate::error::Result;
 use crate::ports::clock::machine_now;
 use crate::statement;
 use crate::types::id::PaymentId;
-
-/// Orders a transaction.
-pub const BATCH: usize = 256;
 
 statement! {
     struct Lock = "SELECT id FROM pools WHERE id = ANY (" [pools: Vec<Uuid> => Array<SqlUuid>]
