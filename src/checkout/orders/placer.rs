@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use diesel_async::SimpleAsyncConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::service::{self, PlaceOrder, Placed, Shop};
@@ -90,7 +91,7 @@ async fn place_once(app: &App, part: &[PlaceOrder]) -> Result<Vec<Result<Placed>
     let shop = Shop::of(&app.settings);
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        diesel_async::SimpleAsyncConnection::batch_execute(conn, "SET LOCAL lock_timeout = '2s'").await?;
+        conn.batch_execute("SET LOCAL lock_timeout = '2s'").await?;
         service::place(conn, &shop, now, part).await
     })
     .await
