@@ -152,6 +152,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Orders that wait for the placer before a new one is answered 503.
     pub placer_queue: usize,
+    /// Seconds that an order waits to be placed before it is answered 503.
+    pub placer_seconds: u32,
     /// Open connections an instance takes.
     pub connections: usize,
     /// Seconds after which a connection that hasn't sent a whole request head is closed.
@@ -169,7 +171,9 @@ impl Default for Limits {
             credentials_per_minute: 20,
             failures_per_account: 10,
             body_bytes: 64 * 1024,
+            // A second or two of work for one placer.
             placer_queue: 2_000,
+            placer_seconds: 5,
             connections: 10_000,
             head_seconds: 10,
             streams: 5_000,
@@ -232,7 +236,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 47] = [
+pub const KNOWN_NAMES: [&str; 48] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -263,6 +267,7 @@ pub const KNOWN_NAMES: [&str; 47] = [
     "KINDRED_LIMIT_FAILURES_PER_ACCOUNT",
     "KINDRED_LIMIT_BODY_BYTES",
     "KINDRED_LIMIT_PLACER_QUEUE",
+    "KINDRED_LIMIT_PLACER_SECONDS",
     "KINDRED_LIMIT_CONNECTIONS",
     "KINDRED_LIMIT_HEAD_SECONDS",
     "KINDRED_LIMIT_STREAMS",
@@ -558,6 +563,7 @@ fn limits(read: &Reader) -> Result<Limits, ConfigError> {
             .unwrap_or(default.failures_per_account),
         body_bytes: size("KINDRED_LIMIT_BODY_BYTES", default.body_bytes)?,
         placer_queue: size("KINDRED_LIMIT_PLACER_QUEUE", default.placer_queue)?,
+        placer_seconds: number("KINDRED_LIMIT_PLACER_SECONDS", default.placer_seconds)?,
         connections: size("KINDRED_LIMIT_CONNECTIONS", default.connections)?,
         head_seconds: number("KINDRED_LIMIT_HEAD_SECONDS", default.head_seconds)?,
         streams: size("KINDRED_LIMIT_STREAMS", default.streams)?,

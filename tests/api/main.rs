@@ -60,6 +60,7 @@ mod notices;
 mod offers;
 mod operators;
 mod order_desk;
+mod overload;
 mod packets;
 mod partners;
 mod payment_faults;
