@@ -158,6 +158,10 @@ pub struct Limits {
     pub connections: usize,
     /// Seconds after which a connection that hasn't sent a whole request head is closed.
     pub head_seconds: u32,
+    /// Seconds that a connection stands idle between two requests.
+    pub idle_seconds: u32,
+    /// Seconds within which an answer is to be read. Not to be set from outside: tests lower it.
+    pub answer_seconds: u32,
     /// Streams of events that an instance has open.
     pub streams: usize,
     /// Of them, from one address.
@@ -176,6 +180,8 @@ impl Default for Limits {
             placer_seconds: 5,
             connections: 10_000,
             head_seconds: 10,
+            idle_seconds: 30,
+            answer_seconds: 60,
             streams: 5_000,
             streams_per_address: 50,
         }
@@ -236,7 +242,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 48] = [
+pub const KNOWN_NAMES: [&str; 49] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -270,6 +276,7 @@ pub const KNOWN_NAMES: [&str; 48] = [
     "KINDRED_LIMIT_PLACER_SECONDS",
     "KINDRED_LIMIT_CONNECTIONS",
     "KINDRED_LIMIT_HEAD_SECONDS",
+    "KINDRED_LIMIT_IDLE_SECONDS",
     "KINDRED_LIMIT_STREAMS",
     "KINDRED_LIMIT_STREAMS_PER_ADDRESS",
     "KINDRED_ACCESS_TOKEN_MINUTES",
@@ -566,6 +573,8 @@ fn limits(read: &Reader) -> Result<Limits, ConfigError> {
         placer_seconds: number("KINDRED_LIMIT_PLACER_SECONDS", default.placer_seconds)?,
         connections: size("KINDRED_LIMIT_CONNECTIONS", default.connections)?,
         head_seconds: number("KINDRED_LIMIT_HEAD_SECONDS", default.head_seconds)?,
+        answer_seconds: default.answer_seconds,
+        idle_seconds: number("KINDRED_LIMIT_IDLE_SECONDS", default.idle_seconds)?,
         streams: size("KINDRED_LIMIT_STREAMS", default.streams)?,
         streams_per_address: size("KINDRED_LIMIT_STREAMS_PER_ADDRESS", default.streams_per_address)?,
     })

@@ -25,6 +25,7 @@ mod chapters;
 mod check;
 mod checkout;
 mod community;
+mod connections;
 mod coupons;
 mod credit;
 mod crowdfunding;

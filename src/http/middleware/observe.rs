@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::problems;
 use crate::app::App;
 use crate::error::{AppError, Code};
-use crate::http::problem;
+use crate::http::{connections, problem};
 use crate::types::id::AccountId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -49,6 +49,7 @@ pub async fn observe(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let app = request.app_data::<web::Data<App>>().cloned();
+    let connection = connections::begin(&request);
     let seen = Seen {
         id: request_id(request.headers()),
         method: request.method().clone(),
@@ -67,6 +68,9 @@ pub async fn observe(
             record(app, &seen, status, account);
             let is_dev = response.request().path().starts_with("/dev/");
             dress(response.headers_mut(), app, &seen, status, is_dev);
+            if let Some(connection) = connection {
+                connection.answer(response.headers());
+            }
             Ok(response)
         }
         Err(error) => Err(finish(app, &seen, error)),
