@@ -2,7 +2,7 @@
 //! measured in turn in one run, on a database of its own that keeps its commits as a shop's does.
 //!
 //! Reading order: `wire` and `load` (the driver), `shop` (what is bought, and by whom), `limit` (the limit's SQL), `placing`
-//! (what is measured), `machine`, `figures` and `page` (what is told).
+//! (what is measured), `machine`, `figures`, `page` and `plots` (what is told).
 //!
 //! It asserts nothing about time. What it does assert is that nothing went wrong under load: every answer is the expected
 //! one, nothing is sold beyond its capacity, and every invariant holds in the end.
@@ -12,8 +12,10 @@ mod figures;
 pub mod limit;
 mod load;
 mod machine;
+mod overload;
 mod page;
 mod placing;
+mod plots;
 mod reading;
 mod settling;
 pub mod shop;
@@ -31,8 +33,10 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
+pub use figures::readable;
 use figures::{Compared, Spread};
 use machine::{Machine, Processes};
+use overload::Overload;
 use shop::{Buyer, Shop};
 
 use super::rehearse::instances::Fleet;
@@ -67,6 +71,9 @@ pub struct Options {
     /// Where the report and its plots are written.
     #[arg(long, default_value = "target/bench")]
     pub out: PathBuf,
+    /// A page in Markdown to put the table into, with the plots beside it: docs/performance.md.
+    #[arg(long)]
+    pub doc: Option<PathBuf>,
 }
 
 /// The contract of `make bench`: target/bench/report.json.
@@ -81,8 +88,12 @@ pub struct Report {
     /// Of placing at 80 % of the top rate, and that rate in orders a second.
     pub latency_ms: Latency,
     pub open_rate: f64,
+    /// Three times the top rate.
+    pub overload: Overload,
     /// Membership orders settled a second, from Stripe's event to the mails that wait to be sent.
     pub settled_per_s: Spread,
+    /// On the database's disk, of an order that was placed, with its indexes.
+    pub bytes_per_order: i64,
     /// The database's settings that decide its speed.
     pub database: Vec<(String, String)>,
     pub rounds: Vec<Compared>,
@@ -158,6 +169,9 @@ pub async fn run(options: &Options) -> Result<Report, RehearsalError> {
     place.close().await;
     let report = report?;
     page::write(&report, &options.out)?;
+    if let Some(doc) = &options.doc {
+        page::put_into(&report, doc)?;
+    }
     Ok(report)
 }
 
@@ -188,8 +202,10 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
     let fleet = start(place, &stripe.url, STRIPE_RATE).await?;
     bench.addresses = fleet.addresses();
     bench.processes.app = fleet.processes().await;
-    let placing::Found { compared: placed, latency, rate } = placing::measure(&bench).await?;
+    let placing::Found { compared: placed, latency, rate, top } = placing::measure(&bench).await?;
     compared.extend(placed);
+    let (accepted, overload) = overload::measure(&bench, top).await?;
+    compared.push(accepted);
     let after = bench.processes.rss_mb().max(first);
     let checked = check::run(&mut conn, &bench.clock).await?;
     let ratios = compared.iter().map(|one| (one.name.to_owned(), json!(one.ratio().median))).collect();
@@ -201,7 +217,9 @@ async fn measure(options: &Options, place: &Place) -> Result<Report, RehearsalEr
         rss_mb: Memory { idle, after },
         latency_ms: latency,
         open_rate: rate,
+        overload,
         settled_per_s: settled,
+        bytes_per_order: count(&mut conn, BYTES_PER_ORDER).await?,
         database: settings(&mut conn).await?,
         rounds: compared,
         oversold: count(&mut conn, OVERSOLD).await?,
@@ -224,6 +242,11 @@ async fn start(place: &Place, stripe_url: &str, stripe_rate: u32) -> Result<Flee
 const OVERSOLD: &str =
     "SELECT count(*) AS count FROM pools p JOIN (SELECT pool_id, sum(quantity) AS claimed FROM claims
     WHERE state IN ('held', 'taken') GROUP BY pool_id) c ON c.pool_id = p.id WHERE c.claimed > p.capacity";
+
+/// In the tables that placing writes to.
+const BYTES_PER_ORDER: &str =
+    "SELECT (sum(pg_total_relation_size(name::regclass)) / greatest((SELECT count(*) FROM orders), 1))::bigint AS count
+    FROM unnest(ARRAY['orders', 'order_lines', 'claims', 'payments', 'idempotency_keys', 'jobs', 'drop_purchases']) AS name";
 
 async fn count(conn: &mut Conn, sql: &str) -> Result<i64, RehearsalError> {
     #[derive(QueryableByName)]

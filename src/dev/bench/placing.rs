@@ -49,6 +49,8 @@ pub struct Found {
     pub latency: Latency,
     /// Orders a second that arrived in the open loop.
     pub rate: f64,
+    /// Orders of the hot article a second, at most.
+    pub top: f64,
 }
 
 /// All measures of placing.
@@ -80,6 +82,7 @@ pub async fn measure(bench: &Bench) -> Result<Found, RehearsalError> {
         ],
         latency,
         rate,
+        top,
     })
 }
 
