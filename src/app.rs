@@ -24,6 +24,7 @@ use crate::db::reads::Reads;
 use crate::db::{self, Conn, Pool};
 use crate::error::{AppError, Result};
 use crate::http;
+use crate::http::connections::{self, Connections};
 use crate::http::limits::Limiters;
 use crate::http::metrics::{self, Metrics};
 use crate::http::shelf::Shelf;
@@ -66,6 +67,7 @@ pub struct App {
     /// Pages for whoever isn't signed in.
     pub shelf: Shelf,
     pub limiters: Limiters,
+    pub connections: Connections,
     /// Who follows which drop.
     pub live: Hub,
     /// The machine's time of the last good pulse, in microseconds.
@@ -213,6 +215,7 @@ impl Application {
             catalog: Catalog::default(),
             shelf: Shelf::new(settings.public_max_age),
             limiters: Limiters::new(&settings.limits),
+            connections: Connections::new(&settings.limits),
             live: Hub::default(),
             beaten_at: AtomicI64::new(0),
             shutdown: watch::Sender::new(false),
@@ -224,6 +227,7 @@ impl Application {
         background.spawn(follow_replica(Arc::clone(&app)));
         background.spawn(waiting::run(Arc::clone(&app)));
         background.spawn(live::run(Arc::clone(&app)));
+        background.spawn(connections::run(Arc::clone(&app)));
         for lane in Lane::ALL {
             background.spawn(worker::run_lane(Arc::clone(&app), lane));
         }
@@ -276,6 +280,8 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener> {
 fn serve(app: &Arc<App>, listener: TcpListener, extra: Option<Routes>) -> Result<Server> {
     let data = web::Data::from(Arc::clone(app));
     let limits = &app.settings.limits;
+    connections::make_room(limits.connections);
+    let watched = Arc::clone(app);
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let server = HttpServer::new(move || {
         let extra = extra.clone();
@@ -287,7 +293,8 @@ fn serve(app: &Arc<App>, listener: TcpListener, extra: Option<Routes>) -> Result
     // A client that opens a connection and says nothing must not keep it.
     .client_request_timeout(std::time::Duration::from_secs(u64::from(limits.head_seconds)))
     .client_disconnect_timeout(std::time::Duration::from_secs(2))
-    .keep_alive(std::time::Duration::from_secs(30))
+    .keep_alive(std::time::Duration::from_secs(u64::from(limits.idle_seconds)))
+    .on_connect(move |stream, of_requests| watched.connections.opened(stream, of_requests))
     .shutdown_timeout(10)
     .disable_signals()
     .listen(listener)

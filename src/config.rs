@@ -152,10 +152,16 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Orders that wait for the placer before a new one is answered 503.
     pub placer_queue: usize,
+    /// Seconds that an order waits to be placed before it is answered 503.
+    pub placer_seconds: u32,
     /// Open connections an instance takes.
     pub connections: usize,
     /// Seconds after which a connection that hasn't sent a whole request head is closed.
     pub head_seconds: u32,
+    /// Seconds that a connection stands idle between two requests.
+    pub idle_seconds: u32,
+    /// Seconds within which an answer is to be read. Not to be set from outside: tests lower it.
+    pub answer_seconds: u32,
     /// Streams of events that an instance has open.
     pub streams: usize,
     /// Of them, from one address.
@@ -169,9 +175,13 @@ impl Default for Limits {
             credentials_per_minute: 20,
             failures_per_account: 10,
             body_bytes: 64 * 1024,
+            // A second or two of work for one placer.
             placer_queue: 2_000,
+            placer_seconds: 5,
             connections: 10_000,
             head_seconds: 10,
+            idle_seconds: 30,
+            answer_seconds: 60,
             streams: 5_000,
             streams_per_address: 50,
         }
@@ -232,7 +242,7 @@ impl Reader<'_> {
 }
 
 /// All settings; README.md and .env.example explain each (a test compares).
-pub const KNOWN_NAMES: [&str; 47] = [
+pub const KNOWN_NAMES: [&str; 49] = [
     "KINDRED_LISTEN",
     "KINDRED_PUBLIC_URL",
     "KINDRED_STOREFRONT_URL",
@@ -263,8 +273,10 @@ pub const KNOWN_NAMES: [&str; 47] = [
     "KINDRED_LIMIT_FAILURES_PER_ACCOUNT",
     "KINDRED_LIMIT_BODY_BYTES",
     "KINDRED_LIMIT_PLACER_QUEUE",
+    "KINDRED_LIMIT_PLACER_SECONDS",
     "KINDRED_LIMIT_CONNECTIONS",
     "KINDRED_LIMIT_HEAD_SECONDS",
+    "KINDRED_LIMIT_IDLE_SECONDS",
     "KINDRED_LIMIT_STREAMS",
     "KINDRED_LIMIT_STREAMS_PER_ADDRESS",
     "KINDRED_ACCESS_TOKEN_MINUTES",
@@ -558,8 +570,11 @@ fn limits(read: &Reader) -> Result<Limits, ConfigError> {
             .unwrap_or(default.failures_per_account),
         body_bytes: size("KINDRED_LIMIT_BODY_BYTES", default.body_bytes)?,
         placer_queue: size("KINDRED_LIMIT_PLACER_QUEUE", default.placer_queue)?,
+        placer_seconds: number("KINDRED_LIMIT_PLACER_SECONDS", default.placer_seconds)?,
         connections: size("KINDRED_LIMIT_CONNECTIONS", default.connections)?,
         head_seconds: number("KINDRED_LIMIT_HEAD_SECONDS", default.head_seconds)?,
+        answer_seconds: default.answer_seconds,
+        idle_seconds: number("KINDRED_LIMIT_IDLE_SECONDS", default.idle_seconds)?,
         streams: size("KINDRED_LIMIT_STREAMS", default.streams)?,
         streams_per_address: size("KINDRED_LIMIT_STREAMS_PER_ADDRESS", default.streams_per_address)?,
     })

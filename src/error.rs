@@ -294,6 +294,12 @@ impl AppError {
         Self { cause: Some(cause.into()), ..Code::Internal.error() }
     }
 
+    /// Too much is asked just now. All who are told so at once come back at different moments, or they would only be
+    /// refused together again.
+    pub fn busy() -> Self {
+        Code::Busy.error().retry_after(rand::random_range(1..=3))
+    }
+
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self

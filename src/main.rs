@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kindred::config::{Settings, Source};
-use kindred::dev::{bench, rehearse};
+use kindred::dev::{bench, capacity, rehearse};
 use kindred::people::operators::command::OperatorCommand;
 use kindred::promotion::command::CouponsCommand;
 
@@ -38,6 +38,8 @@ enum Command {
     Bench(bench::Options),
     /// Makes the shops with many members in which the bench measures what becomes slower as a shop grows.
     BenchData(bench::Options),
+    /// Tells what a planned sale needs of instances, database and Stripe, and what runs short next.
+    Capacity(capacity::Options),
     /// An instance under rehearsal.
     #[command(hide = true)]
     RehearsalInstance,
@@ -94,10 +96,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Outcome {
-    // Needs no settings: a build without any prints it.
-    if let Command::Openapi = arguments.command {
-        std::io::stdout().write_all(kindred::http::openapi::text().as_bytes())?;
-        return Ok(ExitCode::SUCCESS);
+    // These need no settings: a build without any answers.
+    match &arguments.command {
+        Command::Openapi => {
+            std::io::stdout().write_all(kindred::http::openapi::text().as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Capacity(options) => {
+            let answer = capacity::answer(options)?;
+            let text = if options.json { serde_json::to_string(&answer)? } else { answer.to_string() };
+            writeln!(std::io::stdout(), "{text}")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     let source = Source::load(arguments.config.as_deref())?;
     match arguments.command {
@@ -113,7 +124,7 @@ async fn run(arguments: Arguments) -> Outcome {
             cli::init_logs(&source, Logs::Human("warn"));
             on_database(command, &source.database_only().settings()?).await
         }
-        Command::Openapi => Ok(ExitCode::SUCCESS),
+        Command::Openapi | Command::Capacity(_) => Ok(ExitCode::SUCCESS),
         Command::Rehearse(options) => {
             cli::init_logs(&source, Logs::Human("warn"));
             let report = rehearse::run(&options).await?;

@@ -42,8 +42,8 @@ impl<K, V> Gather<K, V> {
     /// `busy` when too many wait; the database's.
     pub async fn load(&self, key: K) -> Result<Option<V>> {
         let (answer, answered) = oneshot::channel();
-        self.0.try_send(Asked { key, answer }).map_err(|_| Code::Busy.error().retry_after(1))?;
-        answered.await.map_err(|_| Code::Busy.error().retry_after(1))?
+        self.0.try_send(Asked { key, answer }).map_err(|_| AppError::busy())?;
+        answered.await.map_err(|_| AppError::busy())?
     }
 }
 
@@ -72,7 +72,7 @@ where
                 let (code, why) = (error.code, error.cause().map(ToString::to_string));
                 asked.drain(..).for_each(|one| {
                     let told = match &why {
-                        _ if code == Code::Busy => Code::Busy.error().retry_after(1),
+                        _ if code == Code::Busy => AppError::busy(),
                         Some(why) => AppError::internal(why.clone()),
                         None => code.error(),
                     };

@@ -28,7 +28,7 @@ use diesel_async::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures::FutureExt;
 
-use crate::error::{AppError, Code, Result};
+use crate::error::{AppError, Result};
 use crate::ports::clock::Clock;
 use crate::schema;
 
@@ -110,7 +110,7 @@ pub async fn establish(url: &str) -> std::result::Result<Conn, ConnectionError> 
 pub async fn connect(pool: &Pool) -> Result<PooledConn> {
     use diesel_async::pooled_connection::deadpool::PoolError;
     pool.get().await.map_err(|error| match error {
-        PoolError::Timeout(_) => Code::Busy.error().retry_after(1).with_cause(error),
+        PoolError::Timeout(_) => AppError::busy().with_cause(error),
         error => AppError::internal(error),
     })
 }

@@ -36,7 +36,7 @@ impl Front {
             Some((ready, route)) => (ready, Arc::from(route)),
             None => app.shelf.ready(uri, locale, &app.clock)?,
         };
-        limits::wait_of(request).is_none().then_some(Self { ready, locale, route })
+        limits::wait_of(app, request).is_none().then_some(Self { ready, locale, route })
     }
 
     pub fn answer(&self, request: &ServiceRequest) -> HttpResponse {

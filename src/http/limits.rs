@@ -1,4 +1,4 @@
-//! Rate limits by client address. They follow the machine's time, live in this process alone (each instance counts for
+//! Rate limits by client address, and the end of the line at the database. They follow the machine's time, live in this process alone (each instance counts for
 //! itself), and know no exemption for loopback: rehearsals come from there.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,7 +20,7 @@ use percent_encoding::percent_decode_str;
 use super::client;
 use crate::app::App;
 use crate::config;
-use crate::error::Code;
+use crate::error::{AppError, Code};
 
 /// Addresses remembered before all of them are forgotten. Who commands that many isn't held up by an address limit, and
 /// must not be able to fill the memory either.
@@ -50,6 +50,10 @@ const ANONYMOUS_PATHS: [&str; 1] = ["/v1/baskets"];
 /// Stripe sends thousands of events from few addresses in a rush, and mail providers send what their customers click (RFC 8058);
 /// each is signed, or has a token that nobody guesses.
 const UNLIMITED: [&str; 2] = ["/v1/stripe/webhooks", "/v1/unsubscribe"];
+
+/// Requests that wait for each connection to the database before more are turned away: tenths of a second of work. Whoever is
+/// answered then would be so late that he has asked again.
+const WAITING_PER_CONNECTION: usize = 64;
 
 /// One limit over all addresses.
 struct Limiter {
@@ -107,7 +111,7 @@ impl Limiters {
     }
 }
 
-/// The middleware: 429 with Retry-After for who asks too often.
+/// The middleware: 429 with Retry-After for who asks too often, 503 where too many wait for the database.
 ///
 /// # Errors
 /// Those of what it wraps.
@@ -115,24 +119,33 @@ pub async fn check(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match wait_of(&request) {
+    match refusal(&request) {
         None => next.call(request).await.map(ServiceResponse::map_into_left_body),
-        Some(wait) => {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let refused = Code::TooManyRequests.error().retry_after(seconds.max(1));
-            Ok(request.into_response(HttpResponse::from_error(refused)).map_into_right_body())
-        }
+        Some(refused) => Ok(request.into_response(HttpResponse::from_error(refused)).map_into_right_body()),
     }
 }
 
-/// How long who asks has to wait; none when the request may go on, and is counted.
-pub fn wait_of(request: &ServiceRequest) -> Option<Duration> {
+fn refusal(request: &ServiceRequest) -> Option<AppError> {
     let app = request.app_data::<web::Data<App>>()?;
     let path = request.path();
     // The demo's own: its Stripe, which calls and is called from loopback.
     if UNLIMITED.contains(&path) || (app.settings.demo && path.starts_with("/dev/")) {
         return None;
     }
+    if let Some(wait) = wait_of(app, request) {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        return Some(Code::TooManyRequests.error().retry_after(seconds.max(1)));
+    }
+    // What anybody may look at lies in memory, or one asks for all: it goes on.
+    let is_for_all = request.method().is_safe() && !request.headers().contains_key(AUTHORIZATION);
+    let pool = app.pool.status();
+    let is_crowded = pool.waiting > pool.max_size.saturating_mul(WAITING_PER_CONNECTION);
+    (is_crowded && !is_for_all).then(AppError::busy)
+}
+
+/// How long who asks has to wait; none when the request may go on, and is counted.
+pub fn wait_of(app: &App, request: &ServiceRequest) -> Option<Duration> {
+    let path = request.path();
     let address = client::address(request.head(), &app.settings.trusted_proxies)?;
     let address = network(address);
     let general = app.limiters.all.check(address);

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod client;
+pub mod connections;
 pub mod csv;
 pub mod docs;
 pub mod front;

@@ -56,7 +56,8 @@ impl Ready {
             .insert_header((ETAG, self.etag.as_str()))
             .insert_header((CACHE_CONTROL, "public, max-age=0, must-revalidate"))
             .insert_header((CONTENT_LANGUAGE, locale.as_str()))
-            .insert_header((VARY, "Accept-Language, Accept-Encoding"));
+            // `Origin`: what other origins may read says so in its headers.
+            .insert_header((VARY, "Accept-Language, Accept-Encoding, Origin"));
         if is_known {
             return response.finish();
         }

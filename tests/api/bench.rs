@@ -323,11 +323,16 @@ async fn the_limit_copies_coupons_as_they_are_issued() {
 #[actix_web::test]
 async fn a_small_run_measures_everything_and_is_sound() {
     let out = std::env::temp_dir().join(format!("kindred-bench-test-{}", std::process::id()));
+    std::fs::create_dir_all(&out).unwrap();
+    let doc = out.join("page.md");
+    std::fs::write(&doc, "# A page\n<!-- bench: begin -->\n<!-- bench: end -->\n").unwrap();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_kindred"))
         .args(["bench", "--scale", "0.01", "--json", "--out"])
         .arg(&out)
         .arg("--data")
         .arg(out.join("data"))
+        .arg("--doc")
+        .arg(&doc)
         .output()
         .await
         .unwrap();
@@ -340,6 +345,7 @@ async fn a_small_run_measures_everything_and_is_sound() {
         "place_single",
         "rush_gain",
         "p99_over_p50",
+        "overload",
         "catalog",
         "signed_in_read",
         "settle",
@@ -351,7 +357,24 @@ async fn a_small_run_measures_everything_and_is_sound() {
     }
     assert_eq!((&report["oversold"], &report["checks_failed"]), (&Value::from(0), &json!([])));
     assert!(report["rss_mb"]["idle"].as_f64().unwrap() > 1.0);
+    assert!(report["bytes_per_order"].as_i64().unwrap() > 500);
+    assert!(report["overload"]["accepted_per_s"].as_f64().unwrap() > 0.0);
     let written = std::fs::read_to_string(out.join("report.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&written).unwrap()["ratios"], report["ratios"]);
+    let page = std::fs::read_to_string(&doc).unwrap();
+    assert!(page.starts_with("# A page") && page.contains("| `overload` |"), "{page}");
+    for name in ["ratios.svg", "latency.svg"] {
+        assert!(page.contains(&format!("(plots/{name})")), "{page}");
+        let plot = std::fs::read_to_string(out.join("plots").join(name)).unwrap();
+        assert_eq!(plot, std::fs::read_to_string(out.join(name)).unwrap());
+        let drawn = roxmltree::Document::parse(&plot).unwrap();
+        assert!(
+            drawn.descendants().any(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "rect"))),
+            "{plot}"
+        );
+    }
+    let latency = std::fs::read_to_string(out.join("latency.svg")).unwrap();
+    let p99 = report["latency_ms"]["p99"].as_f64().unwrap();
+    assert!(latency.contains(&format!("{p99} ms")), "{latency}");
     std::fs::remove_dir_all(out).unwrap();
 }

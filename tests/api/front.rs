@@ -33,6 +33,7 @@ async fn what_lies_ready_looks_as_if_it_were_made_for_who_asks() {
         ["/v1/products", "/v1/products?limit=1", "/v1/drops", "/v1/tiers", "/v1/drives", drive.as_str()]
     {
         let made = by_the_handler(app, path, "").await;
+        assert_eq!(made.status, 200, "{path}: {}", made.text);
         let tag = made.header("etag").to_owned();
         for known in ["", tag.as_str()] {
             let made = by_the_handler(app, path, known).await;

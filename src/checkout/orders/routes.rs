@@ -10,6 +10,7 @@ use super::access::OrderCaller;
 use super::dto::{AttemptRequest, Consents, OrderRequest, OrderView, WaitQuery, order_id};
 use super::gifts;
 use super::model::{self, OrderRow, OrderState};
+use super::placer::Room;
 use super::quote_dto::QuoteView;
 use super::quotes;
 use super::reader::{self, OrderRows};
@@ -103,6 +104,7 @@ pub async fn quote(
     security((), ("bearer" = [])))]
 pub async fn place(
     app: web::Data<App>,
+    _room: Room,
     request: HttpRequest,
     (caller, secret): (MaybeCaller, BasketSecret),
     key: IdempotencyKey,
@@ -110,6 +112,7 @@ pub async fn place(
     Body(mut body): Body<OrderRequest>,
 ) -> Result<HttpResponse> {
     let body_hash = body.hash()?;
+    let seat = app.placer.seat()?;
     let asker = Asker { account: caller.0.map(|caller| caller.account), secret, locale: locale_of(&request) };
     let customer = customer_of(&app, &asker, &body).await?;
     check_email(&customer, &body)?;
@@ -151,7 +154,7 @@ pub async fn place(
             guard(&app, &mut conn, asker.account, &request, &order.cart.coupon_codes).await?;
         }
     }
-    let placed = app.placer.place(order).await?;
+    let placed = seat.place(order).await?;
     answer_placed(&app, placed.order, query.wait, &token).await
 }
 

@@ -14,6 +14,7 @@ use rand::{Rng, SeedableRng};
 
 use super::wire::Wire;
 use crate::dev::rehearse::{RehearsalError, impossible};
+use crate::http::connections::raise_file_limit;
 
 /// Writes the n-th request of a load, ready to be sent.
 pub type Requests = Arc<dyn Fn(u64, &mut Vec<u8>) + Send + Sync>;
@@ -39,8 +40,8 @@ pub enum Until {
 pub struct Seen {
     /// Answered as expected.
     pub good: u64,
-    /// Answered 503.
-    pub busy: u64,
+    /// How long it took to be answered 503.
+    pub refused: Vec<Duration>,
     pub seconds: f64,
     /// Of good answers.
     pub latencies: Vec<Duration>,
@@ -151,7 +152,7 @@ fn note(seen: &mut Seen, answer: Result<(u16, String), String>, since: Instant, 
             seen.good += 1;
             seen.latencies.push(since.elapsed());
         }
-        Ok((503, _)) => seen.busy += 1,
+        Ok((503, _)) => seen.refused.push(since.elapsed()),
         Ok((status, body)) => {
             seen.wrong.get_or_insert_with(|| format!("{status} {body}"));
         }
@@ -197,11 +198,13 @@ impl<'a> Line<'a> {
     }
 }
 
+/// More connections may be needed than the system allows a process unasked.
 async fn on_its_thread<F, W>(work: F) -> Result<Seen, RehearsalError>
 where
     F: FnOnce() -> W + Send + 'static,
     W: Future<Output = Seen>,
 {
+    raise_file_limit();
     let (done, seen) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -2,7 +2,7 @@
 //! measured in turn in one run, on a database of its own that keeps its commits as a shop's does.
 //!
 //! Reading order: `wire` and `load` (the driver), `shop` (what is bought, and by whom), `limit` (the limit's SQL), `placing`
-//! (what is measured), `machine`, `figures` and `page` (what is told).
+//! (what is measured), `machine`, `figures`, `page` and `plots` (what is told).
 //!
 //! It asserts nothing about time. What it does assert is that nothing went wrong under load: every answer is the expected
 //! one, nothing is sold beyond its capacity, and every invariant holds in the end.
@@ -15,8 +15,10 @@ mod issuing;
 pub mod limit;
 mod load;
 mod machine;
+mod overload;
 mod page;
 mod placing;
+mod plots;
 mod reading;
 mod settling;
 pub mod shop;
@@ -36,7 +38,9 @@ use tokio::time::Instant;
 
 use data::Data;
 use figures::Compared;
+pub use figures::readable;
 use machine::{Machine, Processes};
+use overload::Overload;
 use shop::{Buyer, Shop};
 
 use super::rehearse::instances::Fleet;
@@ -75,6 +79,9 @@ pub struct Options {
     /// Where the shops with many members are kept, which are made where they aren't there.
     #[arg(long, default_value = "target/bench-data")]
     pub data: PathBuf,
+    /// A page in Markdown to put the table into, with the plots beside it: docs/performance.md.
+    #[arg(long)]
+    pub doc: Option<PathBuf>,
 }
 
 impl Options {
@@ -96,6 +103,10 @@ pub struct Report {
     /// Of placing at 80 % of the top rate, and that rate in orders a second.
     pub latency_ms: Latency,
     pub open_rate: f64,
+    /// Three times the top rate.
+    pub overload: Overload,
+    /// On the database's disk, of an order that was placed, with its indexes.
+    pub bytes_per_order: i64,
     /// The database's settings that decide its speed.
     pub database: Vec<(String, String)>,
     pub rounds: Vec<Compared>,
@@ -191,6 +202,9 @@ pub async fn run(options: &Options) -> Result<Report, RehearsalError> {
     });
     let report = report.await?;
     page::write(&report, &options.out)?;
+    if let Some(doc) = &options.doc {
+        page::put_into(&report, doc)?;
+    }
     Ok(report)
 }
 
@@ -239,8 +253,10 @@ async fn measure(options: &Options, place: &Place, data: &Data) -> Result<Report
 
     let fleet = start(1, place, (&stripe.url, STRIPE_RATE)).await?;
     bench.look_at(&fleet).await;
-    let placing::Found { compared: placed, latency, rate } = placing::measure(&bench).await?;
+    let placing::Found { compared: placed, latency, rate, top } = placing::measure(&bench).await?;
     compared.extend(placed);
+    let (accepted, overload) = overload::measure(&bench, top).await?;
+    compared.push(accepted);
     let after = bench.processes.rss_mb().max(first);
     drop(fleet);
 
@@ -261,6 +277,8 @@ async fn measure(options: &Options, place: &Place, data: &Data) -> Result<Report
         rss_mb: Memory { idle, after },
         latency_ms: latency,
         open_rate: rate,
+        overload,
+        bytes_per_order: count(&mut conn, BYTES_PER_ORDER).await?,
         database: settings(&mut conn).await?,
         rounds: compared,
         oversold: count(&mut conn, OVERSOLD).await?,
@@ -283,6 +301,11 @@ async fn start(count: usize, place: &Place, stripe: (&str, u32)) -> Result<Fleet
 const OVERSOLD: &str =
     "SELECT count(*) AS count FROM pools p JOIN (SELECT pool_id, sum(quantity) AS claimed FROM claims
     WHERE state IN ('held', 'taken') GROUP BY pool_id) c ON c.pool_id = p.id WHERE c.claimed > p.capacity";
+
+/// In the tables that placing writes to.
+const BYTES_PER_ORDER: &str =
+    "SELECT (sum(pg_total_relation_size(name::regclass)) / greatest((SELECT count(*) FROM orders), 1))::bigint AS count
+    FROM unnest(ARRAY['orders', 'order_lines', 'claims', 'payments', 'idempotency_keys', 'jobs', 'drop_purchases']) AS name";
 
 async fn count(conn: &mut Conn, sql: &str) -> Result<i64, RehearsalError> {
     #[derive(QueryableByName)]

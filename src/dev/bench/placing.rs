@@ -51,6 +51,8 @@ pub struct Found {
     pub latency: Latency,
     /// Orders a second that arrived in the open loop.
     pub rate: f64,
+    /// Orders of the hot article a second, at most.
+    pub top: f64,
 }
 
 /// All measures of placing.
@@ -82,6 +84,7 @@ pub async fn measure(bench: &Bench) -> Result<Found, RehearsalError> {
         ],
         latency,
         rate,
+        top,
     })
 }
 

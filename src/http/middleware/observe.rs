@@ -23,7 +23,7 @@ use super::problems;
 use crate::app::App;
 use crate::error::{AppError, Code};
 use crate::http::front::Front;
-use crate::http::problem;
+use crate::http::{connections, problem};
 use crate::types::id::AccountId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -59,6 +59,7 @@ pub async fn observe(
         Some(front) => Arc::clone(&front.route),
         None => request.match_pattern().map_or_else(|| "none".into(), Arc::from),
     };
+    let connection = connections::begin(&request);
     let seen = Seen {
         id: request_id(request.headers()),
         method: request.method().clone(),
@@ -71,6 +72,9 @@ pub async fn observe(
         let status = response.status();
         record(app, &seen, status, None);
         dress(response.headers_mut(), app, &seen, status, false);
+        if let Some(connection) = connection {
+            connection.answer(response.headers());
+        }
         return Ok(request.into_response(response).map_into_right_body());
     }
     request.extensions_mut().insert(RequestId(seen.id.clone()));
@@ -83,6 +87,9 @@ pub async fn observe(
             record(app, &seen, status, account);
             let is_dev = response.request().path().starts_with("/dev/");
             dress(response.headers_mut(), app, &seen, status, is_dev);
+            if let Some(connection) = connection {
+                connection.answer(response.headers());
+            }
             Ok(response.map_into_left_body())
         }
         Err(error) => Err(finish(app, &seen, error)),

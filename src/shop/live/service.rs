@@ -15,7 +15,7 @@ use super::model::{self, Shown};
 use super::streams::{Seat, Streams};
 use crate::app::App;
 use crate::db;
-use crate::error::{Code, Result};
+use crate::error::{AppError, Code, Result};
 use crate::shop::audience::Visitor;
 use crate::shop::visitors::{self, Looker};
 use crate::types::id::{AccountId, DropId};
@@ -199,7 +199,7 @@ pub async fn follow(
     };
     let first = timeout(FIRST_LOOK, reader.looks.wait_for(Option::is_some)).await;
     if !first.is_ok_and(|seen| seen.is_ok()) {
-        return Err(Code::Busy.error().retry_after(1));
+        return Err(AppError::busy());
     }
     if account.is_some() {
         reader.who = Some(reader.looker(account).await?);
