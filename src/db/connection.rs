@@ -47,11 +47,6 @@ pub struct Conn {
 type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 type Rows = BoxStream<'static, QueryResult<Row>>;
 
-/// Nearly all that is asked is found by a key, the same way whatever its value, in less time than planning takes. Left to
-/// itself PostgreSQL plans what joins several tables anew at each call. That no statement needs another plan than the one
-/// for all values is what `tests/api/plans.rs` proves.
-const GENERIC_PLANS: &str = "SET plan_cache_mode = force_generic_plan";
-
 /// Also what was prepared by a future that was dropped before it knew: nobody else would close that.
 const ROLLBACK: &str = "ROLLBACK; DEALLOCATE ALL";
 
@@ -85,14 +80,10 @@ pub async fn establish(url: &str, statements: Statements) -> ConnectionResult<Co
         .map_err(failed)?;
     }
     let mut inner = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-    let set_up = match statements {
-        Statements::Kept => GENERIC_PLANS,
-        Statements::Passing => {
-            inner.set_prepared_statement_cache_size(CacheSize::Disabled);
-            "COMMIT"
-        }
-    };
-    inner.batch_execute(set_up).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    if statements == Statements::Passing {
+        inner.set_prepared_statement_cache_size(CacheSize::Disabled);
+        inner.batch_execute("COMMIT").await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    }
     Ok(Conn {
         inner,
         statements,
