@@ -216,7 +216,7 @@ async fn revoke(pool: &Pool, asked: RevokeArgs) -> Result<String> {
     let coupon: Option<CouponId> = match &asked.code {
         None => None,
         Some(code) => {
-            let found = model::find(&mut *db::connect(pool).await?, &[normal_code(code)]).await?.pop();
+            let found = model::find(&*db::connect(pool).await?, &[normal_code(code)]).await?.pop();
             Some(found.ok_or_else(|| Code::NotFound.because("There is no such code."))?.id)
         }
     };

@@ -109,7 +109,7 @@ async fn ask(app: &App, id: PaymentId, order: &OrderRow, customer: &str) -> Resu
     let mut conn = db::connect(&app.pool).await?;
     let row = model::load(&mut conn, id).await?;
     let card = model::charge_of(&mut conn, id).await?.and_then(|charge| charge.stripe_payment_method_id);
-    let lines = orders::lines_of(&mut conn, &[order.id]).await?;
+    let lines = orders::lines_of(&conn, &[order.id]).await?;
     drop(conn);
     let Some(card) = card else { return refuse(app, id, NO_CARD).await };
     if row.state != PaymentState::Preparing {

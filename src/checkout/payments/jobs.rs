@@ -55,11 +55,8 @@ pub async fn open_checkout(app: &App, id: PaymentId) -> Result<Outcome> {
     let order = orders::load(&mut conn, row.order_id).await?;
     let row = fix_end(app, &mut conn, row, &order).await?;
     let customer = customer_of(app, &mut conn, &row, &order).await?;
-    let description = orders::lines_of(&mut conn, &[order.id])
-        .await?
-        .into_iter()
-        .map(|line| line.title)
-        .collect::<Vec<_>>();
+    let description =
+        orders::lines_of(&conn, &[order.id]).await?.into_iter().map(|line| line.title).collect::<Vec<_>>();
     drop(conn);
     let new = new_checkout(&row, &order, customer, description.join(", "))?;
     let key = format!("checkout:{}:{}:{}", order.id, row.attempt, row.call_attempt);
@@ -201,7 +198,7 @@ pub async fn close_checkout(app: &App, id: PaymentId) -> Result<Outcome> {
 pub async fn end_hold(app: &App, id: OrderId) -> Result<Outcome> {
     let mut conn = db::connect(&app.pool).await?;
     let order = orders::load(&mut conn, id).await?;
-    let payment = model::latest_of(&mut conn, &[id]).await?.pop();
+    let payment = model::latest_of(&conn, &[id]).await?.pop();
     drop(conn);
     let now = app.clock.now();
     let Some(payment) = payment.filter(|_| order.state == OrderState::PendingPayment) else {

@@ -30,9 +30,9 @@ pub fn lines(app: actix_web::web::Data<App>, list: PickListId) -> impl Stream<It
         let mut conn = db::connect(&app.pool).await?;
         let page = model::open_orders(&mut conn, list, after, ORDERS).await?;
         let ids: Vec<_> = page.iter().map(|(_, order)| order.id).collect();
-        let of_orders = orders::lines_of(&mut conn, &ids).await?;
+        let of_orders = orders::lines_of(&conn, &ids).await?;
         let variants: Vec<_> = of_orders.iter().filter_map(|line| line.variant_id).collect();
-        let articles = products::articles(&mut conn, &variants).await?;
+        let articles = products::articles(&conn, &variants).await?;
         drop(conn);
         for (ship_by, order) in &page {
             for row in of_orders.iter().filter(|row| row.order_id == order.id) {

@@ -57,7 +57,7 @@ pub async fn conclude(app: &App, id: DropId) -> Result<Outcome> {
     let rate = app.settings.stripe.as_ref().map_or(2, |stripe| stripe.rate_per_second);
     let batch = i64::from((rate / 2).max(1));
     let mut conn = db::connect(&app.pool).await?;
-    let sale = drops::load(&mut conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    let sale = drops::load(&conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
     let Some(decision) = sale.goal.as_ref().and_then(|goal| goal.decision) else {
         return Ok(Outcome::Done);
     };

@@ -204,7 +204,7 @@ async fn is_same(
 pub async fn linked(app: &App, id: OrderId) -> Result<LinkedOrder> {
     let mut conn = db::connect(&app.pool).await?;
     let order = orders::load(&mut conn, id).await?;
-    let payment = attempts::latest_of(&mut conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
+    let payment = attempts::latest_of(&conn, &[id]).await?.pop().ok_or(Code::NotFound)?;
     Ok(LinkedOrder {
         id,
         number: order.number,

@@ -117,7 +117,7 @@ pub async fn issue_codes(app: &App) -> Result<()> {
     let mut conn = db::connect(&app.pool).await?;
     let owner = account(&mut conn, OWNER).await?;
     let drop = drop_rows::find_id(&mut conn, "kiwis-2014").await?;
-    let Some(drop) = drop_rows::load(&mut conn, drop.as_slice()).await?.pop() else { return Ok(()) };
+    let Some(drop) = drop_rows::load(&conn, drop.as_slice()).await?.pop() else { return Ok(()) };
     let known = f_codes::table.filter(f_codes::drop_id.eq(drop.id));
     if diesel::select(diesel::dsl::exists(known)).get_result(&mut conn).await? {
         return Ok(());
@@ -198,7 +198,7 @@ async fn start_points(app: &App) -> Result<()> {
         "check_in_points": 5, "streaks": [{ "days": 7, "points": 30 }],
     }))?;
     let mut conn = db::connect(&app.pool).await?;
-    let before = points::load(&mut conn).await?;
+    let before = points::load(&conn).await?;
     points::store(&mut conn, &change.apply(before, currency)?).await
 }
 

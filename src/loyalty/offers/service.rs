@@ -143,10 +143,10 @@ pub async fn own(app: &App, account: AccountId) -> Result<Vec<UpgradeOfferView>>
     let (now, zone) = (app.clock.now(), app.settings.timezone);
     let mut conn = db::connect(&app.pool).await?;
     let Some(open) = memberships::open_of(&mut conn, &[account]).await?.pop() else { return Ok(Vec::new()) };
-    let rank = ranks(&mut conn).await?.of(open.tier_id).unwrap_or(0);
+    let rank = ranks(&conn).await?.of(open.tier_id).unwrap_or(0);
     let mut offers = model::open(&mut conn, None, now).await?;
     let ids: Vec<_> = offers.iter().map(|offer| offer.plan).collect();
-    let plans = plans::load(&mut conn, &ids).await?;
+    let plans = plans::load(&conn, &ids).await?;
     let plan_of = |offer: &UpgradeOffer| plans.iter().find(|plan| plan.id == offer.plan);
     offers.retain(|offer| plan_of(offer).is_some_and(|plan| rules::is_for(offer, plan, &open, rank, now)));
     let judged = judge(&mut conn, account, offers, now, zone).await?;

@@ -46,8 +46,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
 )]
 #[get("/v1/admin/points-programme")]
 async fn show_programme(app: web::Data<App>, _staff: Staff<ReadShop>) -> Result<HttpResponse> {
-    let mut conn = db::connect(&app.pool).await?;
-    let of = programme::load(&mut conn).await?;
+    let conn = db::connect(&app.pool).await?;
+    let of = programme::load(&conn).await?;
     let shown = PointsProgrammeView::of(&of, &app.settings.currency);
     Ok(HttpResponse::Ok().insert_header(etag(of.version)).json(shown))
 }
@@ -89,8 +89,8 @@ async fn change_programme(
 )]
 #[get("/v1/admin/points-rules")]
 async fn list_rules(app: web::Data<App>, _staff: Staff<ReadShop>) -> Result<HttpResponse> {
-    let mut conn = db::connect(&app.pool).await?;
-    let rules = programme::open_rules(&mut conn).await?;
+    let conn = db::connect(&app.pool).await?;
+    let rules = programme::open_rules(&conn).await?;
     let shown: Vec<_> = rules.into_iter().map(PointsRuleView::from).collect();
     Ok(HttpResponse::Ok().json(json!({ "data": shown })))
 }

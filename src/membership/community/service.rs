@@ -73,6 +73,6 @@ pub async fn accept(app: &App, account: AccountId, version: &str) -> Result<Stan
 /// The database's.
 pub async fn standing(app: &App, account: AccountId) -> Result<StandingView> {
     let mut conn = db::connect(&app.pool).await?;
-    let current = model::current_version(&mut conn).await?;
+    let current = model::current_version(&conn).await?;
     Ok(StandingView::new(current, model::last_accepted(&mut conn, account).await?))
 }

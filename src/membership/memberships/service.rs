@@ -540,7 +540,7 @@ pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
     let benefits = benefits::of_member(&mut conn, account, &member, locale, (now, zone)).await?;
     let had = benefits::had(&mut conn, account, &member.row, &terms, now).await?;
     let view = MembershipView::new(member, &terms, had, locale, &app.settings.currency, now)?;
-    let level = levels::standings(&mut conn, &[account], now).await?.remove(&account).map(|of| of.level);
+    let level = levels::standings(&conn, &[account], now).await?.remove(&account).map(|of| of.level);
     let level = match level {
         Some(level) => levels::find(&mut conn, level).await?.map(|level| level.code),
         None => None,

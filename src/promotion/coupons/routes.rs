@@ -327,7 +327,7 @@ async fn find(
     _staff: Staff<ManageShop>,
     Body(body): Body<CodeQuestion>,
 ) -> Result<HttpResponse> {
-    let mut conn = db::connect(&app.pool).await?;
-    let coupon = model::find(&mut conn, &[normal_code(&body.code)]).await?.pop().ok_or(Code::NotFound)?;
+    let conn = db::connect(&app.pool).await?;
+    let coupon = model::find(&conn, &[normal_code(&body.code)]).await?.pop().ok_or(Code::NotFound)?;
     Ok(HttpResponse::Ok().json(CouponView::from(coupon)))
 }

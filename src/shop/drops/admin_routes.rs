@@ -104,7 +104,7 @@ async fn list(
 #[get("/v1/admin/drops/{id}")]
 async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<String>) -> Result<HttpResponse> {
     let id = drop_id(&path)?;
-    let drop = model::load(&mut *db::connect(&app.pool).await?, &[id]).await?.pop();
+    let drop = model::load(&*db::connect(&app.pool).await?, &[id]).await?.pop();
     answer(&app, drop.ok_or(Code::NotFound)?, HttpResponse::Ok()).await
 }
 

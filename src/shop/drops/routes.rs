@@ -139,7 +139,7 @@ async fn check_f_code(
     Body(body): Body<FCodeQuestion>,
 ) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
-    let code = model::f_codes(&mut conn, &[normal_code(&body.code)]).await?.pop();
+    let code = model::f_codes(&conn, &[normal_code(&body.code)]).await?.pop();
     let code = code.ok_or_else(|| Code::UnknownFCode.at("code", "unknown"))?;
     let buyer = accounts::load_buyer(&mut conn, caller.account).await?;
     let holder = rules::Holder { account: buyer.id, email_key: buyer.email_key.as_deref() };

@@ -16,7 +16,7 @@ use crate::error::{AppError, Result};
 use crate::schema::{levels, products, tiers};
 use crate::shop::audience::{Audience, Ranks};
 use crate::statement;
-use crate::types::id::{ProductId, TierId};
+use crate::types::id::ProductId;
 use crate::types::locale::Names;
 use crate::types::stored::stored_enum;
 
@@ -157,9 +157,9 @@ impl TryFrom<ProductRow> for Product {
 pub async fn ranks(conn: &Conn) -> Result<Ranks> {
     let (mut of_tiers, mut of_levels) = (conn, conn);
     // Who stands on one that is archived does so until his review.
-    let (rows, levels): (Vec<(TierId, String, i32)>, Vec<(String, i32)>) = tokio::try_join!(
+    let (rows, levels) = tokio::try_join!(
         tiers::table.select((tiers::id, tiers::code, tiers::rank)).load(&mut of_tiers),
-        levels::table.select((levels::code, levels::rank)).load(&mut of_levels),
+        levels::table.select((levels::code, levels::rank)).load::<(String, i32)>(&mut of_levels),
     )?;
     Ok(Ranks::new(rows).with_levels(levels.into_iter().collect()))
 }

@@ -76,7 +76,7 @@ fn answer(app: &App, method: ShippingMethod) -> HttpResponse {
 #[get("/v1/admin/shipping-methods/{id}")]
 async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<String>) -> Result<HttpResponse> {
     let id: ShippingMethodId = path.parse().map_err(|_| Code::NotFound.error())?;
-    let method = model::load(&mut *db::connect(&app.pool).await?, &[id]).await?.pop();
+    let method = model::load(&*db::connect(&app.pool).await?, &[id]).await?.pop();
     Ok(answer(&app, method.ok_or(Code::NotFound)?))
 }
 

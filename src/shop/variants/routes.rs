@@ -84,7 +84,7 @@ async fn create(
 #[get("/v1/admin/variants/{id}")]
 async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<String>) -> Result<HttpResponse> {
     let id = variant_id(&path)?;
-    let article = model::articles(&mut *db::connect(&app.pool).await?, &[id]).await?.pop();
+    let article = model::articles(&*db::connect(&app.pool).await?, &[id]).await?.pop();
     answer(&app, &article.ok_or(Code::NotFound)?).await
 }
 
