@@ -18,6 +18,7 @@ use crate::checkout::invoices::paper::Paper;
 use crate::checkout::orders::placer::{self, Placer};
 use crate::checkout::orders::reader::{self, OrderRows};
 use crate::checkout::orders::waiting::{self, WaitingRoom};
+use crate::checkout::payments::opening::{self, Page};
 use crate::config::{Settings, StripeSettings};
 use crate::db::gather::{self, Gather};
 use crate::db::reads::Reads;
@@ -31,12 +32,14 @@ use crate::http::shelf::Shelf;
 use crate::jobs::worker::Wakers;
 use crate::jobs::{Lane, schedule, worker};
 use crate::membership::catalog::service::Catalog;
+use crate::membership::memberships::dto::MembershipView;
+use crate::membership::memberships::reader::reading;
 use crate::messages::mails::Postbox;
 use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
 use crate::ports::clock::{Clock, machine_now};
 use crate::shop::live::service::{self as live, Hub};
-use crate::types::id::{JobId, OrderId};
+use crate::types::id::{AccountId, JobId, OrderId, PaymentId};
 
 /// One try of a call to Stripe; the adapter makes a few.
 const STRIPE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -61,6 +64,10 @@ pub struct App {
     pub finished_jobs: Gather<JobId, ()>,
     /// Orders as they are shown, read for many at a time.
     pub orders: Gather<OrderId, OrderRows>,
+    /// What payment pages are made of, likewise.
+    pub pages: Gather<PaymentId, Page>,
+    /// Memberships as their members see them, likewise.
+    pub memberships: Gather<AccountId, MembershipView>,
     pub waiting: WaitingRoom,
     stripe: Option<Stripe>,
     pub catalog: Catalog,
@@ -195,11 +202,15 @@ impl Application {
         };
         let (placer, queue) = Placer::new(settings.limits.placer_queue);
         let (orders, asked_orders) = Gather::new();
+        let (pages, asked_pages) = Gather::new();
+        let (memberships, asked_memberships) = Gather::new();
         let (finished_jobs, ended_jobs) = Gather::new();
         let app = Arc::new(App {
             placer,
             finished_jobs,
             orders,
+            pages,
+            memberships,
             waiting: WaitingRoom::default(),
             stripe: settings.stripe.as_ref().map(stripe_client).transpose()?,
             passwords: Hasher::new(&settings.passwords)?,
@@ -238,6 +249,8 @@ impl Application {
         let mut serving = JoinSet::new();
         serving.spawn(placer::run(Arc::clone(&app), queue));
         serving.spawn(gather::run(app.pool.clone(), asked_orders, Box::new(reader::boxed)));
+        serving.spawn(gather::run(app.pool.clone(), asked_pages, opening::reading(&app)));
+        serving.spawn(gather::run(app.pool.clone(), asked_memberships, reading(&app)));
         serving.spawn(gather::run(app.pool.clone(), ended_jobs, worker::finishing(&app)));
         Ok(Self { app, address, server, background, serving })
     }

@@ -18,7 +18,7 @@ pub mod reads;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use deadpool::managed::Timeouts;
+use deadpool::managed::{QueueMode, Timeouts};
 use diesel::{ConnectionError, QueryDsl as _};
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -88,6 +88,8 @@ fn build_pool(
     });
     let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(url, config);
     DeadPool::builder(manager)
+        // A few warm connections rather than all of them cold: each plans its statements for itself.
+        .queue_mode(QueueMode::Lifo)
         .max_size(connections)
         .timeouts(limits)
         .runtime(deadpool::Runtime::Tokio1)

@@ -71,6 +71,11 @@ pub struct Crowd {
 }
 
 impl Crowd {
+    /// The membership that gives somebody access now.
+    pub fn membership(&self, account: AccountId) -> Option<&MembershipRow> {
+        opening(self.memberships.get(&account), self.now)
+    }
+
     pub fn visitor(&self, account: AccountId) -> Visitor<'_> {
         let segments = self.segments.get(&account).map(Vec::as_slice).unwrap_or_default();
         let level_rank = self.levels.get(&account).copied();

@@ -17,7 +17,7 @@ use crate::http::idempotency::IdempotencyKey;
 use crate::http::language::locale_of;
 use crate::http::problem::Problem;
 use crate::membership::memberships::model::find_term;
-use crate::membership::memberships::service as memberships;
+use crate::membership::memberships::reader as memberships;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(check, redeem))]

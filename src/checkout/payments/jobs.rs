@@ -1,14 +1,14 @@
 //! The jobs that talk to Stripe about payments. Each commits what it will ask before it asks, and applies what Stripe says
 //! with [`service::apply`]; while an answer is unknown nothing is released.
 
-use chrono::TimeDelta;
 use kindred_stripe::{CallError, Checkout, Method, NewCheckout, NewCustomer};
 use uuid::Uuid;
 
 use super::charges;
 use super::delivery::DeliveryTerms;
 use super::model::{self, PaymentRow, PaymentState};
-use super::service::{self, SESSION_EXTRA};
+use super::opening::Page;
+use super::service;
 use crate::app::App;
 use crate::checkout::orders::model::{self as orders, OrderRow, OrderState};
 use crate::checkout::orders::service as ordering;
@@ -46,19 +46,11 @@ pub async fn apply_session(app: &App, payment: PaymentId, session: &Checkout) ->
 /// # Errors
 /// When Stripe's answer is unknown: it runs again with the same key and body.
 pub async fn open_checkout(app: &App, id: PaymentId) -> Result<Outcome> {
-    let mut conn = db::connect(&app.pool).await?;
-    let row = model::load(&mut conn, id).await?;
-    let is_called = row.session_expires_at.is_some();
-    if row.stripe_session_id.is_some() || (row.state != PaymentState::Preparing && !is_called) {
+    let Some(Page { payment: row, order, description }) = app.pages.load(id).await? else {
         return Ok(Outcome::Done);
-    }
-    let order = orders::load(&mut conn, row.order_id).await?;
-    let row = fix_end(app, &mut conn, row, &order).await?;
-    let customer = customer_of(app, &mut conn, &row, &order).await?;
-    let description =
-        orders::lines_of(&conn, &[order.id]).await?.into_iter().map(|line| line.title).collect::<Vec<_>>();
-    drop(conn);
-    let new = new_checkout(&row, &order, customer, description.join(", "))?;
+    };
+    let customer = customer_of(app, &row, &order).await?;
+    let new = new_checkout(&row, &order, customer, description)?;
     let key = format!("checkout:{}:{}:{}", order.id, row.attempt, row.call_attempt);
     match app.stripe()?.create_checkout(&key, &new).await {
         Ok(session) => {
@@ -80,33 +72,12 @@ pub async fn open_checkout(app: &App, id: PaymentId) -> Result<Outcome> {
     }
 }
 
-/// The session's end is committed before the first call and sent unchanged by a repeat; where the repeat comes too late
-/// for Stripe's minimum, a new key asks anew.
-async fn fix_end(app: &App, conn: &mut Conn, row: PaymentRow, order: &OrderRow) -> Result<PaymentRow> {
-    let now = app.clock.now();
-    if row.session_expires_at.is_some_and(|end| end < now + SESSION_EXTRA) {
-        model::next_call(conn, row.id).await?;
-    }
-    let hold_ends_at = row
-        .expires_at
-        .map_or(now, |at| at.max(now))
-        .max(now + TimeDelta::minutes(i64::from(order.hold_minutes)));
-    // A minute more than Stripe's minimum, for clocks that differ and a slow way.
-    model::fix_session_end(conn, row.id, hold_ends_at + SESSION_EXTRA + TimeDelta::minutes(1)).await?;
-    model::load(conn, row.id).await
-}
-
 /// Who pays a plan that renews by card has a customer at Stripe, made once an account.
-async fn customer_of(
-    app: &App,
-    conn: &mut Conn,
-    row: &PaymentRow,
-    order: &OrderRow,
-) -> Result<Option<String>> {
+async fn customer_of(app: &App, row: &PaymentRow, order: &OrderRow) -> Result<Option<String>> {
     if !row.saves_card {
         return Ok(None);
     }
-    let buyer = accounts::load_buyer(conn, order.account_id).await?;
+    let buyer = accounts::load_buyer(&mut *db::connect(&app.pool).await?, order.account_id).await?;
     if let Some(customer) = buyer.stripe_customer_id {
         return Ok(Some(customer));
     }
@@ -117,12 +88,13 @@ async fn customer_of(
     };
     let key = format!("customer:{}:{}", row.id, row.call_attempt);
     let made = app.stripe()?.create_customer(&key, &new).await;
+    let mut conn = db::connect(&app.pool).await?;
     if let Err(CallError::OutcomeUnknown { status: Some(500), .. }) = made {
         // Replayed under its key; a customer that it may have made all the same stays empty.
-        model::next_call(conn, row.id).await?;
+        model::next_call(&mut conn, row.id).await?;
     }
     let customer = made.map_err(stripe_failure)?;
-    accounts::set_stripe_customer(conn, order.account_id, &customer).await?;
+    accounts::set_stripe_customer(&mut conn, order.account_id, &customer).await?;
     Ok(Some(customer))
 }
 

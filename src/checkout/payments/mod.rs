@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod disputes;
 pub mod jobs;
 pub mod model;
+pub mod opening;
 pub mod reconcile;
 pub mod routes;
 pub mod service;

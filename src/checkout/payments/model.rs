@@ -1,6 +1,6 @@
 //! Rows of payments and of Stripe's raw events.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -237,19 +237,50 @@ pub async fn set_state(
     Ok(())
 }
 
-/// Fixes, once, when the session ends at Stripe, before Stripe is called: a repeat must send the same.
+/// The payments among these whose page is still to be made.
 ///
 /// # Errors
 /// The database's.
-pub async fn fix_session_end(conn: &mut Conn, id: PaymentId, at: DateTime<Utc>) -> Result<()> {
-    FixSessionEnd { at, id }.execute(conn).await?;
+pub async fn to_open(mut conn: &Conn, ids: &[PaymentId]) -> Result<Vec<PaymentRow>> {
+    // One that was called for before it ended may have a page that nobody knows.
+    let is_wanted = payments::state.eq("preparing").or(payments::session_expires_at.is_not_null());
+    Ok(payments::table
+        .filter(payments::id.eq_any(ids))
+        .filter(payments::stripe_session_id.is_null())
+        .filter(is_wanted)
+        .select(PaymentRow::as_select())
+        .load(&mut conn)
+        .await?)
+}
+
+/// Fixes, once, when the sessions of these payments end at Stripe, before Stripe is called: a repeat must send the same. Where
+/// that comes too late for Stripe's minimum (`least` from now), a new key asks anew.
+///
+/// # Errors
+/// The database's.
+pub async fn fix_session_ends(
+    mut conn: &Conn,
+    ids: &[PaymentId],
+    now: DateTime<Utc>,
+    least: TimeDelta,
+    slack: TimeDelta,
+) -> Result<()> {
+    let fix = FixSessionEnds { now, after: now + least + slack, ids: ids.to_vec(), too_late: now + least };
+    fix.execute(&mut conn).await?;
     Ok(())
 }
 
-// diesel keeps no UPDATE of its own prepared; each order passes these.
+// diesel keeps no UPDATE of its own prepared; each order passes these. A session outlives its hold, which starts anew.
 statement! {
-    struct FixSessionEnd = "UPDATE payments SET session_expires_at = "
-        [at: DateTime<Utc> => Timestamptz] " WHERE session_expires_at IS NULL AND id = " [id: PaymentId => SqlUuid] ""
+    struct FixSessionEnds = "UPDATE payments p SET session_expires_at = \
+            greatest(p.expires_at - "
+        [now: DateTime<Utc> => Timestamptz] ", make_interval(mins => o.hold_minutes)) + "
+        [after: DateTime<Utc> => Timestamptz] ", \
+            call_attempt = p.call_attempt + CASE WHEN p.session_expires_at IS NULL THEN 0 ELSE 1 END \
+         FROM orders o WHERE o.id = p.order_id AND p.id = ANY ("
+        [ids: Vec<PaymentId> => Array<SqlUuid>] ") AND p.stripe_session_id IS NULL \
+            AND (p.session_expires_at < "
+        [too_late: DateTime<Utc> => Timestamptz] " OR p.session_expires_at IS NULL AND p.state = 'preparing')"
 }
 
 statement! {
@@ -362,7 +393,7 @@ pub async fn claim_check(
     conn: &mut Conn,
     id: PaymentId,
     machine_now: DateTime<Utc>,
-    every: chrono::TimeDelta,
+    every: TimeDelta,
 ) -> Result<bool> {
     let due = payments::table
         .find(id)

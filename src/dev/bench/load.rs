@@ -227,3 +227,11 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -
     text.push_str(body);
     text.into_bytes()
 }
+
+/// These, one after the other, over and over.
+pub fn in_turn(ready: Vec<Vec<u8>>) -> Requests {
+    Arc::new(move |number, out| {
+        let turn = usize::try_from(number).unwrap_or_default().checked_rem(ready.len());
+        out.extend_from_slice(turn.and_then(|turn| ready.get(turn)).map_or(&[], Vec::as_slice));
+    })
+}

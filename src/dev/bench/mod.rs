@@ -245,9 +245,9 @@ async fn measure(options: &Options, place: &Place, data: &Data) -> Result<Report
     let fleet = start(1, place, (&stripe.url, UNPACED)).await?;
     let mut bench = Bench::of(place, &fleet, shop, options.size()).await?;
     let idle = bench.processes.rss_mb();
-    let (settled, member) = settling::measure(&bench, &stripe.url).await?;
+    let (settled, members) = settling::measure(&bench, &stripe.url).await?;
     let mut compared = vec![settled];
-    compared.extend(reading::measure(&bench, &member).await?);
+    compared.extend(reading::measure(&bench, &members).await?);
     let first = bench.processes.rss_mb();
     drop(fleet);
 

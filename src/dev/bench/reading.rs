@@ -1,6 +1,5 @@
 //! Requests a second of who only looks.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
@@ -9,7 +8,7 @@ use serde_json::Value;
 use super::Bench;
 use super::bare::{BYTES, Bare, ROW};
 use super::figures::{Compared, Goal, Round};
-use super::load::{self, Requests, Seen, Target, Until, request};
+use super::load::{self, Seen, Target, Until, in_turn, request};
 use super::machine::Cores;
 use super::shop::Buyer;
 use super::wire::Wire;
@@ -20,11 +19,11 @@ use crate::dev::rehearse::{RehearsalError, impossible};
 const LOOKERS: usize = 64;
 const SECONDS: f64 = 3.0;
 
-/// Pages for everybody, and what a member sees of himself. `member` has a membership.
+/// Pages for everybody, and what members see of themselves: each of `members` has a membership.
 ///
 /// # Errors
 /// When they could not be measured, or somebody was answered what nobody expects.
-pub async fn measure(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, RehearsalError> {
+pub async fn measure(bench: &Bench, members: &[Buyer]) -> Result<Vec<Compared>, RehearsalError> {
     let mut found = Vec::new();
     let drive = format!("/v1/drives/{}", bench.shop.drive.0);
     let sold_out = format!("/v1/drops/{}", bench.shop.sold_out);
@@ -37,8 +36,8 @@ pub async fn measure(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, Reh
     for (name, path) in pages {
         let asked = request("GET", path, &[], "");
         let bare = Bare::start(body_of(bench, &asked).await?, db::pool(&bench.url, 1, Statements::Kept)?)?;
-        let simple = request("GET", BYTES, &[], "");
-        let rounds = compare(bench, asked, (&bare, simple)).await?;
+        let simple = vec![request("GET", BYTES, &[], "")];
+        let rounds = compare(bench, vec![asked], (&bare, simple)).await?;
         bare.stop().await;
         found.push(Compared {
             name,
@@ -50,7 +49,7 @@ pub async fn measure(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, Reh
     let worst = found.iter().min_by(|a, b| a.ratio().median.total_cmp(&b.ratio().median));
     let worst = worst.map(|worst| Compared { name: "catalog", of: "the worst of these", ..worst.clone() });
     found.extend(worst);
-    let mut own = own_reads(bench, member).await?;
+    let mut own = own_reads(bench, members).await?;
     let worst = own.iter().min_by(|a, b| a.ratio().median.total_cmp(&b.ratio().median));
     let worst =
         worst.map(|worst| Compared { name: "signed_in_read", of: "the worse of these", ..worst.clone() });
@@ -59,22 +58,24 @@ pub async fn measure(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, Reh
     Ok(found)
 }
 
-/// His membership and his order, against one row by its primary key.
-async fn own_reads(bench: &Bench, member: &Buyer) -> Result<Vec<Compared>, RehearsalError> {
-    let bearer = format!("Bearer {}", member.token);
-    let headers = [("Authorization", bearer.as_str())];
-    let orders: Value =
-        serde_json::from_slice(&body_of(bench, &request("GET", "/v1/orders", &headers, "")).await?)
+/// Their memberships and their orders, against one row by its primary key.
+async fn own_reads(bench: &Bench, members: &[Buyer]) -> Result<Vec<Compared>, RehearsalError> {
+    let (mut memberships, mut orders, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for member in members {
+        let bearer = format!("Bearer {}", member.token);
+        let asked = |path: &str| request("GET", path, &[("Authorization", bearer.as_str())], "");
+        let listed: Value = serde_json::from_slice(&body_of(bench, &asked("/v1/orders")).await?)
             .map_err(crate::error::AppError::internal)?;
-    let order =
-        orders.pointer("/data/0/id").and_then(Value::as_str).ok_or_else(|| impossible("no order to read"))?;
+        let order = listed.pointer("/data/0/id").and_then(Value::as_str);
+        let order = order.ok_or_else(|| impossible("no order to read"))?;
+        memberships.push(asked("/v1/me/membership"));
+        orders.push(asked(&format!("/v1/orders/{order}")));
+        rows.push(request("GET", &format!("{ROW}{order}"), &[], ""));
+    }
     let mut found = Vec::new();
-    for (name, path) in
-        [("read_membership", "/v1/me/membership".to_owned()), ("read_order", format!("/v1/orders/{order}"))]
-    {
+    for (name, asked) in [("read_membership", memberships), ("read_order", orders)] {
         let bare = Bare::start(Bytes::new(), db::pool(&bench.url, bench.connections, Statements::Kept)?)?;
-        let simple = request("GET", &format!("{ROW}{order}"), &[], "");
-        let rounds = compare(bench, request("GET", &path, &headers, ""), (&bare, simple)).await?;
+        let rounds = compare(bench, asked, (&bare, rows.clone())).await?;
         bare.stop().await;
         found.push(Compared { name, of: "one row by its primary key", goal: Goal::AtLeast(0.6), rounds });
     }
@@ -93,11 +94,11 @@ async fn body_of(bench: &Bench, asked: &[u8]) -> Result<Bytes, RehearsalError> {
 
 async fn compare(
     bench: &Bench,
-    asked: Vec<u8>,
-    (bare, simple): (&Bare, Vec<u8>),
+    asked: Vec<Vec<u8>>,
+    (bare, simple): (&Bare, Vec<Vec<u8>>),
 ) -> Result<Vec<Round>, RehearsalError> {
-    let ours = Target { addresses: bench.addresses.clone(), requests: always(asked), expected: 200 };
-    let limit = Target { addresses: vec![bare.address], requests: always(simple), expected: 200 };
+    let ours = Target { addresses: bench.addresses.clone(), requests: in_turn(asked), expected: 200 };
+    let limit = Target { addresses: vec![bare.address], requests: in_turn(simple), expected: 200 };
     let (time, warm) = (bench.time(SECONDS), Duration::from_millis(500));
     let mut rounds = Vec::with_capacity(bench.rounds);
     for target in [&ours, &limit] {
@@ -116,7 +117,7 @@ async fn compare(
 /// # Errors
 /// When it could not be measured, or somebody was answered what nobody expects.
 pub async fn rate(bench: &Bench, asked: Vec<u8>) -> Result<f64, RehearsalError> {
-    let target = Target { addresses: bench.addresses.clone(), requests: always(asked), expected: 200 };
+    let target = Target { addresses: bench.addresses.clone(), requests: in_turn(vec![asked]), expected: 200 };
     Ok(look(bench, &target, bench.time(SECONDS)).await?.0.per_second())
 }
 
@@ -124,8 +125,4 @@ async fn look(bench: &Bench, target: &Target, time: Duration) -> Result<(Seen, C
     let before = bench.processes.look();
     let seen = load::closed(target.clone(), LOOKERS, 0, Until::Over(time)).await?.sound()?;
     Ok((seen, bench.processes.look().since(&before)))
-}
-
-fn always(asked: Vec<u8>) -> Requests {
-    Arc::new(move |_, out| out.extend_from_slice(&asked))
 }

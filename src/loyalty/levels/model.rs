@@ -446,6 +446,18 @@ pub async fn standings(
     Ok(rows.into_iter().map(|row| (row.account_id, row)).collect())
 }
 
+/// The codes of these levels.
+///
+/// # Errors
+/// The database's.
+pub async fn codes(mut conn: &Conn, ids: BTreeSet<LevelId>) -> Result<HashMap<LevelId, String>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let known = levels::table.filter(levels::id.eq_any(ids)).select((levels::id, levels::code));
+    Ok(known.load(&mut conn).await?.into_iter().collect())
+}
+
 /// What the level on which somebody stands lets him do.
 ///
 /// # Errors

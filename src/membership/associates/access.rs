@@ -1,9 +1,12 @@
 //! Under which membership accounts stand: their own, or the one whose associates they are. Whatever asks what somebody may do
 //! as a member asks here; what asks about terms that somebody has bought asks for his own membership.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use futures::future::try_join_all;
 
 use super::model;
 use crate::db::Conn;
@@ -11,7 +14,7 @@ use crate::error::Result;
 use crate::membership::memberships::model::{MembershipRow, Stored, number_of};
 use crate::membership::memberships::views::{self, Member};
 use crate::membership::tiers;
-use crate::people::accounts::model::load_buyer;
+use crate::people::accounts::model::buyers;
 use crate::schema::standings;
 use crate::types::id::{AccountId, AssociateId, ChapterId, MembershipId, PlanId, TierId};
 use crate::types::locale::Names;
@@ -98,31 +101,57 @@ pub async fn of(conn: &mut Conn, accounts: &[AccountId]) -> Result<Vec<Membershi
 ///
 /// # Errors
 /// The database's.
-pub async fn member(conn: &mut Conn, account: AccountId) -> Result<Option<Member>> {
-    let Some(standing) = standings_of(conn, &[account]).await?.into_iter().find(|row| row.seat_id.is_some())
-    else {
-        return views::of_account(conn, account).await;
+pub async fn member(conn: &Conn, account: AccountId) -> Result<Option<Member>> {
+    Ok(members(conn, &[account]).await?.remove(&account))
+}
+
+/// [`member`] of each of these accounts that has one.
+///
+/// # Errors
+/// The database's.
+pub async fn members(conn: &Conn, accounts: &[AccountId]) -> Result<HashMap<AccountId, Member>> {
+    let (standings, mut found) =
+        tokio::try_join!(standings_of(conn, accounts), views::of_accounts(conn, accounts))?;
+    let seated = standings.into_iter().filter_map(|standing| Some((standing.seat_id?, standing)));
+    for (account, member) in try_join_all(seated.map(|(seat, of)| seated_member(conn, seat, of))).await? {
+        match member {
+            Some(member) => found.insert(account, member),
+            None => found.remove(&account),
+        };
+    }
+    Ok(found)
+}
+
+/// An associate's account, and his head's membership as it is his.
+async fn seated_member(
+    conn: &Conn,
+    seat: AssociateId,
+    standing: Standing,
+) -> Result<(AccountId, Option<Member>)> {
+    let account = standing.account_id;
+    let (row, accounts) = (standing.into_row(), [account]);
+    let (head, tier, number, buyer) = tokio::try_join!(
+        views::find(conn, row.id),
+        tiers::model::find(conn, row.tier_id),
+        number_of(conn, account),
+        buyers(conn, &accounts),
+    )?;
+    let (Some(head), Some(tier), Some(buyer)) = (head, tier, buyer.into_iter().next()) else {
+        return Ok((account, None));
     };
-    let seat = standing.seat_id;
-    let row = standing.into_row();
-    let (Some(head), Some(tier)) =
-        (views::find(conn, row.id).await?, tiers::model::find(conn, row.tier_id).await?)
-    else {
-        return Ok(None);
-    };
-    let buyer = load_buyer(conn, account).await?;
-    Ok(Some(Member {
+    let member = Member {
         row,
         tier_code: tier.code,
         tier_names: Names { zh: tier.names.zh, en: tier.names.en },
         plan: None,
         periods_from: head.row.starts_at,
-        number: number_of(conn, account).await?,
+        number,
         name: buyer.name,
         email: buyer.email,
-        seat: seat.map(|id| (id, head.number.clone())),
+        seat: Some((seat, head.number.clone())),
         ..head
-    }))
+    };
+    Ok((account, Some(member)))
 }
 
 /// Is the account an associate of somebody?

@@ -113,7 +113,7 @@ async fn accept(
     Body(body): Body<AssociateToken>,
 ) -> Result<HttpResponse> {
     service::accept(&app, caller.account, &body.token).await?;
-    Ok(HttpResponse::Ok().json(memberships::service::own(&app, caller.account).await?))
+    Ok(HttpResponse::Ok().json(memberships::reader::own(&app, caller.account).await?))
 }
 
 /// Turn an invitation down

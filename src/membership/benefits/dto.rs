@@ -112,7 +112,7 @@ impl BenefitView {
 }
 
 /// What a member has of his membership.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = MembershipBenefit)]
 pub struct OwnBenefit {
     /// Null for a digital good: `product` says which.

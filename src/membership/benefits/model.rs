@@ -158,22 +158,31 @@ pub async fn on_offer(conn: &mut Conn) -> Result<Vec<Benefit>> {
 ///
 /// # Errors
 /// The database's.
-pub async fn of_tier(conn: &mut Conn, tier: TierId) -> Result<Vec<Benefit>> {
-    let live = benefits::table.filter(benefits::tier_id.eq(tier)).filter(benefits::archived_at.is_null());
-    benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)
+pub async fn of_tier(conn: &Conn, tier: TierId) -> Result<Vec<Benefit>> {
+    of_tiers(conn, &[tier]).await
+}
+
+/// What these tiers give now, in the order in which it was made.
+///
+/// # Errors
+/// The database's.
+pub async fn of_tiers(mut conn: &Conn, tiers: &[TierId]) -> Result<Vec<Benefit>> {
+    let live =
+        benefits::table.filter(benefits::tier_id.eq_any(tiers)).filter(benefits::archived_at.is_null());
+    benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(&mut conn).await?)
 }
 
 /// What these levels give now, in the order in which it was made.
 ///
 /// # Errors
 /// The database's.
-pub async fn of_levels(conn: &mut Conn, levels: &[LevelId]) -> Result<Vec<Benefit>> {
+pub async fn of_levels(mut conn: &Conn, levels: &[LevelId]) -> Result<Vec<Benefit>> {
     if levels.is_empty() {
         return Ok(Vec::new());
     }
     let live =
         benefits::table.filter(benefits::level_id.eq_any(levels)).filter(benefits::archived_at.is_null());
-    benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)
+    benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(&mut conn).await?)
 }
 
 /// What is of the same kind as one of these, by whomever it is given; these among them.

@@ -1,5 +1,7 @@
 //! Operators' work on benefits, services that are used, and what a member has.
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
@@ -7,7 +9,7 @@ use serde_json::json;
 use super::dto::{BenefitChange, NewBenefit, OwnBenefit, ServiceUse};
 use super::model::{self, Benefit, GivenBy};
 use super::rules::{self, Gives, Ground};
-use super::uses::{self, Had, NewUse, UseRow, Used, User};
+use super::uses::{self, NewUse, UseRow, Used, User};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::db::idempotency::{self, Claim, Request};
@@ -28,7 +30,7 @@ use crate::promotion::coupons::service::open_campaign;
 use crate::shop::products::model as products;
 use crate::shop::rights::rules::Source;
 use crate::shop::rights::service as rights;
-use crate::types::id::{AccountId, BenefitId, BenefitUseId};
+use crate::types::id::{AccountId, BenefitId, BenefitUseId, LevelId, TierId};
 use crate::types::locale::Locale;
 use crate::types::period::Term;
 
@@ -354,27 +356,45 @@ pub async fn release_service(app: &App, actor: Actor, id: BenefitUseId, reason: 
     .await
 }
 
-/// What who stands under this membership has of it now, with what he used; nothing while it gives no access.
+/// Who stands under a membership, and on which level.
+#[derive(Clone, Copy, Debug)]
+pub struct Standpoint<'a> {
+    pub buyer: &'a Buyer,
+    pub member: &'a Member,
+    pub level: Option<LevelId>,
+}
+
+/// What each of these has of his membership now, with what he used; nothing while it gives no access.
 ///
 /// # Errors
 /// The database's.
-pub async fn of_member(
+pub async fn of_members(
     conn: &mut Conn,
-    account: AccountId,
-    member: &Member,
-    locale: Locale,
+    members: &[Standpoint<'_>],
     (now, zone): (DateTime<Utc>, Tz),
-) -> Result<Vec<OwnBenefit>> {
-    if !gives_access(life(&member.row, now, GRACE)) {
-        return Ok(Vec::new());
-    }
-    let is_trial = uses::trials_among(conn, &[member.row.id]).await?.contains(&member.row.id);
-    let level = levels::standings(conn, &[account], now).await?.remove(&account).map(|of| of.level);
-    let ground = Ground { membership: Some((&member.row, member.periods_from)), is_trial, level };
-    let own = with_uses(conn, account, &ground, locale, (now, zone)).await?;
-    let opened = rights::of_account(conn, account, None, now).await?;
-    let by_tier = opened.into_iter().filter(|right| matches!(right.source, Source::Tier { .. }));
-    Ok(own.into_iter().chain(by_tier.map(|right| OwnBenefit::opened(right, locale))).collect())
+) -> Result<HashMap<AccountId, Vec<OwnBenefit>>> {
+    let has_access = |of: &&Standpoint<'_>| gives_access(life(&of.member.row, now, GRACE));
+    let members: Vec<_> = members.iter().filter(has_access).copied().collect();
+    let ids: Vec<_> = members.iter().map(|of| of.member.row.id).collect();
+    let tiers: BTreeSet<_> = members.iter().map(|of| of.member.row.tier_id).collect();
+    let levels: BTreeSet<_> = members.iter().filter_map(|of| of.level).collect();
+    let accounts: Vec<_> = members.iter().map(|of| of.buyer.id).collect();
+    let (trials, given) = tokio::try_join!(
+        uses::trials_among(conn, &ids),
+        Given::read(conn, tiers, levels, members.iter().map(|of| of.buyer)),
+    )?;
+    let opened = rights::by_belonging(conn, &accounts, now).await?;
+    let own = members.iter().map(|of| {
+        let row = &of.member.row;
+        let membership = Some((row, of.member.periods_from));
+        let ground = Ground { membership, is_trial: trials.contains(&row.id), level: of.level };
+        let mut own = given.to(of.buyer, &ground, of.buyer.locale, (now, zone));
+        let opened = opened.get(&of.buyer.id).into_iter().flatten();
+        let opened = opened.filter(|right| matches!(right.source, Source::Tier { .. }));
+        own.extend(opened.map(|right| OwnBenefit::opened(right.clone(), of.buyer.locale)));
+        (of.buyer.id, own)
+    });
+    Ok(own.collect())
 }
 
 /// What somebody's level gives him.
@@ -397,55 +417,69 @@ pub async fn of_level(
     let is_trial = row.as_ref().is_some_and(|row| trials.contains(&row.id));
     let membership = row.as_ref().map(|row| (row, periods_from));
     let ground = Ground { membership, is_trial, level: Some(level.level) };
-    let mut all = with_uses(conn, account, &ground, locale, (now, zone)).await?;
+    let buyer = accounts::load_buyer(conn, account).await?;
+    let tiers = row.iter().map(|row| row.tier_id).collect();
+    let given = Given::read(conn, tiers, BTreeSet::from([level.level]), [&buyer]).await?;
+    let mut all = given.to(&buyer, &ground, locale, (now, zone));
     all.retain(|benefit| benefit.given_by == "level");
     Ok(all)
 }
 
-/// What tier and level give who stands on them, with what he used; of two of one kind the better counts.
-async fn with_uses(
-    conn: &mut Conn,
-    account: AccountId,
-    ground: &Ground<'_>,
-    locale: Locale,
-    (now, zone): (DateTime<Utc>, Tz),
-) -> Result<Vec<OwnBenefit>> {
-    let mut benefits = match ground.membership {
-        Some((row, _)) => model::of_tier(conn, row.tier_id).await?,
-        None => Vec::new(),
-    };
-    benefits.extend(model::of_levels(conn, &ground.level.into_iter().collect::<Vec<_>>()).await?);
-    let ids: Vec<_> = benefits.iter().map(|benefit| benefit.id).collect();
-    let person = accounts::load_buyer(conn, account).await?.person_key;
-    let people: Vec<_> = person.iter().cloned().collect();
-    let used = Used::read(conn, &ids, &[account], &people).await?;
-    let user = User { account, person: person.as_deref(), ground: *ground, now, zone };
-    let own = benefits.iter().map(|benefit| {
-        let (window, used) = used.so_far(benefit, &user);
-        let by = rules::outranked_by(benefit, ground, &benefits, now).map(|by| by.id);
-        OwnBenefit::new(benefit.clone(), window, used, locale).outranked(by)
-    });
-    Ok(own.collect())
+/// What some tiers and levels give, and what was used of it.
+struct Given {
+    benefits: Vec<Benefit>,
+    used: Used,
 }
 
-/// What an account had from this membership since the terms that aren't over began; `terms` are all that it ever had, none
-/// those of an associate.
-///
-/// # Errors
-/// The database's.
-pub async fn had(
-    conn: &mut Conn,
-    account: AccountId,
+impl Given {
+    async fn read<'a>(
+        conn: &Conn,
+        tiers: BTreeSet<TierId>,
+        levels: BTreeSet<LevelId>,
+        by: impl IntoIterator<Item = &'a Buyer>,
+    ) -> Result<Self> {
+        let (accounts, people): (Vec<_>, Vec<_>) =
+            by.into_iter().map(|buyer| (buyer.id, buyer.person_key.clone())).unzip();
+        let people: Vec<_> = people.into_iter().flatten().collect();
+        let (tiers, levels): (Vec<_>, Vec<_>) = (tiers.into_iter().collect(), levels.into_iter().collect());
+        let (mut benefits, of_levels) =
+            tokio::try_join!(model::of_tiers(conn, &tiers), model::of_levels(conn, &levels))?;
+        benefits.extend(of_levels);
+        let ids: Vec<_> = benefits.iter().map(|benefit| benefit.id).collect();
+        let used = Used::read(conn, &ids, &accounts, &people).await?;
+        Ok(Self { benefits, used })
+    }
+
+    /// What tier and level give who stands on them, with what he used; of two of one kind the better counts.
+    fn to(
+        &self,
+        buyer: &Buyer,
+        ground: &Ground<'_>,
+        locale: Locale,
+        (now, zone): (DateTime<Utc>, Tz),
+    ) -> Vec<OwnBenefit> {
+        let his: Vec<_> = self.benefits.iter().filter(|benefit| ground.has(benefit)).cloned().collect();
+        let user =
+            User { account: buyer.id, person: buyer.person_key.as_deref(), ground: *ground, now, zone };
+        let own = his.iter().map(|benefit| {
+            let (window, used) = self.used.so_far(benefit, &user);
+            let by = rules::outranked_by(benefit, ground, &his, now).map(|by| by.id);
+            OwnBenefit::new(benefit.clone(), window, used, locale).outranked(by)
+        });
+        own.collect()
+    }
+}
+
+/// Since when counts what an account had from this membership: since the terms that aren't over began; `terms` are all that it
+/// ever had, none those of an associate.
+pub fn counts_since(
     membership: &MembershipRow,
     terms: &[TermRow],
     now: DateTime<Utc>,
-) -> Result<Had> {
-    match rules::paid_since(terms, standing_at(membership, now)) {
-        Some(since) => uses::had_since(conn, account, since).await,
-        // An associate has paid nothing, and had what he had.
-        None if terms.is_empty() => uses::had_since(conn, account, membership.starts_at).await,
-        None => Ok(Had::default()),
-    }
+) -> Option<DateTime<Utc>> {
+    // An associate has paid nothing, and had what he had.
+    let by_seat = terms.is_empty().then_some(membership.starts_at);
+    rules::paid_since(terms, standing_at(membership, now)).or(by_seat)
 }
 
 /// A gift of welcome waits for who has reached a tier: a mail tells of it, unless he has had it. The account is locked.

@@ -1,12 +1,12 @@
 //! Uses of benefits: counted, entered and given back. Who writes one has locked its account's row; the unique keys are the
 //! alarm.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::model::Benefit;
@@ -416,37 +416,55 @@ pub async fn forget(conn: &mut Conn, account: AccountId) -> Result<()> {
 }
 
 /// What a member had from it, in minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, QueryableByName)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Had {
     /// What the benefits that were used are worth; coupons what they took off.
-    #[diesel(sql_type = BigInt)]
     pub used_minor: i64,
     /// What was bought cheaper than others could.
-    #[diesel(sql_type = BigInt)]
     pub saved_minor: i64,
 }
 
-/// What an account had from its membership since then. What isn't paid doesn't count, nor what was given back.
+/// What these accounts had from their memberships, each since its time. What isn't paid doesn't count, nor what was given back.
 ///
 /// # Errors
 /// The database's.
-pub async fn had_since(conn: &mut Conn, account: AccountId, since: DateTime<Utc>) -> Result<Had> {
-    Ok(HadSince { account, since }.get_result(conn).await?)
+pub async fn had_since(
+    mut conn: &Conn,
+    since: &[(AccountId, DateTime<Utc>)],
+) -> Result<HashMap<AccountId, Had>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        account: AccountId,
+        #[diesel(sql_type = BigInt)]
+        used_minor: i64,
+        #[diesel(sql_type = BigInt)]
+        saved_minor: i64,
+    }
+    if since.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (accounts, since) = since.iter().copied().unzip();
+    let rows: Vec<Row> = HadSince { accounts, since }.load(&mut conn).await?;
+    let had = |row: Row| (row.account, Had { used_minor: row.used_minor, saved_minor: row.saved_minor });
+    Ok(rows.into_iter().map(had).collect())
 }
 
 statement! {
-    struct HadSince = "SELECT (SELECT coalesce(sum(u.worth_minor), 0) FROM benefit_uses u LEFT JOIN orders o ON o.id = u.order_id
-        WHERE u.account_id = "
-        [account: AccountId => SqlUuid] " AND u.created_at >= "
-        [since: DateTime<Utc> => Timestamptz] " AND u.released_at IS NULL AND u.membership_id IS NOT NULL
+    struct HadSince = "SELECT a.account, (SELECT coalesce(sum(u.worth_minor), 0) FROM benefit_uses u LEFT JOIN orders o ON o.id = u.order_id
+        WHERE u.account_id = a.account AND u.created_at >= a.since AND u.released_at IS NULL AND u.membership_id IS NOT NULL
           AND (u.order_id IS NULL OR o.paid_at IS NOT NULL))::bigint
      + (SELECT coalesce(sum(c.discount_minor + c.shipping_minor), 0)
         FROM benefit_uses u JOIN coupon_uses c ON c.coupon_id = u.coupon_id JOIN orders o ON o.id = c.order_id
-        WHERE u.account_id = $1 AND u.created_at >= $2 AND u.released_at IS NULL AND u.membership_id IS NOT NULL
+        WHERE u.account_id = a.account AND u.created_at >= a.since AND u.released_at IS NULL AND u.membership_id IS NOT NULL
           AND c.released_at IS NULL AND o.paid_at IS NOT NULL)::bigint AS used_minor,
        (SELECT coalesce(sum(CASE WHEN l.refunded_minor = 0 THEN l.saved_minor
                                  ELSE round(l.saved_minor::numeric * (l.total_minor - l.refunded_minor) / l.total_minor)
                             END), 0)
         FROM orders o JOIN order_lines l ON l.order_id = o.id
-        WHERE o.account_id = $1 AND o.paid_at >= $2 AND l.saved_minor > 0 AND l.restocked_at IS NULL)::bigint AS saved_minor"
+        WHERE o.account_id = a.account AND o.paid_at >= a.since AND l.saved_minor > 0 AND l.restocked_at IS NULL)::bigint
+            AS saved_minor
+     FROM UNNEST("
+        [accounts: Vec<AccountId> => Array<SqlUuid>] ", "
+        [since: Vec<DateTime<Utc>> => Array<Timestamptz>] ") AS a (account, since)"
 }

@@ -1,5 +1,7 @@
 //! Rows of freezes that members asked for.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -46,6 +48,23 @@ pub async fn open_of(conn: &mut Conn, membership: MembershipId) -> Result<Option
         .first(conn)
         .await
         .optional()?)
+}
+
+/// Until when those of these memberships rest that do so by their members' own wish.
+///
+/// # Errors
+/// The database's.
+pub async fn open_among(
+    mut conn: &Conn,
+    memberships: &[MembershipId],
+) -> Result<HashMap<MembershipId, DateTime<Utc>>> {
+    let open: Vec<(MembershipId, DateTime<Utc>)> = membership_freezes::table
+        .filter(membership_freezes::membership_id.eq_any(memberships))
+        .filter(membership_freezes::ended_at.is_null())
+        .select((membership_freezes::membership_id, membership_freezes::until))
+        .load(&mut conn)
+        .await?;
+    Ok(open.into_iter().collect())
 }
 
 /// Freezes of an account that ended after `from`, whichever of its memberships they were of.

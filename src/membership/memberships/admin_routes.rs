@@ -287,10 +287,12 @@ async fn done(app: &App, asked: &Asked) -> Result<HttpResponse> {
 
 async fn detail(app: &App, id: MembershipId) -> Result<MemberDetailView> {
     let mut conn = db::connect(&app.pool).await?;
-    let member = views::find(&mut conn, id).await?.ok_or(Code::NotFound)?;
-    let terms = service::all_valued_terms(&mut conn, id).await?;
+    let member = views::find(&conn, id).await?.ok_or(Code::NotFound)?;
+    let terms = service::all_valued_terms(&conn, id).await?;
     let seats = associates::service::of_membership(&mut conn, id).await?;
     let now = app.clock.now();
-    let had = benefits::service::had(&mut conn, member.row.account_id, &member.row, &terms, now).await?;
+    let account = member.row.account_id;
+    let since = benefits::service::counts_since(&member.row, &terms, now).map(|since| (account, since));
+    let had = benefits::uses::had_since(&conn, since.as_slice()).await?.remove(&account).unwrap_or_default();
     MemberDetailView::new(member, &terms, had, seats, &app.settings.currency, now)
 }

@@ -17,7 +17,7 @@ use crate::types::locale::{Locale, Names};
 use crate::types::money::Money;
 
 /// The caller's membership: the open one, or the last one it had.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Membership)]
 pub struct MembershipView {
     pub id: MembershipId,
@@ -52,7 +52,7 @@ pub struct MembershipView {
 }
 
 /// By which seat an associate belongs.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = AssociateOf)]
 pub struct AssociateOfView {
     /// To leave: `DELETE /v1/me/associates/{id}`.
@@ -62,7 +62,7 @@ pub struct AssociateOfView {
 }
 
 /// What was paid for the terms that aren't over, and what was had for it.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Worth)]
 pub struct WorthView {
     /// For the terms that aren't over, and stayed paid.

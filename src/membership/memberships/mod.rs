@@ -7,6 +7,7 @@ pub mod ending;
 pub mod giving;
 pub mod model;
 pub mod operators;
+pub mod reader;
 pub mod routes;
 pub mod rules;
 pub mod service;

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{chapter_choices, chapters, member_numbers, membership_terms, memberships, order_lines};
+use crate::statement;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::stored::stored_enum;
 
@@ -159,12 +160,20 @@ pub async fn terms_of(conn: &mut Conn, membership: MembershipId) -> Result<Vec<T
 ///
 /// # Errors
 /// The database's.
-pub async fn all_terms_of(conn: &mut Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
+pub async fn all_terms_of(conn: &Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
+    all_terms_among(conn, &[membership]).await
+}
+
+/// [`all_terms_of`] these memberships.
+///
+/// # Errors
+/// The database's.
+pub async fn all_terms_among(mut conn: &Conn, memberships: &[MembershipId]) -> Result<Vec<TermRow>> {
     Ok(membership_terms::table
-        .filter(membership_terms::membership_id.eq(membership))
+        .filter(membership_terms::membership_id.eq_any(memberships))
         .order((membership_terms::starts_at, membership_terms::id))
         .select(TermRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 
@@ -222,26 +231,28 @@ pub struct PaidBack {
 ///
 /// # Errors
 /// The database's.
-pub async fn paid_back(conn: &mut Conn, terms: &[TermRow]) -> Result<Vec<PaidBack>> {
-    let bought: Vec<_> = terms.iter().filter(|term| term.value_minor > 0).map(|term| term.id.0).collect();
+pub async fn paid_back(mut conn: &Conn, terms: &[TermRow]) -> Result<Vec<PaidBack>> {
+    let bought: Vec<_> = terms.iter().filter(|term| term.value_minor > 0).map(|term| term.id).collect();
     if bought.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(diesel::sql_query(PAID_BACK).bind::<Array<SqlUuid>, _>(bought).load(conn).await?)
+    Ok(WentBack { bought }.load(&mut conn).await?)
 }
 
-const PAID_BACK: &str = "
-WITH RECURSIVE behind(term, began_at, id, line_id) AS (
+statement! {
+    struct WentBack = "WITH RECURSIVE behind(term, began_at, id, line_id) AS (
     SELECT t.id, coalesce(q.created_at, t.created_at), t.id, t.line_id FROM membership_terms t
     LEFT JOIN order_lines l ON l.id = t.line_id LEFT JOIN upgrade_quotes q ON q.id = l.upgrade_quote_id
-    WHERE t.id = ANY ($1)
+    WHERE t.id = ANY ("
+    [bought: Vec<TermId> => Array<SqlUuid>] ")
     UNION ALL
     SELECT b.term, b.began_at, t.id, t.line_id FROM behind b JOIN membership_terms t ON t.replaced_by = b.id)
 SELECT b.term, coalesce(sum(x.amount_minor) FILTER (WHERE b.id = b.term), 0)::bigint AS own_minor,
        coalesce(sum(x.amount_minor) FILTER (WHERE b.id <> b.term), 0)::bigint AS credited_minor
 FROM behind b JOIN refund_lines x ON x.line_id = b.line_id JOIN refunds r ON r.id = x.refund_id
 WHERE r.state <> 'failed' AND r.points IS NULL AND (b.id = b.term OR r.created_at > b.began_at)
-GROUP BY b.term";
+GROUP BY b.term"
+}
 
 /// The term that a line was fulfilled with.
 ///
@@ -375,11 +386,11 @@ pub async fn close_if_ended_by(
 ///
 /// # Errors
 /// The database's.
-pub async fn number_of(conn: &mut Conn, account: AccountId) -> Result<Option<String>> {
+pub async fn number_of(mut conn: &Conn, account: AccountId) -> Result<Option<String>> {
     Ok(member_numbers::table
         .filter(member_numbers::account_id.eq(account))
         .select(member_numbers::number)
-        .first(conn)
+        .first(&mut conn)
         .await
         .optional()?)
 }

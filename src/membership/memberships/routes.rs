@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use super::card::{self, Card};
 use super::dto::{MembershipView, NumberView};
 use super::rules::{GRACE, gives_access, life};
-use super::{service, views};
+use super::{reader, views};
 use crate::app::App;
 use crate::db;
 use crate::error::{Code, Result};
@@ -37,7 +37,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 )]
 #[get("/v1/me/membership")]
 async fn show(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(service::own(&app, caller.account).await?))
+    Ok(HttpResponse::Ok().json(reader::own(&app, caller.account).await?))
 }
 
 /// Your card

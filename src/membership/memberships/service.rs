@@ -6,22 +6,19 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::dto::MembershipView;
 use super::model::{self, MembershipRow, Source, Stored, TermRow};
 use super::rules::{self, FreezeCause, GRACE, Joining, Life, Span};
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::jobs::{self, Job, Outcome};
-use crate::loyalty::levels::model as levels;
 use crate::membership::associates;
 use crate::membership::benefits::service as benefits;
 use crate::membership::freezes::model as freezes;
 use crate::membership::plans::model::Plan;
+use crate::membership::renewals::model as renewals;
 use crate::membership::renewals::rules::ANNOUNCE_BEFORE;
-use crate::membership::renewals::{model as renewals, service as coming};
 use crate::membership::{measures, moves, plans, trials};
-use crate::people::accounts::model::load_buyer;
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::period::Term;
 
@@ -313,12 +310,13 @@ pub async fn valued_terms(conn: &mut Conn, membership: MembershipId) -> Result<V
 ///
 /// # Errors
 /// The database's.
-pub async fn all_valued_terms(conn: &mut Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
+pub async fn all_valued_terms(conn: &Conn, membership: MembershipId) -> Result<Vec<TermRow>> {
     let terms = model::all_terms_of(conn, membership).await?;
     valued(conn, terms).await
 }
 
-async fn valued(conn: &mut Conn, terms: Vec<TermRow>) -> Result<Vec<TermRow>> {
+/// These terms, each with the value that stayed paid for it.
+pub(super) async fn valued(conn: &Conn, terms: Vec<TermRow>) -> Result<Vec<TermRow>> {
     let back = model::paid_back(conn, &terms).await?;
     Ok(rules::less_paid_back(terms, &back))
 }
@@ -517,36 +515,6 @@ pub(super) async fn queue_expiry(
     let queued = [(job, (end + GRACE).max(now)), (renew, (end - ANNOUNCE_BEFORE).max(now))];
     jobs::enqueue_all(conn, &queued, now).await?;
     Ok(())
-}
-
-/// The account's membership as it sees it: the open one, its head's where it is an associate, or else the last one it had.
-///
-/// # Errors
-/// `no_membership`.
-pub async fn own(app: &App, account: AccountId) -> Result<MembershipView> {
-    let mut conn = db::connect(&app.pool).await?;
-    let member = associates::access::member(&mut conn, account).await?.ok_or(Code::NoMembership)?;
-    // What the head has paid, why he rests, and what comes at the end is his own affair.
-    let (terms, freeze, coming) = match member.seat {
-        Some(_) => (Vec::new(), None, None),
-        None => (
-            all_valued_terms(&mut conn, member.row.id).await?,
-            freezes::open_of(&mut conn, member.row.id).await?,
-            coming::coming(&mut conn, &member.row).await?,
-        ),
-    };
-    let locale = load_buyer(&mut conn, account).await?.locale;
-    let (now, zone) = (app.clock.now(), app.settings.timezone);
-    let benefits = benefits::of_member(&mut conn, account, &member, locale, (now, zone)).await?;
-    let had = benefits::had(&mut conn, account, &member.row, &terms, now).await?;
-    let view = MembershipView::new(member, &terms, had, locale, &app.settings.currency, now)?;
-    let level = levels::standings(&conn, &[account], now).await?.remove(&account).map(|of| of.level);
-    let level = match level {
-        Some(level) => levels::find(&mut conn, level).await?.map(|level| level.code),
-        None => None,
-    };
-    let view = MembershipView { benefits, level, ..view };
-    Ok(MembershipView { frozen_until: freeze.map(|freeze| freeze.until), ..view.going_on(coming) })
 }
 
 /// The job [`Job::ExpireMembership`].

@@ -1,5 +1,7 @@
 //! Queries for reading: a membership with what its tier, plan, chapter and number are called.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -94,20 +96,36 @@ macro_rules! members {
 ///
 /// # Errors
 /// The database's.
-pub async fn of_account(conn: &mut Conn, account: AccountId) -> Result<Option<Member>> {
+pub async fn of_account(conn: &Conn, account: AccountId) -> Result<Option<Member>> {
+    Ok(of_accounts(conn, &[account]).await?.remove(&account))
+}
+
+/// [`of_account`] of each of these that ever had one.
+///
+/// # Errors
+/// The database's.
+pub async fn of_accounts(mut conn: &Conn, accounts: &[AccountId]) -> Result<HashMap<AccountId, Member>> {
     let rows: Vec<MemberRow> = members!()
-        .filter(memberships::account_id.eq(account))
+        .filter(memberships::account_id.eq_any(accounts))
         .order(memberships::id.desc())
-        .load(conn)
+        .load(&mut conn)
         .await?;
-    let open = rows.iter().position(|row| row.row.is_open()).unwrap_or(0);
-    rows.into_iter().nth(open).map(Member::try_from).transpose()
+    let mut found: HashMap<AccountId, Member> = HashMap::new();
+    for row in rows {
+        let member = Member::try_from(row)?;
+        let account = member.row.account_id;
+        if member.row.is_open() || !found.contains_key(&account) {
+            found.insert(account, member);
+        }
+    }
+    Ok(found)
 }
 
 /// # Errors
 /// The database's.
-pub async fn find(conn: &mut Conn, id: MembershipId) -> Result<Option<Member>> {
-    let row: Option<MemberRow> = members!().filter(memberships::id.eq(id)).first(conn).await.optional()?;
+pub async fn find(mut conn: &Conn, id: MembershipId) -> Result<Option<Member>> {
+    let row: Option<MemberRow> =
+        members!().filter(memberships::id.eq(id)).first(&mut conn).await.optional()?;
     row.map(Member::try_from).transpose()
 }
 

@@ -93,6 +93,18 @@ pub async fn settings_of(conn: &mut Conn, membership: MembershipId, account: Acc
     Ok(row.optional()?.unwrap_or_else(|| Settings::none(membership, account)))
 }
 
+/// What was said of those of these memberships of which anything was.
+///
+/// # Errors
+/// The database's.
+pub async fn settings_among(mut conn: &Conn, memberships: &[MembershipId]) -> Result<Vec<Settings>> {
+    Ok(renewal_settings::table
+        .filter(renewal_settings::membership_id.eq_any(memberships))
+        .select(Settings::as_select())
+        .load(&mut conn)
+        .await?)
+}
+
 /// What an account said last of another membership.
 ///
 /// # Errors
@@ -151,6 +163,19 @@ pub async fn open_of(conn: &mut Conn, membership: MembershipId) -> Result<Option
         .first(conn)
         .await
         .optional()?)
+}
+
+/// The renewals of these memberships that may be paid, at most one of each.
+///
+/// # Errors
+/// The database's.
+pub async fn open_among(mut conn: &Conn, memberships: &[MembershipId]) -> Result<Vec<Renewal>> {
+    Ok(renewals::table
+        .filter(renewals::membership_id.eq_any(memberships))
+        .filter(renewals::state.eq(RenewalState::Open))
+        .select(Renewal::as_select())
+        .load(&mut conn)
+        .await?)
 }
 
 /// Those of these renewals that there are, in no order.

@@ -14,7 +14,7 @@ use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
 use crate::membership::memberships::dto::MembershipView;
-use crate::membership::memberships::service as memberships;
+use crate::membership::memberships::reader as memberships;
 use crate::types::money::Money;
 
 #[derive(utoipa::OpenApi)]

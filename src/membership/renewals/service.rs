@@ -1,5 +1,7 @@
 //! What members say of the end of their term, and the renewal that is open for it.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::dto::ComingRenewal;
@@ -10,12 +12,12 @@ use crate::db::idempotency::{self, Claim, Request};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
-use crate::membership::memberships::model::{self as memberships, MembershipRow, Source};
+use crate::membership::memberships::model::{self as memberships, MembershipRow, Source, TermRow};
 use crate::membership::plans::model::{self as plans, Plan, Renews};
 use crate::membership::upgrades::model::rank_of;
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
-use crate::types::id::{AccountId, PlanId, RenewalId};
+use crate::types::id::{AccountId, MembershipId, PlanId, RenewalId};
 use crate::types::money::Money;
 
 /// Turns renewal by the saved card on or off, in one step. Turning it on takes back that the membership was cancelled.
@@ -184,13 +186,17 @@ pub async fn tell(
 /// # Errors
 /// The database's.
 pub async fn following(conn: &mut Conn, row: &MembershipRow, settings: &Settings) -> Result<Option<Plan>> {
-    // A trial ends by itself: before something is bought or given nothing follows, and no card is charged.
-    let last = memberships::terms_of(conn, row.id).await?.pop();
-    let is_trial = last.is_some_and(|term| term.source == Source::Trial);
-    match settings.next_plan_id.or(row.plan_id).filter(|_| !is_trial) {
+    let terms = memberships::terms_of(conn, row.id).await?;
+    match next_plan(row, settings, terms.last()) {
         Some(id) => plans::find(conn, id).await,
         None => Ok(None),
     }
+}
+
+/// By its last term. A trial ends by itself: before something is bought or given nothing follows, and no card is charged.
+fn next_plan(row: &MembershipRow, settings: &Settings, last: Option<&TermRow>) -> Option<PlanId> {
+    let is_trial = last.is_some_and(|term| term.source == Source::Trial);
+    settings.next_plan_id.or(row.plan_id).filter(|_| !is_trial)
 }
 
 /// The renewal of this end by that plan which may be paid, made where there is none. One of another end or plan is over. Its
@@ -276,31 +282,55 @@ pub async fn offer_on(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -
     ensure(conn, row, ends_at, &plan, now).await
 }
 
-/// What comes at the end of a membership's term; none where it has no end or is closed.
+/// What comes at the end of each of these memberships that is open and has one. `terms` are theirs, in order.
 ///
 /// # Errors
 /// The database's.
-pub async fn coming(conn: &mut Conn, row: &MembershipRow) -> Result<Option<ComingRenewal>> {
-    let Some(ends_at) = row.ends_at.filter(|_| row.is_open()) else { return Ok(None) };
-    let settings = model::settings_of(conn, row.id, row.account_id).await?;
-    let plan = following(conn, row, &settings).await?;
-    let way = rules::way(plan.as_ref(), &settings);
+pub async fn coming(
+    conn: &Conn,
+    rows: &[&MembershipRow],
+    terms: &[TermRow],
+) -> Result<HashMap<MembershipId, ComingRenewal>> {
+    let ending: Vec<_> =
+        rows.iter().filter_map(|row| Some((*row, row.ends_at.filter(|_| row.is_open())?))).collect();
+    let ids: Vec<_> = ending.iter().map(|(row, _)| row.id).collect();
+    let (said, open) = tokio::try_join!(model::settings_among(conn, &ids), model::open_among(conn, &ids))?;
+    let mut said: HashMap<_, _> =
+        said.into_iter().map(|settings| (settings.membership_id, settings)).collect();
+    let mut open: HashMap<_, _> = open.into_iter().map(|renewal| (renewal.membership_id, renewal)).collect();
+    let mut coming = Vec::with_capacity(ending.len());
+    for (row, ends_at) in ending {
+        let settings = said.remove(&row.id).unwrap_or_else(|| Settings::none(row.id, row.account_id));
+        let last = terms.iter().rfind(|term| term.membership_id == row.id && term.ended_at.is_none());
+        let next = next_plan(row, &settings, last);
+        let open = open.remove(&row.id).filter(|open| open.ends_at == ends_at);
+        coming.push((row.id, settings, next, open));
+    }
+    let wanted: Vec<_> = coming.iter().filter_map(|(_, _, next, _)| *next).collect();
+    let plans = plans::load(conn, &wanted).await?;
+    let shown = coming.into_iter().map(|(id, settings, next, open)| {
+        let plan = plans.iter().find(|plan| Some(plan.id) == next);
+        (id, shown(&settings, plan, open))
+    });
+    Ok(shown.collect())
+}
+
+/// As its member sees it. `open` is the renewal of this end that may be paid, by whichever plan.
+fn shown(settings: &Settings, plan: Option<&Plan>, open: Option<Renewal>) -> ComingRenewal {
+    let way = rules::way(plan, settings);
     let plan = plan.filter(|_| way != Way::Ends);
-    let open = model::open_of(conn, row.id)
-        .await?
-        .filter(|open| open.ends_at == ends_at && plan.as_ref().is_some_and(|plan| plan.id == open.plan_id));
+    let open = open.filter(|open| plan.is_some_and(|plan| plan.id == open.plan_id));
     let noticed = open.as_ref().filter(|open| open.noticed_at.is_some());
-    let price_minor = noticed
-        .map(|open| open.told_minor.unwrap_or(open.price_minor))
-        .or(plan.as_ref().map(|plan| plan.price_minor));
-    Ok(Some(ComingRenewal {
+    let price_minor =
+        noticed.map(|open| open.told_minor.unwrap_or(open.price_minor)).or(plan.map(|plan| plan.price_minor));
+    ComingRenewal {
         on: way == Way::Card,
-        price: price_minor.zip(plan.as_ref()).map(|(minor, plan)| Money::new(minor, &plan.currency)),
+        price: price_minor.zip(plan).map(|(minor, plan)| Money::new(minor, &plan.currency)),
         plan: plan.map(|plan| plan.id),
         is_change: settings.next_plan_id.is_some(),
         noticed_at: noticed.and_then(|open| open.noticed_at),
         failure: open.as_ref().and_then(|open| open.failure.clone()),
         next_charge_at: open.and_then(|open| open.next_charge_at),
         cancelled_at: settings.cancelled_at,
-    }))
+    }
 }

@@ -63,8 +63,8 @@ impl TryFrom<TierRow> for Tier {
 
 /// # Errors
 /// The database's.
-pub async fn find(conn: &mut Conn, id: TierId) -> Result<Option<Tier>> {
-    let row = tiers::table.find(id).select(TierRow::as_select()).first(conn).await.optional()?;
+pub async fn find(mut conn: &Conn, id: TierId) -> Result<Option<Tier>> {
+    let row = tiers::table.find(id).select(TierRow::as_select()).first(&mut conn).await.optional()?;
     row.map(Tier::try_from).transpose()
 }
 

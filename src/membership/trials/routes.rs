@@ -13,7 +13,7 @@ use crate::http::auth::Caller;
 use crate::http::body::Body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::Problem;
-use crate::membership::memberships::service as memberships;
+use crate::membership::memberships::reader as memberships;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(start))]

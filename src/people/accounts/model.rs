@@ -176,6 +176,20 @@ pub async fn load_buyer(conn: &mut Conn, id: AccountId) -> Result<Buyer> {
     row.map(Buyer::from).ok_or_else(|| Code::Unauthenticated.error())
 }
 
+/// [`load_buyer`] of each of these that is there, in no order.
+///
+/// # Errors
+/// The database's.
+pub async fn buyers(mut conn: &Conn, ids: &[AccountId]) -> Result<Vec<Buyer>> {
+    let rows: Vec<BuyerRow> = accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .filter(accounts::erased_at.is_null())
+        .select(BuyerRow::as_select())
+        .load(&mut conn)
+        .await?;
+    Ok(rows.into_iter().map(Buyer::from).collect())
+}
+
 /// The keys of the addresses that these accounts have.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jsonwebtoken::{Algorithm, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -33,6 +34,9 @@ const LOOK_BACK: TimeDelta = TimeDelta::seconds(60);
 /// A key that isn't known is looked up in the database at most that often, in seconds.
 const LOOK_UP_EVERY_SECONDS: u64 = 1;
 
+/// Tokens that are known at a time, of some 600 bytes each.
+const KNOWN_MAX: usize = 16_384;
+
 /// Who a valid access token speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bearer {
@@ -50,6 +54,15 @@ struct Claims {
     exp: i64,
 }
 
+/// A token that was good when it was first shown.
+#[derive(Clone)]
+struct Known {
+    bearer: Bearer,
+    kid: Box<str>,
+    /// In seconds of the shop's clock.
+    expires_at: i64,
+}
+
 /// Signs and checks access tokens.
 pub struct Tokens {
     issuer: String,
@@ -60,6 +73,8 @@ pub struct Tokens {
     ended: RwLock<HashMap<SessionId, DateTime<Utc>>>,
     /// Up to when ended sessions have been read.
     read_until: RwLock<Option<DateTime<Utc>>>,
+    /// Tokens whose signature was checked: that takes longer than all else of a small request.
+    known: Cache<Box<str>, Known>,
     looked_up: Mutex<Option<Instant>>,
 }
 
@@ -89,6 +104,7 @@ impl Tokens {
             ring: RwLock::new(Arc::new(keys::load(conn, now).await?)),
             ended: RwLock::default(),
             read_until: RwLock::default(),
+            known: Cache::new(KNOWN_MAX),
             looked_up: Mutex::default(),
         })
     }
@@ -163,17 +179,24 @@ impl Tokens {
     /// # Errors
     /// `unauthenticated` for one that is forged, expired, of an ended session or none at all.
     pub async fn verify(&self, pool: &Pool, token: &str, now: DateTime<Utc>) -> Result<Bearer> {
+        if let Some(known) = self.recall(token, now) {
+            return known;
+        }
         let header = jsonwebtoken::decode_header(token).map_err(refuse)?;
         let is_ours = header.alg == Algorithm::EdDSA && header.typ.as_deref() == Some(TOKEN_TYPE);
         let kid = header.kid.filter(|_| is_ours).ok_or(Code::Unauthenticated)?;
-        let ring = self.ring();
-        if let Some(key) = ring.find(&kid) {
-            return self.check(token, key, now);
+        let mut ring = self.ring();
+        if ring.find(&kid).is_none() {
+            ring = self.look_up(pool, now).await?;
         }
-        let ring = self.look_up(pool, now).await?;
-        ring.find(&kid)
-            .ok_or_else(|| Code::Unauthenticated.error())
-            .and_then(|key| self.check(token, key, now))
+        self.check(token, ring.find(&kid).ok_or(Code::Unauthenticated)?, now)
+    }
+
+    /// Of a token that was shown before: it is refused all the same once it has expired, or its session or its key has ended.
+    fn recall(&self, token: &str, now: DateTime<Utc>) -> Option<Result<Bearer>> {
+        let known = self.known.get(token)?;
+        let has_key = self.ring().find(&known.kid).is_some();
+        Some(if has_key { self.still_good(&known, now) } else { Err(Code::Unauthenticated.error()) })
     }
 
     /// Another instance may have made a key a moment ago. At most one look-up a second: unknown keys cost nothing to send.
@@ -190,11 +213,19 @@ impl Tokens {
     fn check(&self, token: &str, key: &Key, now: DateTime<Utc>) -> Result<Bearer> {
         let claims =
             jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).map_err(refuse)?.claims;
-        let has_ended = self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&claims.sid);
-        if claims.exp <= now.timestamp() || has_ended {
+        let bearer = Bearer { account: claims.sub, session: claims.sid };
+        let known = Known { bearer, kid: key.kid.as_str().into(), expires_at: claims.exp };
+        self.still_good(&known, now)?;
+        self.known.insert(token.into(), known);
+        Ok(bearer)
+    }
+
+    fn still_good(&self, token: &Known, now: DateTime<Utc>) -> Result<Bearer> {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        if token.expires_at <= now.timestamp() || ended.contains_key(&token.bearer.session) {
             return Err(Code::Unauthenticated.error());
         }
-        Ok(Bearer { account: claims.sub, session: claims.sid })
+        Ok(token.bearer)
     }
 }
 

@@ -20,6 +20,7 @@ fn tokens() -> Tokens {
         ring: RwLock::new(Arc::new(keys::sample_ring(now()).unwrap())),
         ended: RwLock::default(),
         read_until: RwLock::default(),
+        known: Cache::new(KNOWN_MAX),
         looked_up: Mutex::default(),
     }
 }
@@ -43,6 +44,24 @@ fn a_token_speaks_for_its_session_until_it_expires() {
     assert!(check(&tokens, &token, now() + TimeDelta::seconds(600)).is_err());
     tokens.note_ended(&[bearer.session], now());
     assert!(check(&tokens, &token, now()).is_err());
+}
+
+#[test]
+fn what_is_known_of_a_token_ends_with_it_its_session_and_its_key() {
+    let (tokens, bearer) = (tokens(), bearer());
+    let token = tokens.issue(bearer, now()).unwrap();
+    assert!(tokens.recall(&token, now()).is_none());
+    check(&tokens, &token, now()).unwrap();
+    let recalled = |tokens: &Tokens, at| tokens.recall(&token, at).unwrap();
+    assert_eq!(recalled(&tokens, now()).unwrap(), bearer);
+    assert!(tokens.recall(&token[1..], now()).is_none());
+    assert!(recalled(&tokens, now() + TimeDelta::seconds(600)).is_err());
+    tokens.note_ended(&[bearer.session], now());
+    assert!(recalled(&tokens, now()).is_err());
+    tokens.ended.write().unwrap().clear();
+    assert!(recalled(&tokens, now()).is_ok());
+    *tokens.ring.write().unwrap() = Arc::new(keys::sample_ring(now()).unwrap());
+    assert!(recalled(&tokens, now()).is_err());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Rights come with a paid line and end with its refund or by their date; others are there for as long as somebody belongs.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::model::{self, NewRight, end_of};
@@ -57,19 +59,47 @@ pub async fn of_account(
     now: DateTime<Utc>,
 ) -> Result<Vec<Right>> {
     let mut found = model::held(conn, account, product, now).await?;
-    let products = model::opened_by_belonging(conn, product).await?;
-    if !products.is_empty() {
-        let audiences = products.iter().filter_map(|product| product.opens_for.as_ref());
-        let looker = visitors::load(conn, Some(account), audiences, now).await?;
-        let member = looker.membership().and_then(|row| {
-            let tier = looker.ranks.code_of(row.tier_id)?.to_owned();
-            Some(Belonging { membership: row.id, tier, starts_at: row.starts_at, ends_at: row.ends_at })
-        });
-        let of = |product| {
-            rules::by_belonging(product, looker.visitor(), member.as_ref(), &looker.ranks, now, GRACE)
-        };
-        found.extend(products.iter().filter_map(of));
-    }
+    found.extend(opened(conn, &[account], product, now).await?.remove(&account).unwrap_or_default());
     rules::longest_first(&mut found);
     Ok(found)
+}
+
+/// What each of these accounts may open now by belonging, what lasts longest first.
+///
+/// # Errors
+/// The database's.
+pub async fn by_belonging(
+    conn: &mut Conn,
+    accounts: &[AccountId],
+    now: DateTime<Utc>,
+) -> Result<HashMap<AccountId, Vec<Right>>> {
+    let mut found = opened(conn, accounts, None, now).await?;
+    found.values_mut().for_each(|rights| rules::longest_first(rights));
+    Ok(found)
+}
+
+async fn opened(
+    conn: &mut Conn,
+    accounts: &[AccountId],
+    product: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<HashMap<AccountId, Vec<Right>>> {
+    let products = model::opened_by_belonging(conn, product).await?;
+    if products.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let audiences = products.iter().filter_map(|product| product.opens_for.as_ref());
+    let crowd = visitors::crowd(conn, accounts, audiences, now).await?;
+    let of_account = |account: &AccountId| {
+        let member = crowd.membership(*account).and_then(|row| {
+            let tier = crowd.ranks.code_of(row.tier_id)?.to_owned();
+            Some(Belonging { membership: row.id, tier, starts_at: row.starts_at, ends_at: row.ends_at })
+        });
+        let visitor = crowd.visitor(*account);
+        let opened = products.iter().filter_map(|product| {
+            rules::by_belonging(product, visitor, member.as_ref(), &crowd.ranks, now, GRACE)
+        });
+        (*account, opened.collect())
+    };
+    Ok(accounts.iter().map(of_account).collect())
 }
