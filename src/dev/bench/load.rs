@@ -5,6 +5,7 @@
 //! A load has a thread of its own: it takes a known share of the cores, and none of the bench's.
 
 use std::cell::{Cell, RefCell};
+use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -178,24 +179,34 @@ impl<'a> Line<'a> {
 
     /// The status, and of an answer that isn't the expected one also the body.
     async fn ask(&mut self, number: u64) -> Result<(u16, String), String> {
-        let wire = match &mut self.wire {
-            Some(wire) => wire,
-            none => {
-                let address = self.address.ok_or("there is nobody to ask")?;
-                none.insert(Wire::connect(address).await.map_err(|error| error.to_string())?)
-            }
-        };
         self.request.clear();
         (self.target.requests)(number, &mut self.request);
+        let is_used = self.wire.is_some();
+        match self.send().await {
+            // Ended after its last answer: what has a key is asked again, as clients do (RFC 9110 §9.2.2).
+            Err(error) if is_used && is_ended(&error) => self.send().await.map_err(|error| error.to_string()),
+            answer => answer.map_err(|error| error.to_string()),
+        }
+    }
+
+    async fn send(&mut self) -> Result<(u16, String), Error> {
+        let wire = match &mut self.wire {
+            Some(wire) => wire,
+            none => none.insert(Wire::connect(self.address.ok_or(ErrorKind::NotFound)?).await?),
+        };
         match wire.call(&self.request).await {
             Ok(reply) if reply.status == self.target.expected => Ok((reply.status, String::new())),
             Ok(reply) => Ok((reply.status, String::from_utf8_lossy(reply.body).into_owned())),
             Err(error) => {
                 self.wire = None;
-                Err(error.to_string())
+                Err(error)
             }
         }
     }
+}
+
+fn is_ended(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
 /// More connections may be needed than the system allows a process unasked.
