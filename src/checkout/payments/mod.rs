@@ -4,9 +4,12 @@
 pub mod charges;
 pub mod delivery;
 pub mod disputes;
+pub mod events;
 pub mod jobs;
 pub mod model;
 pub mod reconcile;
 pub mod routes;
 pub mod service;
+pub mod settler;
+pub mod settling;
 pub mod webhooks;

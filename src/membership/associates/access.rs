@@ -8,7 +8,8 @@ use diesel_async::RunQueryDsl;
 use super::model;
 use crate::db::Conn;
 use crate::error::Result;
-use crate::membership::memberships::model::{MembershipRow, Stored, number_of};
+use crate::membership::memberships::model::{MembershipRow, Stored};
+use crate::membership::memberships::numbers;
 use crate::membership::memberships::views::{self, Member};
 use crate::membership::tiers;
 use crate::people::accounts::model::load_buyer;
@@ -117,7 +118,7 @@ pub async fn member(conn: &mut Conn, account: AccountId) -> Result<Option<Member
         tier_names: Names { zh: tier.names.zh, en: tier.names.en },
         plan: None,
         periods_from: head.row.starts_at,
-        number: number_of(conn, account).await?,
+        number: numbers::of(conn, account).await?,
         name: buyer.name,
         email: buyer.email,
         seat: seat.map(|id| (id, head.number.clone())),

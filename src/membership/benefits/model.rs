@@ -159,7 +159,16 @@ pub async fn on_offer(conn: &mut Conn) -> Result<Vec<Benefit>> {
 /// # Errors
 /// The database's.
 pub async fn of_tier(conn: &mut Conn, tier: TierId) -> Result<Vec<Benefit>> {
-    let live = benefits::table.filter(benefits::tier_id.eq(tier)).filter(benefits::archived_at.is_null());
+    of_tiers(conn, &[tier]).await
+}
+
+/// What these tiers give now, in the order in which it was made.
+///
+/// # Errors
+/// The database's.
+pub async fn of_tiers(conn: &mut Conn, tiers: &[TierId]) -> Result<Vec<Benefit>> {
+    let live =
+        benefits::table.filter(benefits::tier_id.eq_any(tiers)).filter(benefits::archived_at.is_null());
     benefits_of(live.order(benefits::id).select(BenefitRow::as_select()).load(conn).await?)
 }
 
