@@ -18,7 +18,10 @@ use crate::checkout::invoices::paper::Paper;
 use crate::checkout::orders::placer::{self, Placer};
 use crate::checkout::orders::reader::{self, OrderRows};
 use crate::checkout::orders::waiting::{self, WaitingRoom};
+use crate::checkout::payments::events::RawEvent;
 use crate::checkout::payments::opening::{self, Page};
+use crate::checkout::payments::settler::{self, Settler};
+use crate::checkout::payments::webhooks;
 use crate::config::{Settings, StripeSettings};
 use crate::db::gather::{self, Gather};
 use crate::db::reads::Reads;
@@ -60,8 +63,13 @@ pub struct App {
     pub postbox: Postbox,
     pub paper: Paper,
     pub placer: Placer,
+    pub settler: Settler,
     /// Jobs that are done, written down many at a time.
     pub finished_jobs: Gather<JobId, ()>,
+    /// Events of Stripe's, kept many at a time.
+    pub kept_events: Gather<RawEvent, ()>,
+    /// Those that are applied, with the payment that each was about.
+    pub applied_events: Gather<(String, PaymentId), ()>,
     /// Orders as they are shown, read for many at a time.
     pub orders: Gather<OrderId, OrderRows>,
     /// What payment pages are made of, likewise.
@@ -201,13 +209,19 @@ impl Application {
             Tokens::open(&mut conn, settings.public_url.as_str(), lifetime, clock.now()).await?
         };
         let (placer, queue) = Placer::new(settings.limits.placer_queue);
+        let (settler, told) = Settler::new();
+        let (kept_events, came) = Gather::new();
+        let (applied_events, ended_events) = Gather::new();
         let (orders, asked_orders) = Gather::new();
         let (pages, asked_pages) = Gather::new();
         let (memberships, asked_memberships) = Gather::new();
         let (finished_jobs, ended_jobs) = Gather::new();
         let app = Arc::new(App {
             placer,
+            settler,
             finished_jobs,
+            kept_events,
+            applied_events,
             orders,
             pages,
             memberships,
@@ -248,6 +262,9 @@ impl Application {
         let server = serve(&app, listener, extras.routes)?;
         let mut serving = JoinSet::new();
         serving.spawn(placer::run(Arc::clone(&app), queue));
+        serving.spawn(settler::run(Arc::clone(&app), told));
+        serving.spawn(gather::run(app.pool.clone(), came, webhooks::keeping(&app)));
+        serving.spawn(gather::run(app.pool.clone(), ended_events, webhooks::applying(&app)));
         serving.spawn(gather::run(app.pool.clone(), asked_orders, Box::new(reader::boxed)));
         serving.spawn(gather::run(app.pool.clone(), asked_pages, opening::reading(&app)));
         serving.spawn(gather::run(app.pool.clone(), asked_memberships, reading(&app)));
@@ -267,7 +284,7 @@ impl Application {
         let served = self.server.await;
         self.app.shutdown.send_replace(true);
         while self.background.join_next().await.is_some() {}
-        // No request is left that could place an order.
+        // No request and no job is left that could ask them.
         self.serving.abort_all();
         served.map_err(AppError::internal)
     }

@@ -1,5 +1,5 @@
-//! Requests that look for a row of the same kind at the same time are answered together: what asks while one look is on its
-//! way is read by the next one, set by set. As with placing there is no timer: who asks alone waits for nobody.
+//! Requests that look for a row of the same kind, or write one, at the same time are answered together: what asks while one
+//! look is on its way is read by the next one, set by set. As with placing there is no timer: who asks alone waits for nobody.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -50,12 +50,12 @@ impl<K, V> Gather<K, V> {
 /// Reads until the task is ended.
 pub async fn run<K, V>(pool: Pool, Questions(mut queue): Questions<K, V>, read: Read<K, V>)
 where
-    K: Copy + Eq + Hash + Ord,
+    K: Clone + Eq + Hash + Ord,
     V: Clone,
 {
     let mut asked = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut asked, BATCH_MAX).await > 0 {
-        let keys: BTreeSet<K> = asked.iter().map(|one: &Asked<K, V>| one.key).collect();
+        let keys: BTreeSet<K> = asked.iter().map(|one: &Asked<K, V>| one.key.clone()).collect();
         let keys: Vec<K> = keys.into_iter().collect();
         let found = async { read(&mut *connect(&pool).await?, &keys).await };
         match found.await {

@@ -131,8 +131,16 @@ pub async fn consume(conn: &mut Conn, token: &TokenRow, now: DateTime<Utc>) -> R
 /// # Errors
 /// The database's.
 pub async fn withdraw(conn: &mut Conn, account: AccountId, purpose: Purpose) -> Result<()> {
+    withdraw_all(conn, &[account], purpose).await
+}
+
+/// [`withdraw`] for many.
+///
+/// # Errors
+/// The database's.
+pub async fn withdraw_all(conn: &mut Conn, accounts: &[AccountId], purpose: Purpose) -> Result<()> {
     let unused = account_tokens::table
-        .filter(account_tokens::account_id.eq(account))
+        .filter(account_tokens::account_id.eq_any(accounts))
         .filter(account_tokens::purpose.eq(purpose.as_str()))
         .filter(account_tokens::used_at.is_null());
     diesel::delete(unused).execute(conn).await?;

@@ -87,6 +87,7 @@ mod returns;
 mod segments;
 mod sessions;
 mod settings_page;
+mod settling;
 mod skeleton;
 mod stripe_sdks;
 mod stripe_simulator;

@@ -114,7 +114,7 @@ async fn undo(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<(
         is_refunded: line.is_refunded(),
     };
     rules::may_cancel(&lines.iter().map(cancellable).collect::<Vec<_>>())?;
-    claims::lock_of(conn, order.id).await?;
+    claims::lock_of(conn, &[order.id]).await?;
     gifts::lock_accounts(conn, order.id, order.account_id).await?;
     let refund = send_back(conn, order, now).await?;
     model::insert(conn, order.id, refund, now).await?;

@@ -39,6 +39,7 @@ impl Pool {
 pub struct Claim {
     pub id: ClaimId,
     pub pool_id: PoolId,
+    pub order_id: OrderId,
     /// None where the order claims it as a whole, such as the use of a coupon.
     pub line_id: Option<LineId>,
     pub quantity: i64,
@@ -63,6 +64,13 @@ statement! {
         [pools: Vec<PoolId> => Array<SqlUuid>] ", "
         [held: Vec<i64> => Array<BigInt>] ", "
         [taken: Vec<i64> => Array<BigInt>] ") AS change (id, held, taken) WHERE pools.id = change.id"
+}
+
+statement! {
+    struct End = "UPDATE claims SET state = "
+        [to: &'static str => Text] ", ended_at = "
+        [now: DateTime<Utc> => Timestamptz] " WHERE id = ANY ("
+        [claims: Vec<ClaimId> => Array<SqlUuid>] ")"
 }
 
 /// Locks pools in id order, the first of all locks but an order's own row.
@@ -108,32 +116,32 @@ pub async fn shift(conn: &mut &Conn, changes: &BTreeMap<PoolId, (i64, i64)>) -> 
     Ok(())
 }
 
-/// An order's claims that hold or took something, in pool order.
+/// The claims of these orders that hold or took something, in pool order.
 ///
 /// # Errors
 /// The database's.
-pub async fn live_of(conn: &mut Conn, order: OrderId) -> Result<Vec<Claim>> {
+pub async fn live_of(mut conn: &Conn, orders: &[OrderId]) -> Result<Vec<Claim>> {
     Ok(claims::table
-        .filter(claims::order_id.eq(order))
+        .filter(claims::order_id.eq_any(orders))
         .filter(claims::state.eq_any(["held", "taken"]))
         .order((claims::pool_id, claims::id))
         .select(Claim::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 
-/// Locks the pools of an order's live claims, and tells these.
+/// Locks the pools of the live claims of these orders, and tells these.
 ///
 /// # Errors
 /// The database's.
-pub async fn lock_of(conn: &mut Conn, order: OrderId) -> Result<Vec<Claim>> {
-    let live = live_of(conn, order).await?;
+pub async fn lock_of(conn: &mut Conn, orders: &[OrderId]) -> Result<Vec<Claim>> {
+    let live = live_of(conn, orders).await?;
     let ids: Vec<_> = live.iter().map(|claim| claim.pool_id).collect();
     lock(conn, &ids).await?;
     Ok(live)
 }
 
-/// Held → taken, for a paid order whose row is locked. `live` are its claims, by [`lock_of`].
+/// Held → taken, for paid orders whose rows are locked. `live` are its claims, by [`lock_of`].
 ///
 /// # Errors
 /// The database's.
@@ -183,7 +191,7 @@ async fn end(
     to: &'static str,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let mut moved = live_of(conn, order).await?;
+    let mut moved = live_of(conn, &[order]).await?;
     moved.retain(|claim| {
         let is_meant = match which {
             Which::All => true,
@@ -213,12 +221,9 @@ async fn finish(
             *taken += claim.quantity;
         }
     }
-    let ids: Vec<_> = moved.iter().map(|claim| claim.id).collect();
-    diesel::update(claims::table.filter(claims::id.eq_any(ids)))
-        .set((claims::state.eq(to), claims::ended_at.eq(now)))
-        .execute(conn)
-        .await?;
-    shift(&mut &*conn, &changes).await?;
+    let ended = End { to, now, claims: moved.iter().map(|claim| claim.id).collect() };
+    let (mut one, mut two) = (&*conn, &*conn);
+    tokio::try_join!(ended.execute(&mut one), shift(&mut two, &changes))?;
     if to == "released" && !moved.is_empty() {
         let pools: Vec<_> = changes.keys().copied().collect();
         waiting_list::service::wake_for(conn, &pools, now).await?;

@@ -19,15 +19,10 @@ use crate::people::accounts::model as accounts;
 use crate::promotion::referrals::rules::{Dispute, LOOK_AGAIN};
 use crate::types::id::OrderId;
 
-/// An order was paid: where it earns something, a job looks at it. Called in the transaction that settles it.
-///
-/// # Errors
-/// The database's.
-pub async fn paid(conn: &mut Conn, order: &OrderRow, lines: &[LineRow], now: DateTime<Utc>) -> Result<()> {
-    if lines.iter().any(|line| line.points_rate_bp > 0 || line.level_rate_bp > 0) {
-        jobs::enqueue(conn, &Job::FollowPoints { order: order.id }, now, now).await?;
-    }
-    Ok(())
+/// An order with these lines was paid: where it earns something, this job looks at it. Queued in the transaction that settles it.
+pub fn paid(order: OrderId, lines: &[LineRow]) -> Option<Job> {
+    let earns = lines.iter().any(|line| line.points_rate_bp > 0 || line.level_rate_bp > 0);
+    earns.then_some(Job::FollowPoints { order })
 }
 
 /// Money of an order goes back, or is disputed: jobs look at what it has earned, and at its buyer's level. Called in the transaction

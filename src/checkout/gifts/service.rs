@@ -283,7 +283,7 @@ pub async fn redeem(app: &App, account: AccountId, typed: &str, request: &Reques
         let gift = model::lock_code(conn, &hash).await?.ok_or_else(unknown)?;
         rules::may_redeem(&gift, now)?;
         let plan = plan_of(conn, &gift).await?;
-        let held = memberships::lock_all_of(conn, account).await?;
+        let held = memberships::lock_all_of(conn, &[account]).await?;
         let is_ordering = orders::with_pending_membership(conn, &[account]).await?.contains(&account);
         rules::may_receive(&held, plan.tier, is_ordering, now).map_err(rules::Refusal::error)?;
         let term = gift.term.parse().map_err(AppError::internal)?;

@@ -1,5 +1,7 @@
 //! What orders, payments and addresses tell of an invitation.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -36,8 +38,21 @@ pub struct Touch {
 /// # Errors
 /// The database's.
 pub async fn touch_of(conn: &mut Conn, account: AccountId) -> Result<Option<Touch>> {
-    let query = accounts::table.find(account).select((accounts::invite_code, accounts::created_at));
-    Ok(query.first(conn).await.optional()?)
+    Ok(touches_of(conn, &[account]).await?.remove(&account))
+}
+
+/// [`touch_of`] for many.
+///
+/// # Errors
+/// The database's.
+pub async fn touches_of(conn: &mut Conn, accounts: &[AccountId]) -> Result<HashMap<AccountId, Touch>> {
+    if accounts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let own = accounts::table.filter(accounts::id.eq_any(accounts));
+    let rows: Vec<(AccountId, Option<String>, DateTime<Utc>)> =
+        own.select((accounts::id, accounts::invite_code, accounts::created_at)).load(conn).await?;
+    Ok(rows.into_iter().map(|(id, code, at)| (id, Touch { code, at })).collect())
 }
 
 /// Has this account, or this person under any other one, paid an order before of which something is kept? `than` is the one

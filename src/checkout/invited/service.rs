@@ -89,19 +89,21 @@ async fn inviter_of(conn: &mut Conn, code: &str) -> Result<Option<Buyer>> {
     }
 }
 
-/// An order was paid: where somebody invited its buyer, a job looks at it. Called in the transaction that settles it.
+/// Orders were paid: where somebody invited a buyer, one of these jobs looks at it. To be queued in the transaction that settles
+/// them.
 ///
 /// # Errors
 /// The database's.
-pub async fn paid(conn: &mut Conn, order: &OrderRow, now: DateTime<Utc>) -> Result<()> {
-    let counts = |touch: &Touch| touch.code.is_some() && touch_counts(touch.at, order.created_at, TOUCH_MAX);
-    let is_invited = order.total_minor > 0
-        && (order.invite_code.is_some()
-            || model::touch_of(conn, order.account_id).await?.is_some_and(|touch| counts(&touch)));
-    if is_invited {
-        jobs::enqueue(conn, &Job::FollowInvite { order: order.id }, now, now).await?;
-    }
-    Ok(())
+pub async fn paid(conn: &mut Conn, orders: &[&OrderRow]) -> Result<Vec<Job>> {
+    let asked = orders.iter().filter(|order| order.total_minor > 0 && order.invite_code.is_none());
+    let touches = model::touches_of(conn, &asked.map(|order| order.account_id).collect::<Vec<_>>()).await?;
+    let is_invited = |order: &&&OrderRow| {
+        let counts =
+            |touch: &Touch| touch.code.is_some() && touch_counts(touch.at, order.created_at, TOUCH_MAX);
+        order.total_minor > 0
+            && (order.invite_code.is_some() || touches.get(&order.account_id).is_some_and(counts))
+    };
+    Ok(orders.iter().filter(is_invited).map(|order| Job::FollowInvite { order: order.id }).collect())
 }
 
 /// Money of an order goes back, or is disputed: a job looks at what it was counted for. Called in the transaction that enters

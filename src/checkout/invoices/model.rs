@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::content::{Buyer, Content, InvoiceKind};
-use crate::batch_insert;
 use crate::checkout::orders::model::OrderRow;
 use crate::checkout::refunds::model::{RefundLine, RefundRow};
 use crate::db::Conn;
@@ -15,6 +14,7 @@ use crate::db::page::Page;
 use crate::error::{AppError, Code, Result};
 use crate::schema::{invoice_counters, invoices, invoices_due, orders, payments, refund_lines, refunds};
 use crate::types::id::{AccountId, InvoiceId, OrderId, RefundId};
+use crate::{batch_insert, statement};
 
 /// An invoice, a credit note or a correction, as it was issued.
 #[derive(Clone, Queryable, Selectable)]
@@ -88,20 +88,21 @@ pub struct Due {
 pub async fn insert_due(
     conn: &mut Conn,
     kind: InvoiceKind,
-    order: OrderId,
+    orders: &[OrderId],
     refund: Option<RefundId>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    diesel::insert_into(invoices_due::table)
-        .values((
-            invoices_due::kind.eq(kind),
-            invoices_due::order_id.eq(order),
-            invoices_due::refund_id.eq(refund),
-            invoices_due::due_at.eq(now),
-        ))
-        .execute(conn)
-        .await?;
+    Owe { kind: kind.as_str(), refund, now, orders: orders.to_vec() }.execute(conn).await?;
     Ok(())
+}
+
+statement! {
+    struct Owe = "INSERT INTO invoices_due (kind, order_id, refund_id, due_at) SELECT now.kind, row.id, now.refund, now.at \
+         FROM (SELECT "
+        [kind: &'static str => Text] " AS kind, "
+        [refund: Option<RefundId> => Nullable<SqlUuid>] " AS refund, "
+        [now: DateTime<Utc> => Timestamptz] " AS at) AS now, UNNEST("
+        [orders: Vec<OrderId> => Array<SqlUuid>] ") AS row (id)"
 }
 
 /// Whether anything is to be issued.

@@ -31,17 +31,21 @@ pub enum Cause {
     TakenBack(RefundId),
 }
 
-/// Writes down that something is to be issued, in the transaction that causes it. The order's row is locked.
+/// Writes down that something is to be issued of each of these orders, in the transaction that causes it. Their rows are
+/// locked.
 ///
 /// # Errors
 /// The database's.
-pub async fn owe(conn: &mut Conn, order: OrderId, cause: Cause, now: DateTime<Utc>) -> Result<()> {
+pub async fn owe(conn: &mut Conn, orders: &[OrderId], cause: Cause, now: DateTime<Utc>) -> Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
     let (kind, refund) = match cause {
         Cause::Paid => (InvoiceKind::Invoice, None),
         Cause::Refunded(refund) => (InvoiceKind::CreditNote, Some(refund)),
         Cause::TakenBack(refund) => (InvoiceKind::Correction, Some(refund)),
     };
-    model::insert_due(conn, kind, order, refund, now).await?;
+    model::insert_due(conn, kind, orders, refund, now).await?;
     jobs::enqueue(conn, &Job::IssueInvoices {}, now, now).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Rows of orders, their lines, their places in a series, and the keys of repeated requests.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, not};
@@ -498,6 +498,23 @@ pub async fn set_state(conn: &mut Conn, id: OrderId, state: OrderState, now: Dat
     Ok(())
 }
 
+statement! {
+    struct Pay = "UPDATE orders SET state = row.state, closed_at = NULL, paid_at = "
+        [now: DateTime<Utc> => Timestamptz] " FROM UNNEST("
+        [orders: Vec<OrderId> => Array<SqlUuid>] ", "
+        [states: Vec<&'static str> => Array<Text>] ") AS row (id, state) WHERE orders.id = row.id"
+}
+
+/// Orders are paid, and are in these states by that.
+///
+/// # Errors
+/// The database's.
+pub async fn set_paid(conn: &mut Conn, paid: &[(OrderId, OrderState)], now: DateTime<Utc>) -> Result<()> {
+    let (orders, states) = paid.iter().map(|(order, state)| (*order, state.as_str())).unzip();
+    Pay { now, orders, states }.execute(conn).await?;
+    Ok(())
+}
+
 /// All that was to be delivered of these paid orders is.
 ///
 /// # Errors
@@ -588,11 +605,13 @@ pub async fn terms_in_force(mut conn: &Conn, now: DateTime<Utc>) -> Result<Optio
         .optional()?)
 }
 
-/// What the buyer has said of charging his card for renewals.
+/// What buyers have said, with these orders, of charging their cards for renewals.
 ///
 /// # Errors
 /// The database's.
-pub async fn renewal_consent(conn: &mut Conn, id: OrderId) -> Result<Option<bool>> {
-    let consents: Value = orders::table.find(id).select(orders::consents).first(conn).await?;
-    Ok(consents.get("renewal").and_then(Value::as_bool))
+pub async fn renewal_consents(mut conn: &Conn, ids: &[OrderId]) -> Result<HashMap<OrderId, bool>> {
+    let said = orders::table.filter(orders::id.eq_any(ids)).select((orders::id, orders::consents));
+    let rows: Vec<(OrderId, Value)> = said.load(&mut conn).await?;
+    let consent = |said: &Value| said.get("renewal").and_then(Value::as_bool);
+    Ok(rows.into_iter().filter_map(|(id, said)| Some((id, consent(&said)?))).collect())
 }

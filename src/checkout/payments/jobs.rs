@@ -9,6 +9,7 @@ use super::delivery::DeliveryTerms;
 use super::model::{self, PaymentRow, PaymentState};
 use super::opening::Page;
 use super::service;
+use super::settling::Told;
 use crate::app::App;
 use crate::checkout::orders::model::{self as orders, OrderRow, OrderState};
 use crate::checkout::orders::service as ordering;
@@ -26,16 +27,17 @@ pub fn stripe_failure(error: CallError) -> AppError {
     AppError::internal(error)
 }
 
-/// Applies a session in a transaction of its own and wakes what that queued.
+/// Applies a session, with others where it is plain, and wakes what that queued.
 ///
 /// # Errors
 /// The database's.
 pub async fn apply_session(app: &App, payment: PaymentId, session: &Checkout) -> Result<()> {
     let terms = DeliveryTerms::of(&app.settings);
-    db::transaction(&app.pool, async |conn| {
-        service::apply(conn, terms, app.clock.now(), payment, session).await
-    })
-    .await?;
+    let told = Told { payment, session: session.clone() };
+    if !told.may_be_plain() || !app.settler.apply(told.clone()).await? {
+        db::transaction(&app.pool, async |conn| service::apply(conn, terms, app.clock.now(), &told).await)
+            .await?;
+    }
     app.jobs.wake(Lane::Mail);
     app.jobs.wake(Lane::Stripe);
     Ok(())

@@ -4,10 +4,13 @@
 pub mod charges;
 pub mod delivery;
 pub mod disputes;
+pub mod events;
 pub mod jobs;
 pub mod model;
 pub mod opening;
 pub mod reconcile;
 pub mod routes;
 pub mod service;
+pub mod settler;
+pub mod settling;
 pub mod webhooks;

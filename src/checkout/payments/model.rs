@@ -1,4 +1,4 @@
-//! Rows of payments and of Stripe's raw events.
+//! Rows of payments.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use kindred_stripe::Checkout;
 
 use crate::db::Conn;
 use crate::error::{Code, Result};
-use crate::schema::{card_charges, payments, stripe_events};
+use crate::schema::{card_charges, payments};
 use crate::types::id::{OrderId, PaymentId};
 use crate::types::stored::stored_enum;
 use crate::{batch_insert, statement};
@@ -143,6 +143,36 @@ pub async fn latest_of(mut conn: &Conn, orders: &[OrderId]) -> Result<Vec<Paymen
         .filter(payments::order_id.eq_any(orders))
         .distinct_on(payments::order_id)
         .order((payments::order_id, payments::attempt.desc()))
+        .select(PaymentRow::as_select())
+        .load(&mut conn)
+        .await?)
+}
+
+/// Those of these payments that are there, in no order.
+///
+/// # Errors
+/// The database's.
+pub async fn load_all(mut conn: &Conn, ids: &[PaymentId]) -> Result<Vec<PaymentRow>> {
+    Ok(payments::table
+        .filter(payments::id.eq_any(ids))
+        .select(PaymentRow::as_select())
+        .load(&mut conn)
+        .await?)
+}
+
+/// Other attempts of these orders than these that may still bring money.
+///
+/// # Errors
+/// The database's.
+pub async fn live_beside(
+    mut conn: &Conn,
+    orders: &[OrderId],
+    settled: &[PaymentId],
+) -> Result<Vec<PaymentRow>> {
+    Ok(payments::table
+        .filter(payments::order_id.eq_any(orders))
+        .filter(payments::id.ne_all(settled))
+        .filter(payments::state.eq_any(["preparing", "ready", "processing"]))
         .select(PaymentRow::as_select())
         .load(&mut conn)
         .await?)
@@ -284,15 +314,18 @@ statement! {
 }
 
 statement! {
-    struct StoreSession = "UPDATE payments SET stripe_session_id = "
-        [session: String => Text] ", url = "
-        [url: Option<String> => Nullable<Text>] ", methods = "
-        [methods: Vec<String> => Array<Text>] " WHERE id = " [id: PaymentId => SqlUuid] ""
+    struct StoreSessions = "UPDATE payments SET stripe_session_id = row.session, url = row.url, \
+             methods = string_to_array(row.methods, ',') FROM UNNEST("
+        [ids: Vec<PaymentId> => Array<SqlUuid>] ", "
+        [sessions: Vec<String> => Array<Text>] ", "
+        [urls: Vec<Option<String>> => Array<Nullable<Text>>] ", "
+        [methods: Vec<String> => Array<Text>] ") AS row (id, session, url, methods) WHERE payments.id = row.id"
 }
 
 statement! {
-    struct SetReady = "UPDATE payments SET state = 'ready', expires_at = "
-        [expires_at: DateTime<Utc> => Timestamptz] " WHERE state = 'preparing' AND id = " [id: PaymentId => SqlUuid] ""
+    struct SetReady = "UPDATE payments SET state = 'ready', expires_at = row.expires_at FROM UNNEST("
+        [ids: Vec<PaymentId> => Array<SqlUuid>] ", "
+        [times: Vec<DateTime<Utc>> => Array<Timestamptz>] ") AS row (id, expires_at) WHERE state = 'preparing' AND payments.id = row.id"
 }
 
 /// A new key for the page, where the old one's answer will never be a page.
@@ -310,27 +343,33 @@ pub async fn next_call(conn: &mut Conn, id: PaymentId) -> Result<()> {
     Ok(())
 }
 
-/// Stores what the session is called and where its page is.
+/// Stores what sessions are called and where their pages are.
 ///
 /// # Errors
 /// The database's.
-pub async fn store_session(conn: &mut Conn, id: PaymentId, session: &Checkout) -> Result<()> {
-    let store = StoreSession {
-        session: session.id.clone(),
-        url: session.url.clone(),
-        methods: session.methods.clone(),
-        id,
+pub async fn store_sessions(conn: &mut Conn, opened: &[(PaymentId, &Checkout)]) -> Result<()> {
+    if opened.is_empty() {
+        return Ok(());
+    }
+    let store = StoreSessions {
+        ids: opened.iter().map(|(id, _)| *id).collect(),
+        sessions: opened.iter().map(|(_, session)| session.id.clone()).collect(),
+        urls: opened.iter().map(|(_, session)| session.url.clone()).collect(),
+        methods: opened.iter().map(|(_, session)| session.methods.join(",")).collect(),
     };
     store.execute(conn).await?;
     Ok(())
 }
 
-/// The page is ready: the hold's clock starts.
+/// The pages are ready: the holds' clocks start.
 ///
 /// # Errors
 /// The database's.
-pub async fn set_ready(conn: &mut Conn, id: PaymentId, expires_at: DateTime<Utc>) -> Result<()> {
-    SetReady { expires_at, id }.execute(conn).await?;
+pub async fn set_ready(conn: &mut Conn, ready: &[(PaymentId, DateTime<Utc>)]) -> Result<()> {
+    if !ready.is_empty() {
+        let (ids, times) = ready.iter().copied().unzip();
+        SetReady { ids, times }.execute(conn).await?;
+    }
     Ok(())
 }
 
@@ -355,34 +394,72 @@ pub struct Capture {
     pub saved_method: Option<String>,
 }
 
-/// Writes the capture; `sent_back` where it can't be honoured.
+/// Writes the capture of money that can't be kept.
+///
+/// # Errors
+/// The database's.
+pub async fn set_sent_back(
+    conn: &mut Conn,
+    id: PaymentId,
+    capture: &Capture,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    capture_all(conn, &[(id, capture)], true, now).await
+}
+
+/// Writes captures of money that is kept.
 ///
 /// # Errors
 /// The database's.
 pub async fn set_captured(
     conn: &mut Conn,
-    id: PaymentId,
-    capture: &Capture,
+    captures: &[(PaymentId, &Capture)],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    capture_all(conn, captures, false, now).await
+}
+
+async fn capture_all(
+    conn: &mut Conn,
+    captures: &[(PaymentId, &Capture)],
     sent_back: bool,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    diesel::update(payments::table.find(id))
-        .set((
-            payments::state.eq(PaymentState::Succeeded),
-            payments::captured_minor.eq(capture.amount_minor),
-            payments::captured_at.eq(now),
-            payments::sent_back.eq(sent_back),
-            payments::stripe_payment_intent_id.eq(&capture.intent),
-            payments::stripe_charge_id.eq(&capture.charge),
-            payments::card_fingerprint.eq(&capture.card_fingerprint),
-            payments::method_used.eq(&capture.method),
-            payments::stripe_payment_method_id.eq(&capture.saved_method),
-            payments::failure_code.eq(None::<String>),
-            payments::ended_at.eq(now),
-        ))
-        .execute(conn)
-        .await?;
+    if captures.is_empty() {
+        return Ok(());
+    }
+    let text = |of: fn(&Capture) -> &Option<String>| -> Vec<Option<String>> {
+        captures.iter().map(|(_, capture)| of(capture).clone()).collect()
+    };
+    let written = Captured {
+        now,
+        ended_at: now,
+        sent_back,
+        ids: captures.iter().map(|(id, _)| *id).collect(),
+        amounts: captures.iter().map(|(_, capture)| capture.amount_minor).collect(),
+        intents: text(|capture| &capture.intent),
+        charges: text(|capture| &capture.charge),
+        cards: text(|capture| &capture.card_fingerprint),
+        methods: text(|capture| &capture.method),
+        saved: text(|capture| &capture.saved_method),
+    };
+    written.execute(conn).await?;
     Ok(())
+}
+
+statement! {
+    struct Captured = "UPDATE payments SET state = 'succeeded', failure_code = NULL, captured_minor = row.amount, captured_at = "
+        [now: DateTime<Utc> => Timestamptz] ", ended_at = "
+        [ended_at: DateTime<Utc> => Timestamptz] ", sent_back = "
+        [sent_back: bool => Bool] ", stripe_payment_intent_id = row.intent, stripe_charge_id = row.charge, \
+             card_fingerprint = row.card, method_used = row.method, stripe_payment_method_id = row.saved FROM UNNEST("
+        [ids: Vec<PaymentId> => Array<SqlUuid>] ", "
+        [amounts: Vec<i64> => Array<BigInt>] ", "
+        [intents: Vec<Option<String>> => Array<Nullable<Text>>] ", "
+        [charges: Vec<Option<String>> => Array<Nullable<Text>>] ", "
+        [cards: Vec<Option<String>> => Array<Nullable<Text>>] ", "
+        [methods: Vec<Option<String>> => Array<Nullable<Text>>] ", "
+        [saved: Vec<Option<String>> => Array<Nullable<Text>>] ") AS row (id, amount, intent, charge, card, method, saved) WHERE payments.id = row.id"
 }
 
 /// Claims the right to ask Stripe about a payment because its buyer waits: once in `every`, over all instances.
@@ -400,93 +477,4 @@ pub async fn claim_check(
         .filter(payments::state.eq_any(["ready", "processing"]))
         .filter(payments::checked_at.is_null().or(payments::checked_at.lt(machine_now - every)));
     Ok(diesel::update(due).set(payments::checked_at.eq(machine_now)).execute(conn).await? == 1)
-}
-
-stored_enum! {
-    /// What became of an event.
-    EventState {
-        Received = "received",
-        Applied = "applied",
-        /// Somebody else's, or of no interest.
-        Ignored = "ignored",
-        /// About something that isn't known yet: looked at again later.
-        Parked = "parked",
-        Unreadable = "unreadable",
-    }
-}
-
-/// Keeps a raw event; false when it was there.
-///
-/// # Errors
-/// The database's.
-pub async fn keep_event(
-    conn: &mut Conn,
-    id: &str,
-    kind: &str,
-    payload: &[u8],
-    state: EventState,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let count = diesel::insert_into(stripe_events::table)
-        .values((
-            stripe_events::id.eq(id),
-            stripe_events::kind.eq(kind),
-            stripe_events::payload.eq(payload),
-            stripe_events::state.eq(state),
-            stripe_events::received_at.eq(now),
-        ))
-        .on_conflict_do_nothing()
-        .execute(conn)
-        .await?;
-    Ok(count == 1)
-}
-
-/// An event's payload and state.
-///
-/// # Errors
-/// The database's.
-pub async fn load_event(conn: &mut Conn, id: &str) -> Result<Option<(Vec<u8>, EventState, DateTime<Utc>)>> {
-    Ok(stripe_events::table
-        .find(id)
-        .select((stripe_events::payload, stripe_events::state, stripe_events::received_at))
-        .first(conn)
-        .await
-        .optional()?)
-}
-
-/// Of an event that is somebody else's only the id is kept.
-///
-/// # Errors
-/// The database's.
-pub async fn set_event(conn: &mut Conn, id: &str, state: EventState, now: DateTime<Utc>) -> Result<()> {
-    let event = stripe_events::table.find(id);
-    let changed = (stripe_events::state.eq(state), stripe_events::applied_at.eq(now));
-    match state {
-        EventState::Ignored => {
-            let emptied = (changed, stripe_events::payload.eq(Vec::<u8>::new()));
-            diesel::update(event).set(emptied).execute(conn).await?
-        }
-        _ => diesel::update(event).set(changed).execute(conn).await?,
-    };
-    Ok(())
-}
-
-/// The event is done with, and was about this payment. Where the buyer was erased meanwhile it is emptied: his order has no
-/// address any more, and the lock on it makes an erasure that runs just now come before or after.
-///
-/// # Errors
-/// The database's.
-pub async fn event_applied(conn: &mut Conn, id: &str, payment: PaymentId, now: DateTime<Utc>) -> Result<()> {
-    diesel::sql_query(
-        "WITH theirs AS MATERIALIZED (SELECT o.email = '' AS is_erased FROM payments p JOIN orders o ON o.id = p.order_id \
-         WHERE p.id = $3 FOR SHARE OF o) \
-         UPDATE stripe_events SET state = 'applied', applied_at = $2, payment_id = $3, \
-         payload = CASE WHEN theirs.is_erased THEN '' ELSE payload END FROM theirs WHERE id = $1",
-    )
-    .bind::<Text, _>(id)
-    .bind::<Timestamptz, _>(now)
-    .bind::<SqlUuid, _>(payment)
-    .execute(conn)
-    .await?;
-    Ok(())
 }

@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kindred_stripe::{Checkout, CheckoutStatus, Method, PaymentStatus};
 use serde_json::json;
 
-use super::delivery::{DeliveryTerms, articles_of, count, deliver};
+use super::delivery::{DeliveryTerms, articles_of};
 use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState, StripeRef};
+use super::settling::{self, Due, Told};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::checkout::claims;
@@ -17,7 +18,7 @@ use crate::checkout::orders::access::OrderBuyer;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::rows::method_names;
 use crate::checkout::orders::service as ordering;
-use crate::checkout::{pledges, refunds, renewals};
+use crate::checkout::{pledges, refunds};
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
@@ -34,7 +35,6 @@ use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model as accounts;
 use crate::ports::clock::machine_now;
 use crate::promotion::coupons::uses;
-use crate::promotion::repeat_cards::service as repeat_cards;
 use crate::shop::{drops, waiting_list};
 use crate::types::id::{OrderId, PaymentId, PoolId};
 
@@ -43,23 +43,23 @@ pub const PROCESSING_MAX: TimeDelta = TimeDelta::days(3);
 /// Stripe's sessions live at least that long; ours outlives the hold by it.
 pub const SESSION_EXTRA: TimeDelta = TimeDelta::minutes(30);
 
-/// Applies a session's present state to its payment. Runs in the caller's transaction and locks the order first.
+/// Applies a session's present state to its payment, whatever it is. Runs in the caller's transaction and locks the order first.
 ///
 /// # Errors
 /// The database's.
-pub async fn apply(
-    conn: &mut Conn,
-    terms: DeliveryTerms,
-    now: DateTime<Utc>,
-    payment: PaymentId,
-    session: &Checkout,
-) -> Result<()> {
-    let row = model::load(conn, payment).await?;
+pub async fn apply(conn: &mut Conn, terms: DeliveryTerms, now: DateTime<Utc>, told: &Told) -> Result<()> {
+    if told.may_be_plain()
+        && settling::apply(conn, terms, now, std::slice::from_ref(told)).await?.contains(&true)
+    {
+        return Ok(());
+    }
+    let Told { payment, session } = told;
+    let row = model::load(conn, *payment).await?;
     let order = orders::lock(conn, row.order_id).await?;
-    let row = model::load(conn, payment).await?;
-    let is_paid = matches!(session.payment_status, PaymentStatus::Paid | PaymentStatus::NoPaymentRequired);
+    let row = model::load(conn, *payment).await?;
+    let is_paid = is_paid(session);
     match row.stripe_session_id.as_deref() {
-        None => model::store_session(conn, payment, session).await?,
+        None => model::store_sessions(conn, &[(row.id, session)]).await?,
         // Another session of the same attempt, whose page nobody was shown.
         Some(known) if known != session.id && !is_paid => return Ok(()),
         Some(_) => {}
@@ -72,10 +72,13 @@ pub async fn apply(
             fail(conn, now, &order, &row, session.failure_code.as_deref()).await
         }
         CheckoutStatus::Complete => wait_for_money(conn, now, &row).await,
-        CheckoutStatus::Open => open(conn, now, &order, &row).await,
         CheckoutStatus::Expired => expire(conn, now, &order, &row).await,
-        CheckoutStatus::Unknown => Ok(()),
+        CheckoutStatus::Open | CheckoutStatus::Unknown => Ok(()),
     }
+}
+
+pub(super) fn is_paid(session: &Checkout) -> bool {
+    matches!(session.payment_status, PaymentStatus::Paid | PaymentStatus::NoPaymentRequired)
 }
 
 /// A delayed payment that ended badly: Stripe asks its intent for another method, or has cancelled it.
@@ -83,7 +86,7 @@ fn has_failed(session: &Checkout) -> bool {
     matches!(session.intent_status.as_deref(), Some("requires_payment_method" | "canceled"))
 }
 
-fn capture_of(row: &PaymentRow, session: &Checkout) -> Capture {
+pub(super) fn capture_of(row: &PaymentRow, session: &Checkout) -> Capture {
     Capture {
         amount_minor: session.amount_total_minor.unwrap_or(row.amount_minor),
         currency: session.currency.clone().unwrap_or_else(|| row.currency.clone()),
@@ -98,24 +101,6 @@ fn capture_of(row: &PaymentRow, session: &Checkout) -> Capture {
 
 fn is_card(session: &Checkout) -> bool {
     session.method_used.as_deref() == Some(Method::Card.as_str())
-}
-
-/// The page can be opened: the hold's clock starts, and its end is a job.
-async fn open(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &PaymentRow) -> Result<()> {
-    if row.state != PaymentState::Preparing || order.state != OrderState::PendingPayment {
-        return Ok(());
-    }
-    let hold = TimeDelta::minutes(i64::from(order.hold_minutes));
-    // A later attempt keeps the hold that the first one started.
-    let ends_at = row.expires_at.unwrap_or(now + hold);
-    model::set_ready(conn, row.id, ends_at).await?;
-    let mut queued = vec![(Job::EndHold { order: order.id }, ends_at)];
-    let warn_at = ends_at - hold / 3;
-    if hold >= TimeDelta::minutes(10) && warn_at > now {
-        queued.push((Job::WarnHold { payment: row.id }, warn_at));
-    }
-    jobs::enqueue_all(conn, &queued, now).await?;
-    Ok(())
 }
 
 pub(super) async fn wait_for_money(conn: &mut Conn, now: DateTime<Utc>, row: &PaymentRow) -> Result<()> {
@@ -225,16 +210,8 @@ pub(super) async fn settle(
     let lines = orders::lines_of(conn, &[order.id]).await?;
     match make_possible(conn, now, order, row, &lines, capture).await? {
         Ok(claims) => {
-            model::set_captured(conn, row.id, capture, false, now).await?;
-            close_others(conn, now, order.id, row.id).await?;
-            deliver(conn, terms, now, order, &lines).await?;
-            renewals::service::settled(conn, order, &lines, capture.saved_method.is_some(), now).await?;
-            repeat_cards::judge(conn, order.id, capture.card_fingerprint.as_deref(), now).await?;
-            pledges::service::follow(conn, order.id, &lines, now).await?;
-            if claims == Claims::Held {
-                take(conn, order.id, now).await?;
-            }
-            count(conn, order, &lines, now).await
+            let due = Due { order: order.clone(), lines, paid: Some((row.id, capture.clone())) };
+            settling::complete(conn, terms, now, &[due], claims).await
         }
         Err(why) => send_back(conn, now, order, row, capture, why).await,
     }
@@ -277,17 +254,11 @@ async fn settle_second(
 
 /// How an order's claims stand once it can be honoured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claims {
+pub(super) enum Claims {
     Taken,
     /// Still held, and nothing can keep them from being taken. So their pools, for which all who buy the same wait, are
     /// locked at the very end.
     Held,
-}
-
-/// Held → taken. Locks the order's pools.
-async fn take(conn: &mut Conn, id: OrderId, now: DateTime<Utc>) -> Result<()> {
-    let live = claims::lock_of(conn, id).await?;
-    claims::take(conn, live, now).await
 }
 
 /// Nothing is due: delivered as a paid order is.
@@ -305,7 +276,7 @@ pub async fn settle_free(
         return Ok(());
     }
     let lines = orders::lines_of(conn, &[id]).await?;
-    let live = claims::lock_of(conn, id).await?;
+    let live = claims::lock_of(conn, &[id]).await?;
     let why = if buys_forbidden(conn, now, &order, &lines).await? {
         Some(Impossible::MembershipForbids)
     } else if pledges::service::are_missed(conn, &lines).await? {
@@ -317,10 +288,7 @@ pub async fn settle_free(
         return give_up_free(conn, now, &order, why).await;
     }
     claims::take(conn, live, now).await?;
-    deliver(conn, terms, now, &order, &lines).await?;
-    renewals::service::settled(conn, &order, &lines, false, now).await?;
-    pledges::service::follow(conn, id, &lines, now).await?;
-    count(conn, &order, &lines, now).await
+    settling::complete(conn, terms, now, &[Due { order, lines, paid: None }], Claims::Taken).await
 }
 
 /// What needed no payment can't be honoured: the store credit that paid it comes back, and its buyer is told.
@@ -357,7 +325,7 @@ async fn make_possible(
             if is_plain && !pledges::service::have_goals(conn, lines).await? {
                 return Ok(Ok(Claims::Held));
             }
-            let live = claims::lock_of(conn, order.id).await?;
+            let live = claims::lock_of(conn, &[order.id]).await?;
             if buys_forbidden(conn, now, order, lines).await? {
                 return Ok(Err(Impossible::MembershipForbids));
             }
@@ -473,13 +441,17 @@ async fn buys_forbidden(
     Ok(plans.iter().any(|plan| memberships::rules::may_buy(open.first(), plan.tier, now, GRACE).is_err()))
 }
 
-/// Another attempt of the order that is still open must not be paid as well.
-async fn close_others(conn: &mut Conn, now: DateTime<Utc>, order: OrderId, settled: PaymentId) -> Result<()> {
-    let Some(other) = model::live_of(conn, order).await?.filter(|other| other.id != settled) else {
-        return Ok(());
-    };
-    model::set_state(conn, other.id, PaymentState::Expired, None, now).await?;
-    jobs::enqueue(conn, &Job::CloseCheckout { payment: other.id }, now, now).await?;
+/// Other attempts of the orders that are still open must not be paid as well.
+pub(super) async fn close_others(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    orders: &[OrderId],
+    settled: &[PaymentId],
+) -> Result<()> {
+    for other in model::live_beside(conn, orders, settled).await? {
+        model::set_state(conn, other.id, PaymentState::Expired, None, now).await?;
+        jobs::enqueue(conn, &Job::CloseCheckout { payment: other.id }, now, now).await?;
+    }
     Ok(())
 }
 
@@ -501,7 +473,7 @@ async fn send_back(
     capture: &Capture,
     why: Impossible,
 ) -> Result<()> {
-    model::set_captured(conn, row.id, capture, true, now).await?;
+    model::set_sent_back(conn, row.id, capture, now).await?;
     match order.state {
         OrderState::PendingPayment => ordering::close(conn, order.id, OrderState::Cancelled, now).await?,
         // What it had again before something else was missing.

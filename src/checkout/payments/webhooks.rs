@@ -1,15 +1,20 @@
 //! Stripe's events: kept raw, answered at once, applied by a job that asks Stripe for the present state, so that twice,
 //! late and out of order make no difference.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
+use futures::FutureExt;
 use kindred_stripe::{Event, ObjectRef, webhook};
 use secrecy::ExposeSecret;
 
+use super::events::{self, EventState, RawEvent};
 use super::jobs::{apply_session, stripe_failure};
-use super::model::{self, EventState, PaymentRow, StripeRef};
+use super::model::{self, PaymentRow, StripeRef};
 use super::{charges, disputes};
 use crate::app::App;
 use crate::checkout::refunds::service as refunds;
+use crate::db::gather::Read;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane, Outcome};
@@ -42,26 +47,52 @@ async fn keep_unreadable(app: &App, payload: &[u8]) -> Result<()> {
     let hash = Sha256::digest(payload).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut conn = db::connect(&app.pool).await?;
     let id = format!("unreadable:{hash}");
-    model::keep_event(&mut conn, &id, "", payload, EventState::Unreadable, app.clock.now()).await?;
     tracing::error!(event = id, "an authentic event can't be read");
+    let event = RawEvent { id, kind: String::new(), payload: payload.to_vec() };
+    events::keep(&mut conn, &[event], EventState::Unreadable, app.clock.now()).await?;
     Ok(())
 }
 
-/// Keeps an event once, with its job in the same transaction.
+/// Keeps an event once, together with those that come meanwhile.
 ///
 /// # Errors
-/// The database's.
+/// `busy`; the database's.
 pub async fn keep(app: &App, event: &Event, payload: &[u8]) -> Result<()> {
-    let now = app.clock.now();
-    db::transaction(&app.pool, async |conn| {
-        if model::keep_event(conn, &event.id, &event.kind, payload, EventState::Received, now).await? {
-            jobs::enqueue(conn, &Job::ApplyEvent { event: event.id.clone() }, now, now).await?;
-        }
-        Ok(())
-    })
-    .await?;
+    let event = RawEvent { id: event.id.clone(), kind: event.kind.clone(), payload: payload.to_vec() };
+    app.kept_events.load(event).await?;
     app.jobs.wake(Lane::Stripe);
     Ok(())
+}
+
+/// Keeps events, with their jobs in the same transaction.
+pub fn keeping(app: &Arc<App>) -> Read<RawEvent, ()> {
+    let app = Arc::clone(app);
+    Box::new(move |conn, events| {
+        let now = app.clock.now();
+        async move {
+            db::transaction_on(conn, async |conn| {
+                let kept = events::keep(conn, events, EventState::Received, now).await?;
+                let jobs = kept.into_iter().map(|event| (Job::ApplyEvent { event }, now));
+                jobs::enqueue_all(conn, &jobs.collect::<Vec<_>>(), now).await.map(|_| ())
+            })
+            .await?;
+            Ok(events.iter().map(|event| (event.clone(), ())).collect())
+        }
+        .boxed()
+    })
+}
+
+/// Writes down events that are applied, each with its payment, with one statement for all that ended meanwhile.
+pub fn applying(app: &Arc<App>) -> Read<(String, PaymentId), ()> {
+    let app = Arc::clone(app);
+    Box::new(move |conn, done| {
+        let now = app.clock.now();
+        async move {
+            events::applied(conn, done, now).await?;
+            Ok(done.iter().map(|one| (one.clone(), ())).collect())
+        }
+        .boxed()
+    })
 }
 
 /// Applies a kept event: the job `apply_event`.
@@ -70,14 +101,14 @@ pub async fn keep(app: &App, event: &Event, payload: &[u8]) -> Result<()> {
 /// When Stripe's answer is unknown.
 pub async fn apply_event(app: &App, id: &str) -> Result<Outcome> {
     let mut conn = db::connect(&app.pool).await?;
-    let Some((payload, state, received_at)) = model::load_event(&mut conn, id).await? else {
+    let Some((payload, state, received_at)) = events::load(&mut conn, id).await? else {
         return Ok(Outcome::Done);
     };
     if !matches!(state, EventState::Received | EventState::Parked) {
         return Ok(Outcome::Done);
     }
     let Some(event) = webhook::read(&payload) else {
-        model::set_event(&mut conn, id, EventState::Unreadable, app.clock.now()).await?;
+        events::set(&mut conn, id, EventState::Unreadable, app.clock.now()).await?;
         return Ok(Outcome::Done);
     };
     let found = find(&mut conn, &event.object).await?;
@@ -85,8 +116,7 @@ pub async fn apply_event(app: &App, id: &str) -> Result<Outcome> {
     let state = match found {
         Found::Payment(payment) => {
             apply_object(app, &payment, &event.object).await?;
-            let now = app.clock.now();
-            model::event_applied(&mut *db::connect(&app.pool).await?, id, payment.id, now).await?;
+            app.applied_events.load((id.to_owned(), payment.id)).await?;
             return Ok(Outcome::Done);
         }
         Found::NotOurs => EventState::Ignored,
@@ -94,7 +124,7 @@ pub async fn apply_event(app: &App, id: &str) -> Result<Outcome> {
         Found::NotYet => EventState::Ignored,
     };
     let now = app.clock.now();
-    model::set_event(&mut *db::connect(&app.pool).await?, id, state, now).await?;
+    events::set(&mut *db::connect(&app.pool).await?, id, state, now).await?;
     if state == EventState::Parked {
         Ok(Outcome::Again(now + TimeDelta::seconds(30)))
     } else {

@@ -3,7 +3,7 @@
 //! A goal's row is locked by whoever moves its sums and by whoever decides it, after pools and accounts. So each settlement
 //! is either before the decision, and counted, or after it, and treated by it; there is nothing in between.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -45,8 +45,18 @@ pub async fn are_missed(conn: &mut Conn, lines: &[LineRow]) -> Result<bool> {
 /// # Errors
 /// The database's.
 pub async fn have_goals(conn: &mut Conn, lines: &[LineRow]) -> Result<bool> {
-    let drops = drops_of(lines);
-    Ok(!drops.is_empty() && !model::of_drops(conn, &drops).await?.is_empty())
+    Ok(!goals_among(conn, &drops_of(lines)).await?.is_empty())
+}
+
+/// Those of these drops that are crowdfunded.
+///
+/// # Errors
+/// The database's.
+pub async fn goals_among(conn: &mut Conn, drops: &[DropId]) -> Result<HashSet<DropId>> {
+    if drops.is_empty() {
+        return Ok(HashSet::new());
+    }
+    Ok(model::of_drops(conn, drops).await?.into_iter().map(|(drop, _)| drop).collect())
 }
 
 /// Brings an order's pledge, where it is one, in step with its line: after a settlement, a refund, and a refund that failed.
@@ -75,18 +85,18 @@ pub async fn follow(conn: &mut Conn, order: OrderId, lines: &[LineRow], now: Dat
     Ok(())
 }
 
-/// From when on goods that were paid now can be sent: from the end of the crowdfunded drop in which they were bought. None
-/// where they wait for no goal.
+/// From when on goods that were paid now can be sent that were bought in these drops: from the end of those that are crowdfunded.
+/// The others wait for no goal.
 ///
 /// # Errors
 /// The database's.
-pub async fn ready_at(conn: &mut Conn, lines: &[LineRow]) -> Result<Option<DateTime<Utc>>> {
-    let ids = drops_of(lines);
-    if ids.is_empty() {
-        return Ok(None);
+pub async fn ready_at(conn: &mut Conn, bought_in: &[DropId]) -> Result<HashMap<DropId, DateTime<Utc>>> {
+    let funded: Vec<_> = goals_among(conn, bought_in).await?.into_iter().collect();
+    if funded.is_empty() {
+        return Ok(HashMap::new());
     }
-    let funded: Vec<_> = model::of_drops(conn, &ids).await?.into_iter().map(|(drop, _)| drop).collect();
-    Ok(drops::load(conn, &funded).await?.iter().map(rules::ends_at).max())
+    let found = drops::load(conn, &funded).await?;
+    Ok(found.iter().map(|drop| (drop.id, rules::ends_at(drop))).collect())
 }
 
 /// Promises the backers of a drop anew by when their goods are sent: counted from the end of its window, as it is now. What

@@ -34,7 +34,7 @@ async fn undo_credit(
         return Ok(false);
     }
     // In the order in which the booking of the refund needs them.
-    claims::lock_of(conn, order.id).await?;
+    claims::lock_of(conn, &[order.id]).await?;
     gifts::lock_accounts(conn, order.id, order.account_id).await?;
     let given = model::of_order(conn, order.id).await?;
     let given = given.iter().rev().filter(|row| row.is_credit() && row.state != RefundState::Failed);

@@ -268,7 +268,7 @@ async fn send(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &Refun
         let lines: Vec<_> = lines.iter().map(|line| (line.line_id, line.amount_minor)).collect();
         orders::add_points_back(conn, &lines).await?;
         points_ledger::give_back(conn, order.id, points, now).await?;
-        return invoices::owe(conn, order.id, invoices::Cause::Refunded(row.id), now).await;
+        return invoices::owe(conn, &[order.id], invoices::Cause::Refunded(row.id), now).await;
     }
     let granted = Grant {
         account: order.account_id,
@@ -279,7 +279,7 @@ async fn send(conn: &mut Conn, now: DateTime<Utc>, order: &OrderRow, row: &Refun
         reason: None,
     };
     credit::grant(conn, &[granted], now).await?;
-    invoices::owe(conn, order.id, invoices::Cause::Refunded(row.id), now).await
+    invoices::owe(conn, &[order.id], invoices::Cause::Refunded(row.id), now).await
 }
 
 /// A repeat of the same request answers the same refund; another request under the key is refused.
@@ -392,7 +392,7 @@ pub(super) async fn book(
         None => HashMap::new(),
     };
     let mut pools: Vec<_> =
-        claims::live_of(conn, order.id).await?.iter().map(|claim| claim.pool_id).collect();
+        claims::live_of(conn, &[order.id]).await?.iter().map(|claim| claim.pool_id).collect();
     pools.extend(taken_in.values().flat_map(stock::pools_of));
     claims::lock(conn, &pools).await?;
     gifts::lock_accounts(conn, order.id, order.account_id).await?;
@@ -597,7 +597,7 @@ pub(super) async fn owe_note(
     if state != RefundState::Succeeded || payment.sent_back {
         return Ok(());
     }
-    invoices::owe(conn, payment.order_id, invoices::Cause::Refunded(refund), now).await
+    invoices::owe(conn, &[payment.order_id], invoices::Cause::Refunded(refund), now).await
 }
 
 pub(super) fn state_of(status: RefundStatus) -> RefundState {
@@ -642,7 +642,7 @@ pub async fn fail(
         pledges::service::follow(conn, row.order_id, &lines, now).await?;
         promises::review(conn, row.order_id, now).await?;
         if row.state == RefundState::Succeeded {
-            invoices::owe(conn, row.order_id, invoices::Cause::TakenBack(row.id), now).await?;
+            invoices::owe(conn, &[row.order_id], invoices::Cause::TakenBack(row.id), now).await?;
         }
         gifts::revive(conn, row.order_id, now).await?;
         if !row.cause.starts_with("measure:") {

@@ -13,9 +13,9 @@ use crate::checkout::payments::service as payments;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
-use crate::membership::memberships::model as memberships;
+use crate::membership::memberships::model::{self as memberships, MembershipRow};
 use crate::membership::memberships::rules::GRACE;
-use crate::membership::plans::model::{self as plans, Renews};
+use crate::membership::plans::model::{self as plans, Plan, Renews};
 use crate::membership::renewals::model::{self as renewals, Renewal, RenewalState, Settings};
 use crate::membership::renewals::rules;
 use crate::membership::renewals::service::{self as coming, tell, turned_off};
@@ -25,42 +25,75 @@ use crate::people::one_time::{self, Purpose, TokenRow};
 use crate::types::id::{AccountId, OrderId, RenewalId};
 use crate::types::money::Money;
 
-/// A paid order has changed its buyer's membership: its renewal is paid, and where the card was saved with a plan that renews by
-/// card, it goes on by that from now on, unless its member has turned that off. The account's row is locked.
+/// A paid order, and whether its card was saved.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'a> {
+    pub order: &'a OrderRow,
+    pub lines: &'a [LineRow],
+    pub has_card: bool,
+}
+
+/// Paid orders, each of another account, have changed their buyers' memberships: their renewals are paid, and where the card was
+/// saved with a plan that renews by card, it goes on by that from now on, unless its member has turned that off. The accounts'
+/// rows are locked.
 ///
 /// # Errors
 /// The database's.
-pub async fn settled(
-    conn: &mut Conn,
-    order: &OrderRow,
-    lines: &[LineRow],
-    has_card: bool,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let Some(line) = lines.iter().find(|line| line.is_membership()) else { return Ok(()) };
-    if let Some(id) = line.renewal_id {
+pub async fn settled(conn: &mut Conn, settled: &[Settled<'_>], now: DateTime<Utc>) -> Result<()> {
+    let bought: Vec<_> = settled
+        .iter()
+        .filter_map(|one| Some((one, one.lines.iter().find(|line| line.is_membership())?)))
+        .collect();
+    if bought.is_empty() {
+        return Ok(());
+    }
+    for id in bought.iter().filter_map(|(_, line)| line.renewal_id) {
         let renewal = renewals::load(conn, &[id]).await?.pop().ok_or(Code::UnknownRenewal)?;
         renewals::store(conn, &coming::closed(renewal, RenewalState::Paid, now)).await?;
     }
+    let accounts: Vec<_> = bought.iter().map(|(one, _)| one.order.account_id).collect();
+    let orders: Vec<_> = bought.iter().map(|(one, _)| one.order.id).collect();
     // A link of a mail is for one term.
-    one_time::withdraw(conn, order.account_id, Purpose::Renewal).await?;
-    let Some(row) = memberships::open_of(conn, &[order.account_id]).await?.pop() else { return Ok(()) };
+    one_time::withdraw_all(conn, &accounts, Purpose::Renewal).await?;
+    let rows = memberships::open_of(conn, &accounts).await?;
+    let plans: Vec<_> = rows.iter().filter_map(|row| row.plan_id).collect();
+    let (said, plans, consents) = tokio::try_join!(
+        renewals::settings_of_accounts(conn, &accounts),
+        plans::load(conn, &plans),
+        orders::renewal_consents(conn, &orders)
+    )?;
+    let mut changed = Vec::with_capacity(bought.len());
+    for (one, line) in bought {
+        let Some(row) = rows.iter().find(|row| row.account_id == one.order.account_id) else { continue };
+        let plan = row.plan_id.and_then(|id| plans.iter().find(|plan| plan.id == id));
+        let consent = consents.get(&one.order.id).copied();
+        changed.push(settings(one, line, row, (plan, &said, consent), now));
+    }
+    renewals::store_all_settings(conn, &changed).await
+}
+
+/// What holds of a membership that was paid for, by its plan, by what its account has said so far, the newest first, and by what
+/// it said with the order.
+fn settings(
+    one: &Settled<'_>,
+    line: &LineRow,
+    row: &MembershipRow,
+    (plan, said, consent): (Option<&Plan>, &[Settings], Option<bool>),
+    now: DateTime<Utc>,
+) -> Settings {
+    let known = said.iter().find(|known| known.membership_id == row.id).cloned();
+    let known = known.unwrap_or_else(|| Settings::none(row.id, row.account_id));
     // Who has a new membership still means what he said of the last one.
-    let known = renewals::settings_of(conn, row.id, row.account_id).await?;
-    let earlier = renewals::earlier_of(conn, row.account_id, row.id).await?;
-    let plan = match row.plan_id {
-        Some(id) => plans::find(conn, id).await?,
-        None => None,
-    };
+    let is_earlier = |last: &&Settings| last.account_id == row.account_id && last.membership_id != row.id;
+    let earlier = said.iter().find(is_earlier);
     let is_offered = plan.is_some_and(|plan| plan.renews == Renews::Card);
-    let was_on = known.is_on || line.renewal_id.is_some() && earlier.as_ref().is_some_and(|last| last.is_on);
+    let was_on = known.is_on || line.renewal_id.is_some() && earlier.is_some_and(|last| last.is_on);
     let off_before = known.switched_off_at.or_else(|| earlier.and_then(|last| last.switched_off_at));
     // Who buys a plan that says so agrees, unless he says no; who pays by a link has said nothing.
-    let said = orders::renewal_consent(conn, order.id).await?;
-    let agrees = said.unwrap_or(line.renewal_id.is_none());
-    let switched_off_at = if has_card && said == Some(false) { Some(now) } else { off_before };
-    let settings = Settings {
-        is_on: is_offered && switched_off_at.is_none() && (was_on || has_card && agrees),
+    let agrees = consent.unwrap_or(line.renewal_id.is_none());
+    let switched_off_at = if one.has_card && consent == Some(false) { Some(now) } else { off_before };
+    Settings {
+        is_on: is_offered && switched_off_at.is_none() && (was_on || one.has_card && agrees),
         switched_off_at,
         // What was planned has come; who buys on doesn't mean to end.
         next_plan_id: known
@@ -69,8 +102,7 @@ pub async fn settled(
         cancelled_at: None,
         cancel_reason: None,
         ..known
-    };
-    renewals::store_settings(conn, &settings).await
+    }
 }
 
 /// The card wasn't charged by an order: says when it is asked once more, if it is, and mails its owner a link.
@@ -223,7 +255,7 @@ pub async fn stop_by_link(app: &App, account: AccountId) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
         accounts::lock_buyers(conn, &[account]).await?;
-        let held = memberships::lock_all_of(conn, account).await?;
+        let held = memberships::lock_all_of(conn, &[account]).await?;
         let row = rules::endable(held.iter().find(|row| row.is_open()), now)?;
         let settings = renewals::settings_of(conn, row.id, account).await?;
         renewals::store_settings(conn, &turned_off(settings, now)).await?;

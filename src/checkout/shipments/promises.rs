@@ -14,16 +14,21 @@ use crate::schema::{order_lines, orders, pledges, shipping_promises};
 use crate::statement;
 use crate::types::id::{DropId, OrderId};
 
-/// Stores the promise of an order that was paid now. Once an order.
+statement! {
+    struct Make = "INSERT INTO shipping_promises (order_id, ship_by) SELECT * FROM UNNEST("
+        [orders: Vec<OrderId> => Array<SqlUuid>] ", "
+        [times: Vec<DateTime<Utc>> => Array<Timestamptz>] ") ON CONFLICT DO NOTHING"
+}
+
+/// Stores the promises of orders that were paid now. Once an order.
 ///
 /// # Errors
 /// The database's.
-pub async fn make(conn: &mut Conn, order: OrderId, ship_by: DateTime<Utc>) -> Result<()> {
-    diesel::insert_into(shipping_promises::table)
-        .values((shipping_promises::order_id.eq(order), shipping_promises::ship_by.eq(ship_by)))
-        .on_conflict_do_nothing()
-        .execute(conn)
-        .await?;
+pub async fn make(conn: &mut Conn, promises: &[(OrderId, DateTime<Utc>)]) -> Result<()> {
+    if !promises.is_empty() {
+        let (orders, times) = promises.iter().copied().unzip();
+        Make { orders, times }.execute(conn).await?;
+    }
     Ok(())
 }
 

@@ -142,7 +142,7 @@ pub async fn figures_of(
 pub async fn own(app: &App, account: AccountId) -> Result<Vec<UpgradeOfferView>> {
     let (now, zone) = (app.clock.now(), app.settings.timezone);
     let mut conn = db::connect(&app.pool).await?;
-    let Some(open) = memberships::open_of(&mut conn, &[account]).await?.pop() else { return Ok(Vec::new()) };
+    let Some(open) = memberships::open_of(&conn, &[account]).await?.pop() else { return Ok(Vec::new()) };
     let rank = ranks(&conn).await?.of(open.tier_id).unwrap_or(0);
     let mut offers = model::open(&mut conn, None, now).await?;
     let ids: Vec<_> = offers.iter().map(|offer| offer.plan).collect();

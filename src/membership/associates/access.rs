@@ -11,7 +11,8 @@ use futures::future::try_join_all;
 use super::model;
 use crate::db::Conn;
 use crate::error::Result;
-use crate::membership::memberships::model::{MembershipRow, Stored, number_of};
+use crate::membership::memberships::model::{MembershipRow, Stored};
+use crate::membership::memberships::numbers;
 use crate::membership::memberships::views::{self, Member};
 use crate::membership::tiers;
 use crate::people::accounts::model::buyers;
@@ -133,7 +134,7 @@ async fn seated_member(
     let (head, tier, number, buyer) = tokio::try_join!(
         views::find(conn, row.id),
         tiers::model::find(conn, row.tier_id),
-        number_of(conn, account),
+        numbers::of(conn, account),
         buyers(conn, &accounts),
     )?;
     let (Some(head), Some(tier), Some(buyer)) = (head, tier, buyer.into_iter().next()) else {

@@ -65,12 +65,15 @@ pub async fn head_is_over(conn: &mut Conn, membership: MembershipId, now: DateTi
     Ok(())
 }
 
-/// The account has a membership of its own from now on: it never has both. Its row is locked.
+/// These accounts have memberships of their own from now on: nobody ever has both. Their rows are locked.
 ///
 /// # Errors
 /// The database's.
-pub async fn has_own(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<()> {
-    leave(conn, account, Cause::OwnMembership, now).await
+pub async fn have_own(conn: &mut Conn, accounts: &[AccountId], now: DateTime<Utc>) -> Result<()> {
+    for account in model::active_among(conn, accounts).await? {
+        leave(conn, account, Cause::OwnMembership, now).await?;
+    }
+    Ok(())
 }
 
 async fn leave(conn: &mut Conn, account: AccountId, cause: Cause, now: DateTime<Utc>) -> Result<()> {

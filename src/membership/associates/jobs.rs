@@ -38,7 +38,7 @@ async fn tend_one(app: &App, membership: MembershipId, head: AccountId) -> Resul
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
         accounts::lock_buyers(conn, &[head]).await?;
-        let held = memberships::lock_all_of(conn, head).await?;
+        let held = memberships::lock_all_of(conn, &[head]).await?;
         match held.iter().find(|row| row.id == membership && row.is_open()) {
             Some(row) => endings::tend(conn, row, now).await,
             None => endings::head_is_over(conn, membership, now).await,

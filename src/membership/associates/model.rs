@@ -228,6 +228,21 @@ pub async fn active_of(conn: &mut Conn, account: AccountId) -> Result<Option<Ass
         .optional()?)
 }
 
+/// Those of these accounts that are on a seat, in the order of their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn active_among(mut conn: &Conn, accounts: &[AccountId]) -> Result<Vec<AccountId>> {
+    let rows: Vec<Option<AccountId>> = associates::table
+        .filter(associates::account_id.eq_any(accounts))
+        .filter(associates::state.eq(State::Active))
+        .order(associates::account_id)
+        .select(associates::account_id)
+        .load(&mut conn)
+        .await?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
 /// Who of these associates has this address.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use crate::error::{AppError, Code, Result};
 use crate::jobs::Lane;
 use crate::membership::measures::model as measures;
 use crate::membership::memberships::model::{self as memberships, MembershipRow, Stored};
-use crate::membership::memberships::service as membership;
+use crate::membership::memberships::{joining, service as membership};
 use crate::membership::tiers::{self, model::Tier};
 use crate::messages::mails::{self, Mail, Recipient};
 use crate::people::accounts::model::{self as accounts, Buyer};
@@ -50,7 +50,7 @@ pub async fn invite(app: &App, email: &Email, request: &Request) -> Result<Assoc
         if head.email_key.as_deref() == Some(email.key().as_str()) {
             return Err(Code::InvalidField.at("email", "it is your own address"));
         }
-        let held = memberships::lock_all_of(conn, account).await?;
+        let held = memberships::lock_all_of(conn, &[account]).await?;
         let open = held.into_iter().find(MembershipRow::is_open);
         if open.is_none() && access::is_associate(conn, account).await? {
             return Err(Code::IsAssociate.error());
@@ -136,7 +136,7 @@ pub async fn accept(app: &App, account: AccountId, token: &str) -> Result<()> {
         let seen = model::by_token(conn, &hash).await?.ok_or(Code::TokenInvalid)?;
         let buyers = accounts::lock_buyers(conn, &[seen.head_id, account]).await?;
         let guest = buyers.iter().find(|buyer| buyer.id == account).ok_or(Code::Unauthenticated)?;
-        let heads = memberships::lock_all_of(conn, seen.head_id).await?;
+        let heads = memberships::lock_all_of(conn, &[seen.head_id]).await?;
         let head = heads.iter().find(|row| row.id == seen.membership_id && row.is_open());
         // Read again, under the locks.
         let row = model::find(conn, seen.id).await?.ok_or(Code::TokenInvalid)?;
@@ -165,7 +165,7 @@ pub async fn accept(app: &App, account: AccountId, token: &str) -> Result<()> {
 
 /// A membership of his own that is over is closed, as its job would have done after grace.
 async fn give_up_own(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<()> {
-    let own = memberships::lock_all_of(conn, account).await?.into_iter().find(MembershipRow::is_open);
+    let own = memberships::lock_all_of(conn, &[account]).await?.into_iter().find(MembershipRow::is_open);
     rules::may_give_up(own.as_ref(), now)?;
     if let Some(mut own) = own {
         membership::close(conn, &mut own, Stored::Expired, now).await?;
@@ -197,7 +197,7 @@ async fn take(
     let giving = endings::giving(conn, head, now).await?;
     model::store_seats(conn, rules::moved(seats, -1, 1, giving)).await?;
     let tier = tier_of_seats(conn, head).await?;
-    let number = membership::number_for(conn, guest.id, head.chapter_id, now).await?;
+    let number = joining::number_for(conn, guest.id, head.chapter_id, now).await?;
     let Some(address) = guest.email.clone() else { return Ok(()) };
     let to = Recipient { account: Some(guest.id), address, locale: guest.locale };
     let mail = Mail::AssociateJoined {
@@ -298,7 +298,7 @@ pub async fn end_by_operator(app: &App, actor: Actor, id: AssociateId, reason: &
 pub async fn of_head(app: &App, account: AccountId) -> Result<AssociatesView> {
     let now = app.clock.now();
     let mut conn = db::connect(&app.pool).await?;
-    let Some(open) = memberships::open_of(&mut conn, &[account]).await?.pop() else {
+    let Some(open) = memberships::open_of(&conn, &[account]).await?.pop() else {
         return Ok(AssociatesView::default());
     };
     let giving = endings::giving(&mut conn, &open, now).await?;

@@ -482,21 +482,39 @@ pub fn counts_since(
     rules::paid_since(terms, standing_at(membership, now)).or(by_seat)
 }
 
-/// A gift of welcome waits for who has reached a tier: a mail tells of it, unless he has had it. The account is locked.
+/// A gift of welcome waits for who has reached a tier: a mail tells of it, unless he has had it. The accounts are locked.
 ///
 /// # Errors
 /// The database's.
 pub async fn reached(
     conn: &mut Conn,
-    membership: &MembershipRow,
+    memberships: &[&MembershipRow],
     is_trial: bool,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let mut gifts = model::of_tier(conn, membership.tier_id).await?;
-    gifts.retain(|gift| gift.gives == Gives::Article && gift.is_once() && (gift.in_trial || !is_trial));
-    if gifts.is_empty() {
+    if memberships.is_empty() {
         return Ok(());
     }
+    let tiers: Vec<_> = memberships.iter().map(|membership| membership.tier_id).collect();
+    let mut gifts = model::of_tiers(conn, &tiers).await?;
+    gifts.retain(|gift| gift.gives == Gives::Article && gift.is_once() && (gift.in_trial || !is_trial));
+    for membership in memberships {
+        let by = GivenBy::Tier(membership.tier_id);
+        let own: Vec<_> = gifts.iter().filter(|gift| gift.given_by == by).cloned().collect();
+        if !own.is_empty() {
+            welcome(conn, membership, own, is_trial, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn welcome(
+    conn: &mut Conn,
+    membership: &MembershipRow,
+    mut gifts: Vec<Benefit>,
+    is_trial: bool,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let buyer = accounts::load_buyer(conn, membership.account_id).await?;
     let ids: Vec<_> = gifts.iter().map(|gift| gift.id).collect();
     let people: Vec<_> = buyer.person_key.iter().cloned().collect();

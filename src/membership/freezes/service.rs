@@ -27,7 +27,7 @@ pub async fn freeze(app: &App, until: DateTime<Utc>, request: &Request) -> Resul
             return Ok(());
         }
         accounts::lock_buyers(conn, &[account]).await?;
-        let held = memberships::lock_all_of(conn, account).await?;
+        let held = memberships::lock_all_of(conn, &[account]).await?;
         let open = rules::freezable(held.iter().find(|row| row.is_open()), now)?;
         // An upgrade or a year that is about to be paid couldn't be given to a membership that rests.
         if model::is_buying(conn, account).await? {

@@ -71,7 +71,7 @@ pub async fn take(app: &App, asked: &Asked) -> Result<Measure> {
 async fn open_membership(conn: &mut Conn, id: MembershipId, now: DateTime<Utc>) -> Result<MembershipRow> {
     let account = memberships::account_of(conn, id).await?.ok_or(Code::NotFound)?;
     accounts::lock_buyers(conn, &[account]).await?;
-    let held = memberships::lock_all_of(conn, account).await?;
+    let held = memberships::lock_all_of(conn, &[account]).await?;
     let open = held.into_iter().find(|row| row.id == id && row.is_open());
     open.filter(|row| life(row, now, GRACE) != Life::Expired).ok_or_else(|| Code::MembershipNotOpen.error())
 }

@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
+use super::joining::queue_expiry;
 use super::model::{self, MembershipRow, Source, Stored, TermRow};
 use super::rules;
-use super::service::{close, queue_expiry};
+use super::service::close;
 use crate::db::Conn;
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job};
@@ -94,7 +95,7 @@ pub async fn close_ended(conn: &mut Conn, membership: &mut MembershipRow, now: D
 }
 
 async fn remove(conn: &mut Conn, term: &TermRow, is_adopted: bool, now: DateTime<Utc>) -> Result<bool> {
-    let held = model::lock_all_of(conn, term.account_id).await?;
+    let held = model::lock_all_of(conn, &[term.account_id]).await?;
     let Some(mut membership) = held.into_iter().find(|row| row.id == term.membership_id && row.is_open())
     else {
         return Ok(false);

@@ -4,8 +4,9 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::joining::{Addition, add_term, number_for};
 use super::model::{self, Source};
-use super::service::{Activated, Addition, add_term, number_for};
+use super::service::Activated;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::membership::plans::model::Plan;
@@ -30,7 +31,7 @@ pub struct Given {
 /// # Errors
 /// As [`super::rules::joining`].
 pub async fn give(conn: &mut Conn, plan: &Plan, given: &Given) -> Result<Activated> {
-    let held = model::lock_all_of(conn, given.account).await?;
+    let held = model::lock_all_of(conn, &[given.account]).await?;
     let addition = Addition {
         account: given.account,
         tier: plan.tier,
@@ -42,7 +43,7 @@ pub async fn give(conn: &mut Conn, plan: &Plan, given: &Given) -> Result<Activat
         now: given.now,
         zone: given.zone,
     };
-    let added = add_term(conn, held, &addition).await?;
+    let added = add_term(conn, &held, addition).await?;
     let number = number_for(conn, given.account, added.membership.chapter_id, given.now).await?;
     Ok(Activated {
         membership: added.membership.id,

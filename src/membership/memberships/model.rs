@@ -1,17 +1,19 @@
-//! Rows of memberships, terms and member numbers. An account's membership changes only while its row in `accounts` is
+//! Rows of memberships and terms. An account's membership changes only while its row in `accounts` is
 //! locked by who calls, and its own row is locked too, since the job that closes it locks nothing else.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::error::Result;
-use crate::schema::{chapter_choices, chapters, member_numbers, membership_terms, memberships, order_lines};
-use crate::statement;
+use crate::schema::{chapter_choices, chapters, membership_terms, memberships, order_lines};
 use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
 use crate::types::stored::stored_enum;
+use crate::{batch_insert, statement};
 
 stored_enum! {
     /// What is stored; what it means now is [`super::rules::Life`].
@@ -101,12 +103,12 @@ pub struct TermRow {
 ///
 /// # Errors
 /// The database's.
-pub async fn open_of(conn: &mut Conn, accounts: &[AccountId]) -> Result<Vec<MembershipRow>> {
+pub async fn open_of(mut conn: &Conn, accounts: &[AccountId]) -> Result<Vec<MembershipRow>> {
     Ok(memberships::table
         .filter(memberships::account_id.eq_any(accounts))
         .filter(memberships::state.eq_any([Stored::Active, Stored::Frozen]))
         .select(MembershipRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 
@@ -119,17 +121,17 @@ pub async fn all_of(conn: &mut Conn, account: AccountId) -> Result<Vec<Membershi
     Ok(own.order(memberships::id.desc()).select(MembershipRow::as_select()).load(conn).await?)
 }
 
-/// [`all_of`], locked until the transaction ends.
+/// [`all_of`] of these accounts, locked until the transaction ends.
 ///
 /// # Errors
 /// The database's.
-pub async fn lock_all_of(conn: &mut Conn, account: AccountId) -> Result<Vec<MembershipRow>> {
+pub async fn lock_all_of(mut conn: &Conn, accounts: &[AccountId]) -> Result<Vec<MembershipRow>> {
     Ok(memberships::table
-        .filter(memberships::account_id.eq(account))
-        .order(memberships::id.desc())
+        .filter(memberships::account_id.eq_any(accounts))
+        .order((memberships::account_id, memberships::id.desc()))
         .for_no_key_update()
         .select(MembershipRow::as_select())
-        .load(conn)
+        .load(&mut conn)
         .await?)
 }
 
@@ -279,17 +281,91 @@ pub async fn find(conn: &mut Conn, id: MembershipId) -> Result<Option<Membership
     Ok(memberships::table.find(id).select(MembershipRow::as_select()).first(conn).await.optional()?)
 }
 
+batch_insert! {
+    struct NewMembership as MembershipColumns into "memberships" {
+        id: MembershipId => SqlUuid,
+        account_id: AccountId => SqlUuid,
+        tier_id: TierId => SqlUuid,
+        plan_id: Option<PlanId> => Nullable<SqlUuid>,
+        chapter_id: ChapterId => SqlUuid,
+        state: &'static str => Text,
+        starts_at: DateTime<Utc> => Timestamptz,
+        ends_at: Option<DateTime<Utc>> => Nullable<Timestamptz>,
+        version: i32 => Integer,
+    }
+}
+
+/// Enters memberships that begin: neither frozen nor closed.
+///
 /// # Errors
 /// The database's.
-pub async fn insert(conn: &mut Conn, row: &MembershipRow) -> Result<()> {
-    diesel::insert_into(memberships::table).values(row).execute(conn).await?;
+pub async fn insert(conn: &mut Conn, rows: impl IntoIterator<Item = &MembershipRow>) -> Result<()> {
+    let row = |row: &MembershipRow| NewMembership {
+        id: row.id,
+        account_id: row.account_id,
+        tier_id: row.tier_id,
+        plan_id: row.plan_id,
+        chapter_id: row.chapter_id,
+        state: row.state.as_str(),
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+        version: row.version,
+    };
+    let rows: Vec<_> = rows.into_iter().map(row).collect();
+    NewMembership::insert(&mut &*conn, rows).await?;
     Ok(())
 }
 
 /// # Errors
 /// The database's.
 pub async fn insert_term(conn: &mut Conn, row: &TermRow) -> Result<()> {
-    diesel::insert_into(membership_terms::table).values(row).execute(conn).await?;
+    insert_terms(conn, [row]).await
+}
+
+batch_insert! {
+    struct NewTerm as TermColumns into "membership_terms" {
+        id: TermId => SqlUuid,
+        membership_id: MembershipId => SqlUuid,
+        account_id: AccountId => SqlUuid,
+        source: &'static str => Text,
+        line_id: Option<LineId> => Nullable<SqlUuid>,
+        tier_id: TierId => SqlUuid,
+        plan_id: Option<PlanId> => Nullable<SqlUuid>,
+        anchor_at: DateTime<Utc> => Timestamptz,
+        starts_at: DateTime<Utc> => Timestamptz,
+        ends_at: Option<DateTime<Utc>> => Nullable<Timestamptz>,
+        value_minor: i64 => BigInt,
+        value_from: DateTime<Utc> => Timestamptz,
+        value_seconds: Option<i64> => Nullable<BigInt>,
+        created_at: DateTime<Utc> => Timestamptz,
+        credited_minor: i64 => BigInt,
+    }
+}
+
+/// Enters new terms, which nothing has ended.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_terms(conn: &mut Conn, rows: impl IntoIterator<Item = &TermRow>) -> Result<()> {
+    let row = |row: &TermRow| NewTerm {
+        id: row.id,
+        membership_id: row.membership_id,
+        account_id: row.account_id,
+        source: row.source.as_str(),
+        line_id: row.line_id,
+        tier_id: row.tier_id,
+        plan_id: row.plan_id,
+        anchor_at: row.anchor_at,
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+        value_minor: row.value_minor,
+        value_from: row.value_from,
+        value_seconds: row.value_seconds,
+        created_at: row.created_at,
+        credited_minor: row.credited_minor,
+    };
+    let rows: Vec<_> = rows.into_iter().map(row).collect();
+    NewTerm::insert(&mut &*conn, rows).await?;
     Ok(())
 }
 
@@ -382,19 +458,6 @@ pub async fn close_if_ended_by(
     Ok(closed == 1)
 }
 
-/// The member's number, if the account ever had one.
-///
-/// # Errors
-/// The database's.
-pub async fn number_of(mut conn: &Conn, account: AccountId) -> Result<Option<String>> {
-    Ok(member_numbers::table
-        .filter(member_numbers::account_id.eq(account))
-        .select(member_numbers::number)
-        .first(&mut conn)
-        .await
-        .optional()?)
-}
-
 /// # Errors
 /// The database's.
 pub async fn default_chapter(conn: &mut Conn) -> Result<ChapterId> {
@@ -406,14 +469,23 @@ pub async fn default_chapter(conn: &mut Conn) -> Result<ChapterId> {
 /// # Errors
 /// The database's.
 pub async fn chosen_chapter(conn: &mut Conn, account: AccountId) -> Result<Option<ChapterId>> {
-    Ok(chapter_choices::table
+    Ok(chosen_chapters(conn, &[account]).await?.remove(&account))
+}
+
+/// [`chosen_chapter`] for many.
+///
+/// # Errors
+/// The database's.
+pub async fn chosen_chapters(
+    mut conn: &Conn,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, ChapterId>> {
+    let chosen = chapter_choices::table
         .inner_join(chapters::table)
-        .filter(chapter_choices::account_id.eq(account))
+        .filter(chapter_choices::account_id.eq_any(accounts))
         .filter(chapters::archived_at.is_null())
-        .select(chapters::id)
-        .first(conn)
-        .await
-        .optional()?)
+        .select((chapter_choices::account_id, chapters::id));
+    Ok(chosen.load(&mut conn).await?.into_iter().collect())
 }
 
 /// The chapter of the account's newest membership.
@@ -432,43 +504,6 @@ pub async fn chapter_of(conn: &mut Conn, account: AccountId) -> Result<Option<Ch
 pub async fn set_chapter(conn: &mut Conn, membership: MembershipId, chapter: ChapterId) -> Result<()> {
     diesel::update(memberships::table.find(membership))
         .set(memberships::chapter_id.eq(chapter))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Takes the chapter's next sequence; its row stays locked until the transaction ends, so that a rollback leaves no gap.
-/// Counters are locked last.
-///
-/// # Errors
-/// The database's.
-pub async fn take_sequence(conn: &mut Conn, chapter: ChapterId) -> Result<(String, i64)> {
-    let (prefix, next): (String, i64) = diesel::update(chapters::table.filter(chapters::id.eq(chapter)))
-        .set(chapters::next_sequence.eq(chapters::next_sequence + 1))
-        .returning((chapters::prefix, chapters::next_sequence))
-        .get_result(conn)
-        .await?;
-    Ok((prefix, next - 1))
-}
-
-/// # Errors
-/// The database's.
-pub async fn insert_number(
-    conn: &mut Conn,
-    number: &str,
-    account: AccountId,
-    chapter: ChapterId,
-    sequence: i64,
-    given_at: DateTime<Utc>,
-) -> Result<()> {
-    diesel::insert_into(member_numbers::table)
-        .values((
-            member_numbers::number.eq(number),
-            member_numbers::account_id.eq(account),
-            member_numbers::chapter_id.eq(chapter),
-            member_numbers::sequence.eq(sequence),
-            member_numbers::given_at.eq(given_at),
-        ))
         .execute(conn)
         .await?;
     Ok(())

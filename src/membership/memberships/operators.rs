@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::joining::{self, Addition};
 use super::model::{self, MembershipRow, Source};
 use super::rules::{FreezeCause, GRACE, Life, life};
-use super::service::{self, Addition};
+use super::service;
 use super::views;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry};
@@ -136,7 +137,7 @@ async fn grant(
 ) -> Result<MembershipId> {
     let plan = plans::model::find_for_use(conn, plan).await?;
     let plan = plan.filter(|plan| plan.archived_at.is_none()).ok_or(Code::UnknownPlan)?;
-    let held = model::lock_all_of(conn, buyer.id).await?;
+    let held = model::lock_all_of(conn, &[buyer.id]).await?;
     let addition = Addition {
         account: buyer.id,
         tier: plan.tier,
@@ -148,8 +149,8 @@ async fn grant(
         now,
         zone: app.settings.timezone,
     };
-    let added = service::add_term(conn, held, &addition).await?;
-    let number = service::number_for(conn, buyer.id, added.membership.chapter_id, now).await?;
+    let added = joining::add_term(conn, &held, addition).await?;
+    let number = joining::number_for(conn, buyer.id, added.membership.chapter_id, now).await?;
     if let Some(address) = buyer.email.clone() {
         let to = Recipient { account: Some(buyer.id), address, locale: buyer.locale };
         let mail = Mail::Welcome {
@@ -173,7 +174,7 @@ async fn change(
     action: Action,
     now: DateTime<Utc>,
 ) -> Result<MembershipId> {
-    let held = model::lock_all_of(conn, account).await?;
+    let held = model::lock_all_of(conn, &[account]).await?;
     let open = held.iter().find(|row| row.is_open() && life(row, now, GRACE) != Life::Expired);
     let open = open.filter(|row| target == Target::Membership(row.id) || target == Target::Account(account));
     let open = open.ok_or(Code::MembershipNotOpen)?.clone();
@@ -216,5 +217,5 @@ async fn extend(
         now,
         zone: app.settings.timezone,
     };
-    service::add_term(conn, held, &addition).await.map(|_| ())
+    joining::add_term(conn, &held, addition).await.map(|_| ())
 }

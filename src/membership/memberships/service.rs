@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::joining::{Addition, add_term, add_terms, number_for, numbers_for, queue_expiry};
 use super::model::{self, MembershipRow, Source, Stored, TermRow};
 use super::rules::{self, FreezeCause, GRACE, Joining, Life, Span};
 use crate::app::App;
@@ -17,9 +18,8 @@ use crate::membership::benefits::service as benefits;
 use crate::membership::freezes::model as freezes;
 use crate::membership::plans::model::Plan;
 use crate::membership::renewals::model as renewals;
-use crate::membership::renewals::rules::ANNOUNCE_BEFORE;
-use crate::membership::{measures, moves, plans, trials};
-use crate::types::id::{AccountId, ChapterId, LineId, MembershipId, PlanId, TermId, TierId};
+use crate::membership::{plans, trials};
+use crate::types::id::{AccountId, LineId, MembershipId, PlanId, TermId};
 use crate::types::period::Term;
 
 /// A paid line that makes or lengthens a membership.
@@ -51,17 +51,47 @@ pub struct Activated {
     pub extended: bool,
 }
 
-/// Fulfils a paid plan: a new membership from now on, or one more term from the end of the one that is open. An account's
-/// first activation gives it its number.
+/// Fulfils paid plans, each of another account: a new membership from now on, or one more term from the end of the one that is
+/// open. An account's first activation gives it its number; the numbers follow the order of the activations.
 ///
 /// # Errors
-/// As [`rules::joining`] when the account's membership no longer allows it (the money goes back then), or the
-/// database's.
-pub async fn activate(conn: &mut Conn, activation: &Activation) -> Result<Activated> {
-    let plan = plans::model::load(conn, &[activation.plan]).await?.pop();
-    let plan = plan.ok_or_else(|| AppError::internal("a sold plan is gone"))?;
-    let held = model::lock_all_of(conn, activation.account).await?;
-    let addition = Addition {
+/// As [`rules::joining`] when an account's membership no longer allows it, or the database's.
+pub async fn activate(conn: &mut Conn, activations: &[Activation]) -> Result<Vec<Activated>> {
+    if activations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let accounts: Vec<_> = activations.iter().map(|one| one.account).collect();
+    let ids: Vec<_> = activations.iter().map(|one| one.plan).collect();
+    let (plans, held) =
+        tokio::try_join!(plans::model::load(conn, &ids), model::lock_all_of(conn, &accounts))?;
+    let mut sold = Vec::with_capacity(activations.len());
+    for activation in activations {
+        let plan = plans.iter().find(|plan| plan.id == activation.plan);
+        sold.push((activation, plan.ok_or_else(|| AppError::internal("a sold plan is gone"))?));
+    }
+    let additions: Vec<_> = sold.iter().map(|(activation, plan)| addition(activation, plan)).collect();
+    let added = add_terms(conn, &held, &additions).await?;
+    let members: Vec<_> =
+        added.iter().map(|added| (added.membership.account_id, added.membership.chapter_id)).collect();
+    let Some(now) = activations.iter().map(|one| one.now).next() else { return Ok(Vec::new()) };
+    let numbers = numbers_for(conn, &members, now).await?;
+    let made = added.into_iter().zip(numbers).zip(&sold);
+    Ok(made
+        .map(|((added, number), (_, plan))| Activated {
+            membership: added.membership.id,
+            term: added.term.id,
+            number,
+            tier_zh: plan.tier_zh.clone(),
+            tier_en: plan.tier_en.clone(),
+            starts_at: added.term.starts_at,
+            ends_at: added.term.ends_at,
+            extended: added.extended,
+        })
+        .collect())
+}
+
+fn addition(activation: &Activation, plan: &Plan) -> Addition {
+    Addition {
         account: activation.account,
         tier: plan.tier,
         plan: Some(plan.id),
@@ -71,159 +101,6 @@ pub async fn activate(conn: &mut Conn, activation: &Activation) -> Result<Activa
         value_minor: activation.value_minor,
         now: activation.now,
         zone: activation.zone,
-    };
-    let added = add_term(conn, held, &addition).await?;
-    let number = number_for(conn, addition.account, added.membership.chapter_id, addition.now).await?;
-    Ok(Activated {
-        membership: added.membership.id,
-        term: added.term.id,
-        number,
-        tier_zh: plan.tier_zh,
-        tier_en: plan.tier_en,
-        starts_at: added.term.starts_at,
-        ends_at: added.term.ends_at,
-        extended: added.extended,
-    })
-}
-
-/// One more term, wherever it comes from.
-pub(super) struct Addition {
-    pub account: AccountId,
-    pub tier: TierId,
-    pub plan: Option<PlanId>,
-    pub term: Term,
-    pub source: Source,
-    pub line: Option<LineId>,
-    pub value_minor: i64,
-    pub now: DateTime<Utc>,
-    pub zone: Tz,
-}
-
-pub(super) struct Added {
-    pub membership: MembershipRow,
-    pub term: TermRow,
-    pub extended: bool,
-}
-
-/// Adds a term to the account whose memberships (`held`, newest first) are locked.
-pub(super) async fn add_term(
-    conn: &mut Conn,
-    held: Vec<MembershipRow>,
-    addition: &Addition,
-) -> Result<Added> {
-    let chapter = held.first().map(|row| row.chapter_id);
-    let open = held.into_iter().find(MembershipRow::is_open);
-    let joining = rules::joining(open.as_ref(), addition.tier, addition.now, GRACE)?;
-    if joining == Joining::Anew {
-        associates::endings::has_own(conn, addition.account, addition.now).await?;
-    }
-    let added = match (joining, open) {
-        (Joining::Extends, Some(open)) => extend(conn, open, addition).await?,
-        (Joining::Extends | Joining::Anew, open) => start(conn, open, chapter, addition).await?,
-    };
-    queue_expiry(conn, &added.membership, addition.now).await?;
-    Ok(added)
-}
-
-async fn start(
-    conn: &mut Conn,
-    over: Option<MembershipRow>,
-    chapter: Option<ChapterId>,
-    addition: &Addition,
-) -> Result<Added> {
-    if !measures::model::expelled_of(conn, &[addition.account]).await?.is_empty() {
-        return Err(Code::Expelled.error());
-    }
-    if let Some(mut row) = over {
-        row.state = Stored::Expired;
-        row.closed_at = Some(addition.now);
-        model::store(conn, &row).await?;
-        associates::endings::head_is_over(conn, row.id, addition.now).await?;
-    }
-    let chapter_id = match chapter {
-        Some(chapter) => chapter,
-        None => first_chapter(conn, addition.account).await?,
-    };
-    let span = rules::first_span(addition.term, addition.now, addition.zone);
-    let membership = MembershipRow {
-        id: MembershipId::new(),
-        account_id: addition.account,
-        tier_id: addition.tier,
-        plan_id: addition.plan,
-        chapter_id,
-        state: Stored::Active,
-        starts_at: span.starts_at,
-        ends_at: span.ends_at,
-        frozen_at: None,
-        frozen_causes: Vec::new(),
-        closed_at: None,
-        version: 1,
-        rested_seconds: 0,
-    };
-    model::insert(conn, &membership).await?;
-    let term = new_term(&membership, &span, addition);
-    model::insert_term(conn, &term).await?;
-    benefits::reached(conn, &membership, addition.source == Source::Trial, addition.now).await?;
-    Ok(Added { membership, term, extended: false })
-}
-
-/// Where a new member joins: the chapter that he chose, or the default one.
-async fn first_chapter(conn: &mut Conn, account: AccountId) -> Result<ChapterId> {
-    let chosen = model::chosen_chapter(conn, account).await?;
-    moves::model::drop_choice(conn, account).await?;
-    match chosen {
-        Some(chapter) => Ok(chapter),
-        None => model::default_chapter(conn).await,
-    }
-}
-
-async fn extend(conn: &mut Conn, mut membership: MembershipRow, addition: &Addition) -> Result<Added> {
-    let end = membership.ends_at.ok_or(Code::AlreadyForLife)?;
-    let terms = model::terms_of(conn, membership.id).await?;
-    let anchor = terms.last().map_or(end, |term| term.anchor_at);
-    let span = rules::next_span(anchor, end, addition.term, addition.zone);
-    let term = new_term(&membership, &span, addition);
-    model::insert_term(conn, &term).await?;
-    membership.ends_at = span.ends_at;
-    let plan_id = match addition.source {
-        // A gift is no change of what the member has bought, nor of how that goes on.
-        Source::Gift => membership.plan_id.or(addition.plan),
-        Source::Order | Source::Grant | Source::Extension | Source::Trial => {
-            addition.plan.or(membership.plan_id)
-        }
-    };
-    if plan_id != membership.plan_id {
-        renewals::drop_planned(conn, membership.id).await?;
-        membership.plan_id = plan_id;
-    }
-    model::store(conn, &membership).await?;
-    // Who had tried it has joined now.
-    if addition.source != Source::Trial && terms.iter().all(|term| term.source == Source::Trial) {
-        benefits::reached(conn, &membership, false, addition.now).await?;
-    }
-    Ok(Added { membership, term, extended: true })
-}
-
-fn new_term(membership: &MembershipRow, span: &Span, addition: &Addition) -> TermRow {
-    let (value_from, value_seconds) = rules::value_span(span, addition.now);
-    TermRow {
-        id: TermId::new(),
-        membership_id: membership.id,
-        account_id: addition.account,
-        source: addition.source,
-        line_id: addition.line,
-        tier_id: addition.tier,
-        plan_id: addition.plan,
-        anchor_at: span.anchor_at,
-        starts_at: span.starts_at,
-        ends_at: span.ends_at,
-        value_minor: addition.value_minor,
-        value_from,
-        value_seconds,
-        ended_at: None,
-        created_at: addition.now,
-        credited_minor: 0,
-        replaced_by: None,
     }
 }
 
@@ -283,7 +160,7 @@ pub async fn upgrade(
     membership.ends_at = span.ends_at;
     model::store(conn, &membership).await?;
     queue_expiry(conn, &membership, now).await?;
-    benefits::reached(conn, &membership, false, now).await?;
+    benefits::reached(conn, &[&membership], false, now).await?;
     let number = number_for(conn, membership.account_id, membership.chapter_id, now).await?;
     Ok(Activated {
         membership: membership.id,
@@ -321,22 +198,6 @@ pub(super) async fn valued(conn: &Conn, terms: Vec<TermRow>) -> Result<Vec<TermR
     Ok(rules::less_paid_back(terms, &back))
 }
 
-/// The account's number; the first time the next one of the chapter, which stays the account's for ever.
-pub(in crate::membership) async fn number_for(
-    conn: &mut Conn,
-    account: AccountId,
-    chapter: ChapterId,
-    now: DateTime<Utc>,
-) -> Result<String> {
-    if let Some(number) = model::number_of(conn, account).await? {
-        return Ok(number);
-    }
-    let (prefix, sequence) = model::take_sequence(conn, chapter).await?;
-    let number = rules::member_number(&prefix, sequence);
-    model::insert_number(conn, &number, account, chapter, sequence, now).await?;
-    Ok(number)
-}
-
 /// Has the account a membership that runs and has an end: one that can be lengthened?
 ///
 /// # Errors
@@ -362,7 +223,7 @@ pub async fn lengthen(
     now: DateTime<Utc>,
     zone: Tz,
 ) -> Result<TermId> {
-    let held = model::lock_all_of(conn, account).await?;
+    let held = model::lock_all_of(conn, &[account]).await?;
     let open = held.iter().find(|row| row.is_open() && can_be_lengthened(row, now));
     let tier = open.ok_or(Code::MembershipNotOpen)?.tier_id;
     let addition = Addition {
@@ -376,7 +237,7 @@ pub async fn lengthen(
         now,
         zone,
     };
-    Ok(add_term(conn, held, &addition).await?.term.id)
+    Ok(add_term(conn, &held, addition).await?.term.id)
 }
 
 pub(in crate::membership) async fn close(
@@ -497,24 +358,9 @@ async fn lock_running(
     account: AccountId,
     now: DateTime<Utc>,
 ) -> Result<Option<MembershipRow>> {
-    let held = model::lock_all_of(conn, account).await?;
+    let held = model::lock_all_of(conn, &[account]).await?;
     let open = held.into_iter().find(MembershipRow::is_open);
     Ok(open.filter(|row| rules::life(row, now, GRACE) != Life::Expired))
-}
-
-/// Queues the jobs that look after the end of a membership: what comes before it, and closing it once its grace is over. Called
-/// whenever the end may have changed; a job that comes to a membership that isn't due finds another one queued for it.
-pub(super) async fn queue_expiry(
-    conn: &mut Conn,
-    membership: &MembershipRow,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let Some(end) = membership.ends_at.filter(|_| membership.state == Stored::Active) else { return Ok(()) };
-    let job = Job::ExpireMembership { membership: membership.id };
-    let renew = Job::Renew { membership: membership.id, ends_at: end };
-    let queued = [(job, (end + GRACE).max(now)), (renew, (end - ANNOUNCE_BEFORE).max(now))];
-    jobs::enqueue_all(conn, &queued, now).await?;
-    Ok(())
 }
 
 /// The job [`Job::ExpireMembership`].

@@ -72,6 +72,15 @@ pub async fn choose(
 /// # Errors
 /// The database's.
 pub async fn drop_choice(conn: &mut Conn, account: AccountId) -> Result<()> {
-    diesel::delete(chapter_choices::table.find(account)).execute(conn).await?;
+    drop_choices(conn, &[account]).await
+}
+
+/// [`drop_choice`] of many.
+///
+/// # Errors
+/// The database's.
+pub async fn drop_choices(conn: &mut Conn, accounts: &[AccountId]) -> Result<()> {
+    let own = chapter_choices::table.filter(chapter_choices::account_id.eq_any(accounts));
+    diesel::delete(own).execute(conn).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
 use crate::membership::associates::access;
-use crate::membership::memberships::model as memberships;
+use crate::membership::memberships::{model as memberships, numbers};
 use crate::membership::{chapters, number_series, organisers};
 use crate::people::accounts::model as accounts;
 use crate::types::id::{AccountId, ChapterMoveId};
@@ -33,7 +33,7 @@ pub async fn home(app: &App, account: AccountId) -> Result<HomeView> {
     };
     let chapter = chapters::model::find(&mut conn, id).await?;
     let chapter = chapter.ok_or_else(|| AppError::internal("a membership without its chapter"))?;
-    let number = memberships::number_of(&mut conn, account).await?;
+    let number = numbers::of(&mut conn, account).await?;
     let numbers = number_series::model::of_account(&mut conn, account).await?;
     let free_at = rules::free_at(model::last_moved_at(&mut conn, account).await?, now);
     Ok(HomeView::new(chapter, number, numbers, free_at, locale))
@@ -48,7 +48,7 @@ pub async fn choose(app: &App, account: AccountId, code: &str) -> Result<()> {
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
         accounts::lock_buyers(conn, &[account]).await?;
-        let held = memberships::lock_all_of(conn, account).await?;
+        let held = memberships::lock_all_of(conn, &[account]).await?;
         let chapter = chapters::model::by_code_for_use(conn, code).await?.ok_or(Code::UnknownChapter)?;
         let newest = held.into_iter().next();
         if newest.as_ref().is_some_and(|row| row.chapter_id == chapter.id) {

@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{membership_terms, order_lines, renewal_settings, renewals};
+use crate::statement;
 use crate::types::id::{AccountId, LineId, MembershipId, PlanId, RenewalId};
 use crate::types::stored::stored_enum;
 
@@ -22,8 +24,8 @@ stored_enum! {
 }
 
 /// What a member has said of the end of his term.
-#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = renewal_settings, treat_none_as_null = true)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = renewal_settings)]
 pub struct Settings {
     pub membership_id: MembershipId,
     pub account_id: AccountId,
@@ -105,23 +107,17 @@ pub async fn settings_among(mut conn: &Conn, memberships: &[MembershipId]) -> Re
         .await?)
 }
 
-/// What an account said last of another membership.
+/// All that these accounts have said, of their newest memberships first.
 ///
 /// # Errors
 /// The database's.
-pub async fn earlier_of(
-    conn: &mut Conn,
-    account: AccountId,
-    other_than: MembershipId,
-) -> Result<Option<Settings>> {
+pub async fn settings_of_accounts(mut conn: &Conn, accounts: &[AccountId]) -> Result<Vec<Settings>> {
     Ok(renewal_settings::table
-        .filter(renewal_settings::account_id.eq(account))
-        .filter(renewal_settings::membership_id.ne(other_than))
+        .filter(renewal_settings::account_id.eq_any(accounts))
         .order(renewal_settings::membership_id.desc())
         .select(Settings::as_select())
-        .first(conn)
-        .await
-        .optional()?)
+        .load(&mut conn)
+        .await?)
 }
 
 /// Writes what is said of a membership, whose account is locked.
@@ -129,13 +125,41 @@ pub async fn earlier_of(
 /// # Errors
 /// The database's.
 pub async fn store_settings(conn: &mut Conn, settings: &Settings) -> Result<()> {
-    diesel::insert_into(renewal_settings::table)
-        .values(settings)
-        .on_conflict(renewal_settings::membership_id)
-        .do_update()
-        .set(settings)
-        .execute(conn)
-        .await?;
+    store_all_settings(conn, std::slice::from_ref(settings)).await
+}
+
+statement! {
+    struct Store = "INSERT INTO renewal_settings (membership_id, account_id, is_on, switched_off_at, next_plan_id, \
+             cancelled_at, cancel_reason) SELECT * FROM UNNEST("
+        [memberships: Vec<MembershipId> => Array<SqlUuid>] ", "
+        [accounts: Vec<AccountId> => Array<SqlUuid>] ", "
+        [on: Vec<bool> => Array<Bool>] ", "
+        [off_at: Vec<Option<DateTime<Utc>>> => Array<Nullable<Timestamptz>>] ", "
+        [plans: Vec<Option<PlanId>> => Array<Nullable<SqlUuid>>] ", "
+        [cancelled_at: Vec<Option<DateTime<Utc>>> => Array<Nullable<Timestamptz>>] ", "
+        [reasons: Vec<Option<String>> => Array<Nullable<Text>>] ") ON CONFLICT (membership_id) DO UPDATE SET \
+             account_id = excluded.account_id, is_on = excluded.is_on, switched_off_at = excluded.switched_off_at, \
+             next_plan_id = excluded.next_plan_id, cancelled_at = excluded.cancelled_at, cancel_reason = excluded.cancel_reason"
+}
+
+/// [`store_settings`] for many, each of another membership.
+///
+/// # Errors
+/// The database's.
+pub async fn store_all_settings(conn: &mut Conn, settings: &[Settings]) -> Result<()> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let store = Store {
+        memberships: settings.iter().map(|one| one.membership_id).collect(),
+        accounts: settings.iter().map(|one| one.account_id).collect(),
+        on: settings.iter().map(|one| one.is_on).collect(),
+        off_at: settings.iter().map(|one| one.switched_off_at).collect(),
+        plans: settings.iter().map(|one| one.next_plan_id).collect(),
+        cancelled_at: settings.iter().map(|one| one.cancelled_at).collect(),
+        reasons: settings.iter().map(|one| one.cancel_reason.clone()).collect(),
+    };
+    store.execute(conn).await?;
     Ok(())
 }
 

@@ -138,7 +138,7 @@ async fn opened(conn: &mut Conn, request: &Request, now: DateTime<Utc>) -> Resul
         return Ok(None);
     }
     let buyer = accounts::lock_buyers(conn, &[account]).await?.pop().ok_or(Code::Unauthenticated)?;
-    let held = memberships::lock_all_of(conn, account).await?;
+    let held = memberships::lock_all_of(conn, &[account]).await?;
     let row = rules::endable(held.iter().find(|row| row.is_open()), now)?.clone();
     let settings = model::settings_of(conn, row.id, account).await?;
     Ok(Some(Opened { row, buyer, settings }))
@@ -271,7 +271,7 @@ pub async fn offer(app: &App, account: AccountId) -> Result<Renewal> {
 /// As [`offer`].
 pub async fn offer_on(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<Renewal> {
     accounts::lock_buyers(conn, &[account]).await?;
-    let held = memberships::lock_all_of(conn, account).await?;
+    let held = memberships::lock_all_of(conn, &[account]).await?;
     let row = rules::endable(held.iter().find(|row| row.is_open()), now)?;
     if row.frozen_at.is_some() {
         return Err(Code::MembershipFrozen.error());

@@ -31,7 +31,7 @@ struct Found {
 async fn find(conn: &mut Conn, id: TrialId) -> Result<Found> {
     let trial = model::load(conn, id).await?;
     let member = accounts::lock_buyers(conn, &[trial.account_id]).await?.pop();
-    let held = memberships::lock_all_of(conn, trial.account_id).await?;
+    let held = memberships::lock_all_of(conn, &[trial.account_id]).await?;
     let term = term_of(conn, &trial).await?;
     let membership = held.into_iter().find(|row| row.id == term.membership_id);
     let membership = membership.ok_or_else(|| AppError::internal("a term without its membership"))?;

@@ -57,7 +57,7 @@ pub struct PaidUpgrade {
 /// Those of [`rules::still_fits`], or the database's.
 pub async fn apply(conn: &mut Conn, paid: PaidUpgrade, now: DateTime<Utc>, zone: Tz) -> Result<Activated> {
     let quote = load(conn, paid.quote).await?;
-    let held = memberships::lock_all_of(conn, quote.account_id).await?;
+    let held = memberships::lock_all_of(conn, &[quote.account_id]).await?;
     let open = held.into_iter().find(memberships::MembershipRow::is_open);
     rules::still_fits(&quote, open.as_ref(), now)?;
     let open = open.ok_or(Code::MembershipNotOpen)?;

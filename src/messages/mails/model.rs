@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use crate::db::page::Page;
 use crate::error::Result;
 use crate::jobs::{self, Job, Lane};
 use crate::schema::mails;
+use crate::statement;
 use crate::types::id::{AccountId, MailId};
 use crate::types::locale::Locale;
 
@@ -29,17 +31,22 @@ impl std::fmt::Debug for Recipient {
     }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = mails)]
-struct NewMail<'a> {
+statement! {
+    struct Queue = "INSERT INTO mails (id, cause, account_id, to_address, kind, locale, data, created_at) SELECT mail.*, "
+        [now: DateTime<Utc> => Timestamptz] " FROM UNNEST("
+        [ids: Vec<MailId> => Array<SqlUuid>] ", "
+        [causes: Vec<String> => Array<Text>] ", "
+        [accounts: Vec<Option<AccountId>> => Array<Nullable<SqlUuid>>] ", "
+        [addresses: Vec<String> => Array<Text>] ", "
+        [kinds: Vec<String> => Array<Text>] ", "
+        [locales: Vec<&'static str> => Array<Text>] ", "
+        [data: Vec<Value> => Array<Jsonb>] ") AS mail ON CONFLICT (cause) DO NOTHING RETURNING id"
+}
+
+#[derive(QueryableByName)]
+struct Queued {
+    #[diesel(sql_type = SqlUuid)]
     id: MailId,
-    cause: &'a str,
-    account_id: Option<AccountId>,
-    to_address: &'a str,
-    kind: String,
-    locale: &'static str,
-    data: Value,
-    created_at: DateTime<Utc>,
 }
 
 /// Queues one mail in the transaction that causes it. `cause` names it once and for ever: where a mail of that cause
@@ -54,7 +61,7 @@ pub async fn queue(
     cause: &str,
     mail: &Mail,
 ) -> Result<()> {
-    queue_rows(conn, now, None, vec![new_row(now, to, cause, mail)?]).await
+    queue_rows(conn, now, None, [(to, cause, mail)]).await
 }
 
 /// Queues many mails, each with its cause, with one statement for the rows and one for their jobs.
@@ -66,7 +73,7 @@ pub async fn queue_all(
     now: DateTime<Utc>,
     batch: &[(Recipient, String, Mail)],
 ) -> Result<()> {
-    queue_rows(conn, now, None, new_rows(now, batch)?).await
+    queue_rows(conn, now, None, batch.iter().map(|(to, cause, mail)| (to, cause.as_str(), mail))).await
 }
 
 /// [`queue_all`], to be sent in another lane than that of mails.
@@ -79,11 +86,7 @@ pub async fn queue_in(
     lane: Lane,
     batch: &[(Recipient, String, Mail)],
 ) -> Result<()> {
-    queue_rows(conn, now, Some(lane), new_rows(now, batch)?).await
-}
-
-fn new_rows(now: DateTime<Utc>, batch: &[(Recipient, String, Mail)]) -> Result<Vec<NewMail<'_>>> {
-    batch.iter().map(|(to, cause, mail)| new_row(now, to, cause, mail)).collect()
+    queue_rows(conn, now, Some(lane), batch.iter().map(|(to, cause, mail)| (to, cause.as_str(), mail))).await
 }
 
 /// The mails of these causes, in their order.
@@ -97,38 +100,38 @@ pub async fn by_causes(conn: &mut Conn, causes: &[String]) -> Result<Vec<MailId>
     Ok(causes.iter().filter_map(of).collect())
 }
 
-fn new_row<'a>(now: DateTime<Utc>, to: &'a Recipient, cause: &'a str, mail: &Mail) -> Result<NewMail<'a>> {
-    let (kind, data) = mail.to_columns()?;
-    Ok(NewMail {
-        id: MailId::new(),
-        cause,
-        account_id: to.account,
-        to_address: &to.address,
-        kind,
-        locale: to.locale.as_str(),
-        data,
-        created_at: now,
-    })
-}
-
-async fn queue_rows(
+async fn queue_rows<'a>(
     conn: &mut Conn,
     now: DateTime<Utc>,
     lane: Option<Lane>,
-    rows: Vec<NewMail<'_>>,
+    batch: impl IntoIterator<Item = (&'a Recipient, &'a str, &'a Mail)>,
 ) -> Result<()> {
-    // A statement takes 65,535 parameters.
-    for chunk in rows.chunks(5_000) {
-        let inserted: Vec<MailId> = diesel::insert_into(mails::table)
-            .values(chunk)
-            .on_conflict(mails::cause)
-            .do_nothing()
-            .returning(mails::id)
-            .get_results(conn)
-            .await?;
-        let batch: Vec<_> = inserted.into_iter().map(|mail| (Job::SendMail { mail }, now)).collect();
-        jobs::queue::enqueue_in(conn, lane.unwrap_or(Lane::Mail), &batch, now).await?;
+    let mut queue = Queue {
+        now,
+        ids: Vec::new(),
+        causes: Vec::new(),
+        accounts: Vec::new(),
+        addresses: Vec::new(),
+        kinds: Vec::new(),
+        locales: Vec::new(),
+        data: Vec::new(),
+    };
+    for (to, cause, mail) in batch {
+        let (kind, data) = mail.to_columns()?;
+        queue.ids.push(MailId::new());
+        queue.causes.push(cause.to_owned());
+        queue.accounts.push(to.account);
+        queue.addresses.push(to.address.clone());
+        queue.kinds.push(kind);
+        queue.locales.push(to.locale.as_str());
+        queue.data.push(data);
     }
+    if queue.ids.is_empty() {
+        return Ok(());
+    }
+    let queued: Vec<Queued> = queue.load(conn).await?;
+    let batch: Vec<_> = queued.into_iter().map(|mail| (Job::SendMail { mail: mail.id }, now)).collect();
+    jobs::queue::enqueue_in(conn, lane.unwrap_or(Lane::Mail), &batch, now).await?;
     Ok(())
 }
 

@@ -108,8 +108,22 @@ pub async fn happened(
     account: AccountId,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    happened_to(conn, event, &[account], now).await
+}
+
+/// [`happened`] to many.
+///
+/// # Errors
+/// The database's.
+pub async fn happened_to(
+    conn: &mut Conn,
+    event: OccasionEvent,
+    accounts: &[AccountId],
+    now: DateTime<Utc>,
+) -> Result<()> {
     if !model::open_of(conn, event, now).await?.is_empty() {
-        jobs::enqueue(conn, &Job::GiveOnOccasion { event, account }, now, now).await?;
+        let given = accounts.iter().map(|account| (Job::GiveOnOccasion { event, account: *account }, now));
+        jobs::enqueue_all(conn, &given.collect::<Vec<_>>(), now).await?;
     }
     Ok(())
 }

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Integer, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::db::page::Page;
 use crate::error::Result;
 use crate::schema::{coupon_campaigns, coupon_flags, coupon_uses, orders};
+use crate::statement;
 use crate::types::id::{CampaignId, CouponUseId, OrderId};
 use crate::types::stored::stored_enum;
 
@@ -25,6 +26,8 @@ stored_enum! {
 pub struct Repeat {
     #[diesel(sql_type = SqlUuid)]
     pub use_id: CouponUseId,
+    #[diesel(sql_type = SqlUuid)]
+    pub order_id: OrderId,
     /// Uses of the campaign that the card had paid for before.
     #[diesel(sql_type = Integer)]
     pub earlier: i32,
@@ -33,20 +36,28 @@ pub struct Repeat {
     pub is_refunded: bool,
 }
 
-/// Uses of an order whose campaigns allow a person so many, and of which the card that paid has paid for as many before.
+/// Uses of orders whose campaigns allow a person so many, and of which the card that paid (each with its order) has paid for as
+/// many before. Those that were paid together count in the order of their ids.
 ///
 /// # Errors
 /// The database's.
-pub async fn repeats(conn: &mut Conn, order: OrderId, fingerprint: &str) -> Result<Vec<Repeat>> {
-    let sql = "SELECT u.id AS use_id, count(DISTINCT e.id)::integer AS earlier, k.on_repeat_card = 'refund' AS is_refunded
-               FROM coupon_uses u JOIN coupon_campaigns k ON k.id = u.campaign_id AND k.per_person IS NOT NULL
-               JOIN payments p ON p.card_fingerprint = $2 AND p.captured_minor > 0 AND NOT p.sent_back
-               JOIN coupon_uses e ON e.order_id = p.order_id AND e.campaign_id = u.campaign_id AND e.order_id <> u.order_id
-                   AND e.released_at IS NULL
-               WHERE u.order_id = $1 AND u.released_at IS NULL
-               GROUP BY u.id, k.id HAVING count(DISTINCT e.id) >= k.per_person";
-    let query = diesel::sql_query(sql).bind::<SqlUuid, _>(order).bind::<Text, _>(fingerprint);
-    Ok(query.load(conn).await?)
+pub async fn repeats(conn: &mut Conn, paid: &[(OrderId, &str)]) -> Result<Vec<Repeat>> {
+    let (orders, cards) = paid.iter().map(|(order, card)| (*order, (*card).to_owned())).unzip();
+    Ok(Repeats { orders, cards }.load(conn).await?)
+}
+
+statement! {
+    struct Repeats = "WITH paid AS (SELECT * FROM UNNEST("
+        [orders: Vec<OrderId> => Array<SqlUuid>] ", "
+        [cards: Vec<String> => Array<Text>] ") AS paid (order_id, card)) \
+         SELECT u.id AS use_id, u.order_id, count(DISTINCT e.id)::integer AS earlier, \
+             k.on_repeat_card = 'refund' AS is_refunded \
+         FROM paid JOIN coupon_uses u ON u.order_id = paid.order_id AND u.released_at IS NULL \
+         JOIN coupon_campaigns k ON k.id = u.campaign_id AND k.per_person IS NOT NULL \
+         JOIN payments p ON p.card_fingerprint = paid.card AND p.captured_minor > 0 AND NOT p.sent_back \
+         JOIN coupon_uses e ON e.order_id = p.order_id AND e.campaign_id = u.campaign_id AND e.order_id <> u.order_id \
+             AND e.released_at IS NULL AND (e.order_id < u.order_id OR e.order_id NOT IN (SELECT order_id FROM paid)) \
+         GROUP BY u.id, k.id HAVING count(DISTINCT e.id) >= k.per_person"
 }
 
 /// Opens flags, once a use.

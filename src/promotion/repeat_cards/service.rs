@@ -1,5 +1,7 @@
 //! Flagging uses when a card has paid, and deciding about them.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -16,26 +18,24 @@ use crate::jobs::{self, Job, Outcome as JobOutcome};
 use crate::promotion::coupons::uses;
 use crate::types::id::{CouponUseId, OrderId};
 
-/// A card has paid for an order: flags its coupons that the card has used up elsewhere. By the campaign's rule a job sends
+/// Cards have paid for these orders: flags the coupons that a card has used up elsewhere. By the campaign's rule a job sends
 /// the money back.
 ///
 /// # Errors
 /// The database's.
-pub async fn judge(
-    conn: &mut Conn,
-    order: OrderId,
-    fingerprint: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let Some(fingerprint) = fingerprint else { return Ok(()) };
-    let repeats: Vec<Repeat> = model::repeats(conn, order, fingerprint).await?;
+pub async fn judge(conn: &mut Conn, paid: &[(OrderId, &str)], now: DateTime<Utc>) -> Result<()> {
+    if paid.is_empty() {
+        return Ok(());
+    }
+    let repeats: Vec<Repeat> = model::repeats(conn, paid).await?;
     if repeats.is_empty() {
         return Ok(());
     }
     model::insert(conn, &repeats, now).await?;
-    if repeats.iter().any(|one| one.is_refunded) {
-        jobs::enqueue(conn, &Job::RefundRepeatCard { order }, now, now).await?;
-    }
+    let refunded: BTreeSet<OrderId> =
+        repeats.iter().filter(|one| one.is_refunded).map(|one| one.order_id).collect();
+    let refunds = refunded.into_iter().map(|order| (Job::RefundRepeatCard { order }, now));
+    jobs::enqueue_all(conn, &refunds.collect::<Vec<_>>(), now).await?;
     Ok(())
 }
 

@@ -9,10 +9,10 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::Conn;
 use crate::error::Result;
-use crate::schema::{drop_boards, drop_milestones, drop_sales, drop_tallies};
-use crate::statement;
+use crate::schema::{drop_boards, drop_milestones, drop_tallies};
 use crate::types::id::{DropId, OrderId};
 use crate::types::stored::stored_enum;
+use crate::{batch_insert, statement};
 
 stored_enum! {
     /// What a milestone counts.
@@ -47,15 +47,19 @@ pub struct Milestone {
     pub reached_at: Option<DateTime<Utc>>,
 }
 
-/// Adds a sale to a drop's sums, whose row is locked by it: one of the counters, the last of all locks. The sums after it.
+/// Adds sales (order, units, minor units) to a drop's sums, whose row is locked by it: one of the counters, the last of all
+/// locks. The sums after them.
 ///
 /// # Errors
 /// The database's.
-pub async fn add(conn: &mut Conn, drop: DropId, units: i64, revenue_minor: i64) -> Result<Sums> {
+pub async fn add(conn: &mut Conn, drop: DropId, sales: &[(OrderId, i64, i64)]) -> Result<Sums> {
+    let orders = i64::try_from(sales.len()).unwrap_or(i64::MAX);
+    let (units, revenue_minor): (i64, i64) =
+        sales.iter().fold((0, 0), |(units, minor), sale| (units + sale.1, minor + sale.2));
     let first = (
         drop_tallies::drop_id.eq(drop),
         drop_tallies::units.eq(units),
-        drop_tallies::orders.eq(1),
+        drop_tallies::orders.eq(orders),
         drop_tallies::revenue_minor.eq(revenue_minor),
     );
     let (units, orders, revenue_minor) = diesel::insert_into(drop_tallies::table)
@@ -64,7 +68,7 @@ pub async fn add(conn: &mut Conn, drop: DropId, units: i64, revenue_minor: i64) 
         .do_update()
         .set((
             drop_tallies::units.eq(drop_tallies::units + units),
-            drop_tallies::orders.eq(drop_tallies::orders + 1),
+            drop_tallies::orders.eq(drop_tallies::orders + orders),
             drop_tallies::revenue_minor.eq(drop_tallies::revenue_minor + revenue_minor),
         ))
         .returning((drop_tallies::units, drop_tallies::orders, drop_tallies::revenue_minor))
@@ -73,29 +77,46 @@ pub async fn add(conn: &mut Conn, drop: DropId, units: i64, revenue_minor: i64) 
     Ok(Sums { units, orders, revenue_minor })
 }
 
-/// Enters a sale with the sums after it; the tally's row is locked.
+batch_insert! {
+    struct NewSale as SaleColumns into "drop_sales" {
+        drop_id: DropId => SqlUuid,
+        order_id: OrderId => SqlUuid,
+        units: i64 => BigInt,
+        revenue_minor: i64 => BigInt,
+        units_after: i64 => BigInt,
+        revenue_after_minor: i64 => BigInt,
+        sold_at: DateTime<Utc> => Timestamptz,
+    }
+}
+
+/// Enters sales, each with the sums after it; `after` are those after the last one. The tally's row is locked.
 ///
 /// # Errors
 /// The database's.
 pub async fn enter(
     conn: &mut Conn,
-    (drop, order): (DropId, OrderId),
-    (units, revenue_minor): (i64, i64),
+    drop: DropId,
+    sales: &[(OrderId, i64, i64)],
     after: Sums,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    diesel::insert_into(drop_sales::table)
-        .values((
-            drop_sales::drop_id.eq(drop),
-            drop_sales::order_id.eq(order),
-            drop_sales::units.eq(units),
-            drop_sales::revenue_minor.eq(revenue_minor),
-            drop_sales::units_after.eq(after.units),
-            drop_sales::revenue_after_minor.eq(after.revenue_minor),
-            drop_sales::sold_at.eq(now),
-        ))
-        .execute(conn)
-        .await?;
+    let (mut units_after, mut revenue_after_minor) = (after.units, after.revenue_minor);
+    let mut rows = Vec::with_capacity(sales.len());
+    for (order_id, units, revenue_minor) in sales.iter().rev().copied() {
+        rows.push(NewSale {
+            drop_id: drop,
+            order_id,
+            units,
+            revenue_minor,
+            units_after,
+            revenue_after_minor,
+            sold_at: now,
+        });
+        units_after -= units;
+        revenue_after_minor -= revenue_minor;
+    }
+    rows.reverse();
+    NewSale::insert(&mut &*conn, rows).await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Entering sales, and what operators announce. Both run in the caller's transaction.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::model::{self, MilestoneKind};
@@ -8,20 +10,25 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::types::id::{DropId, OrderId};
 
-/// An order was paid: what it bought in drops is entered, and milestones that it reaches are. Its lines' drops, units and
-/// minor units.
+/// Orders were paid: what they bought in drops is entered, one sale after the other, and milestones that these reach are. Of
+/// each order its lines' drops, units and minor units.
 ///
 /// # Errors
 /// The database's.
-pub async fn count_sale(
+pub async fn count_sales(
     conn: &mut Conn,
-    order: OrderId,
-    lines: &[(DropId, i64, i64)],
+    sold: &[(OrderId, Vec<(DropId, i64, i64)>)],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    for (drop, (units, revenue_minor)) in rules::by_drop(lines) {
-        let after = model::add(conn, drop, units, revenue_minor).await?;
-        model::enter(conn, (drop, order), (units, revenue_minor), after, now).await?;
+    let mut sales: BTreeMap<DropId, Vec<(OrderId, i64, i64)>> = BTreeMap::new();
+    for (order, lines) in sold {
+        for (drop, (units, revenue_minor)) in rules::by_drop(lines) {
+            sales.entry(drop).or_default().push((*order, units, revenue_minor));
+        }
+    }
+    for (drop, sales) in sales {
+        let after = model::add(conn, drop, &sales).await?;
+        model::enter(conn, drop, &sales, after, now).await?;
         model::reach(conn, drop, after, now).await?;
     }
     Ok(())

@@ -13,17 +13,21 @@ use crate::shop::products::model::{Article, ProductKind};
 use crate::shop::visitors;
 use crate::types::id::{AccountId, LineId, RightId};
 
-/// Gives what a line holds of digital goods: its own, or those in a bundle.
+/// Gives what lines hold of digital goods: their own, or those in a bundle. Whose each line is, and what it sells.
 ///
 /// # Errors
 /// The database's.
 pub async fn grant(
     conn: &mut Conn,
-    account: AccountId,
-    line: LineId,
-    article: &Article,
+    sold: &[(AccountId, LineId, &Article)],
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let rights = sold.iter().flat_map(|(account, line, article)| of_line(*account, *line, article, now));
+    NewRight::insert(&mut &*conn, rights.collect()).await?;
+    Ok(())
+}
+
+fn of_line(account: AccountId, line: LineId, article: &Article, now: DateTime<Utc>) -> Vec<NewRight> {
     let own = (article.product.kind == ProductKind::Digital)
         .then_some((article.product.id, article.product.right_days));
     let of_parts = article
@@ -43,8 +47,7 @@ pub async fn grant(
         starts_at: now,
         ends_at: end_of(now, days),
     });
-    NewRight::insert(&mut &*conn, rights.collect()).await?;
-    Ok(())
+    rights.collect()
 }
 
 /// What an account may open now, bought or by belonging, what lasts longest first; of one product where one is named (by id
