@@ -33,6 +33,7 @@ pub struct Settler(mpsc::Sender<Waiting>);
 pub struct Queue(mpsc::Receiver<Waiting>);
 
 impl Settler {
+    /// With the other end of its queue.
     pub fn new() -> (Self, Queue) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         (Self(queue), Queue(waiting))

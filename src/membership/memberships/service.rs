@@ -57,9 +57,7 @@ pub struct Activated {
 /// # Errors
 /// As [`rules::joining`] when an account's membership no longer allows it, or the database's.
 pub async fn activate(conn: &mut Conn, activations: &[Activation]) -> Result<Vec<Activated>> {
-    if activations.is_empty() {
-        return Ok(Vec::new());
-    }
+    let Some(now) = activations.iter().map(|one| one.now).next() else { return Ok(Vec::new()) };
     let accounts: Vec<_> = activations.iter().map(|one| one.account).collect();
     let ids: Vec<_> = activations.iter().map(|one| one.plan).collect();
     let (plans, held) =
@@ -73,7 +71,6 @@ pub async fn activate(conn: &mut Conn, activations: &[Activation]) -> Result<Vec
     let added = add_terms(conn, &held, &additions).await?;
     let members: Vec<_> =
         added.iter().map(|added| (added.membership.account_id, added.membership.chapter_id)).collect();
-    let Some(now) = activations.iter().map(|one| one.now).next() else { return Ok(Vec::new()) };
     let numbers = numbers_for(conn, &members, now).await?;
     let made = added.into_iter().zip(numbers).zip(&sold);
     Ok(made
