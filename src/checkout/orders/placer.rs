@@ -24,11 +24,6 @@ use crate::jobs::Lane;
 
 /// Orders placed with one transaction at most.
 const BATCH_MAX: usize = 256;
-/// Who waits longer for a lock is placed alone. What is read has the same shape in every batch, and arrays for values: planning
-/// it anew each time, as PostgreSQL may, takes longer than reading it. Such a plan stays when a rush makes a table large that was
-/// small when it was planned: so it must not go through one.
-const SETTINGS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL plan_cache_mode = force_generic_plan; \
-    SET LOCAL enable_seqscan = off";
 
 struct Waiting {
     order: PlaceOrder,
@@ -150,7 +145,7 @@ async fn place_once(app: &App, part: &[PlaceOrder]) -> Result<Vec<Result<Placed>
     let shop = Shop::of(&app.settings);
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        conn.batch_execute(SETTINGS).await?;
+        conn.batch_execute(db::SET_BY_SET).await?;
         service::place(conn, &shop, now, part).await
     })
     .await

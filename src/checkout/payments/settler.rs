@@ -17,9 +17,6 @@ use crate::error::{AppError, Result};
 const BATCH_MAX: usize = 64;
 /// Jobs that wait for it; there are never as many at once.
 const WAITING_MAX: usize = 1_024;
-/// Who waits longer for a lock has his turn alone. What is read and written has the same shape in every set, and arrays for
-/// values: planning it anew each time takes longer than doing it.
-const SETTINGS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL plan_cache_mode = force_generic_plan";
 
 struct Waiting {
     told: Told,
@@ -90,7 +87,7 @@ async fn apply_once(app: &App, part: &[Told]) -> Result<Vec<bool>> {
     let terms = DeliveryTerms::of(&app.settings);
     let now = app.clock.now();
     db::transaction(&app.pool, async |conn| {
-        conn.batch_execute(SETTINGS).await?;
+        conn.batch_execute(db::SET_BY_SET).await?;
         settling::apply(conn, terms, now, part).await
     })
     .await

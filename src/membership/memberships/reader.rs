@@ -4,14 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use diesel_async::SimpleAsyncConnection;
 use futures::FutureExt;
 
 use super::dto::MembershipView;
 use super::service::valued;
 use crate::app::App;
 use crate::config::Settings;
-use crate::db::Conn;
 use crate::db::gather::Read;
+use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::loyalty::levels::model as levels;
 use crate::membership::associates::access;
@@ -103,6 +104,14 @@ pub fn reading(app: &Arc<App>) -> Read<AccountId, MembershipView> {
     let app = Arc::clone(app);
     Box::new(move |conn, accounts| {
         let app = Arc::clone(&app);
-        async move { read(conn, accounts, &app.settings, app.clock.now()).await }.boxed()
+        async move {
+            let now = app.clock.now();
+            db::transaction_on(conn, async |conn| {
+                conn.batch_execute(db::SET_BY_SET).await?;
+                read(conn, accounts, &app.settings, now).await
+            })
+            .await
+        }
+        .boxed()
     })
 }
