@@ -22,7 +22,7 @@ use crate::loyalty::metrics::rules::{Criteria, LevelRanks};
 use crate::loyalty::points::rules::POINTS_MAX;
 use crate::loyalty::walks;
 use crate::membership::associates::access;
-use crate::membership::benefits::service as benefits;
+use crate::membership::benefits::own as benefits;
 use crate::membership::memberships::rules::{GRACE, gives_access, life};
 use crate::membership::tiers::model as tiers;
 use crate::people::accounts::model::load_buyer;

@@ -5,6 +5,7 @@
 pub mod admin_routes;
 pub mod dto;
 pub mod model;
+pub mod own;
 pub mod routes;
 pub mod rules;
 pub mod service;

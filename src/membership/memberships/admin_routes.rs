@@ -292,7 +292,7 @@ async fn detail(app: &App, id: MembershipId) -> Result<MemberDetailView> {
     let seats = associates::service::of_membership(&mut conn, id).await?;
     let now = app.clock.now();
     let account = member.row.account_id;
-    let since = benefits::service::counts_since(&member.row, &terms, now).map(|since| (account, since));
+    let since = benefits::own::counts_since(&member.row, &terms, now).map(|since| (account, since));
     let had = benefits::uses::had_since(&conn, since.as_slice()).await?.remove(&account).unwrap_or_default();
     MemberDetailView::new(member, &terms, had, seats, &app.settings.currency, now)
 }

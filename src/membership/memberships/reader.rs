@@ -16,7 +16,7 @@ use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::loyalty::levels::model as levels;
 use crate::membership::associates::access;
-use crate::membership::benefits::service::{self as benefits, Standpoint};
+use crate::membership::benefits::own::{self as benefits, Standpoint};
 use crate::membership::benefits::uses;
 use crate::membership::freezes::model as freezes;
 use crate::membership::memberships::model;
