@@ -61,7 +61,8 @@ struct Chore {
     old: &'static str,
 }
 
-/// In this order: who refers to a row goes before it.
+/// In this order: who refers to a row goes before it. `OFFSET 0` asks of each old row by itself whether somebody refers to it:
+/// as a join the table may be read whole, out of order.
 const CHORES: [Chore; 14] = [
     // Done and forgotten, but for who asks what ran last week. Dead ones stay until an operator has seen to them.
     Chore {
@@ -78,11 +79,11 @@ const CHORES: [Chore; 14] = [
         old: "SELECT d.ctid FROM idempotency_keys d WHERE d.created_at < $1 ORDER BY d.created_at",
     },
     // A used one is kept until it would have run out, since who shows it again has stolen it. The last one of a session
-    // goes with it.
+    // goes with it, and so late that the others needn't be looked for among such.
     Chore {
         table: "refresh_tokens",
         by: By::Shop,
-        kept_for: TimeDelta::zero(),
+        kept_for: SESSIONS_KEPT_FOR,
         old: "SELECT d.ctid FROM refresh_tokens d WHERE d.expires_at < $1 AND d.used_at IS NOT NULL ORDER BY d.expires_at",
     },
     Chore {
@@ -121,7 +122,7 @@ const CHORES: [Chore; 14] = [
         by: By::Shop,
         kept_for: TimeDelta::days(30),
         old: "SELECT d.ctid FROM upgrade_quotes d WHERE d.valid_until < $1 \
-              AND NOT EXISTS (SELECT FROM order_lines l WHERE l.upgrade_quote_id = d.id) ORDER BY d.valid_until",
+              AND NOT EXISTS (SELECT FROM order_lines l WHERE l.upgrade_quote_id = d.id OFFSET 0) ORDER BY d.valid_until",
     },
     // One that others were merged into goes after them.
     Chore {
@@ -129,7 +130,7 @@ const CHORES: [Chore; 14] = [
         by: By::Shop,
         kept_for: BASKETS_KEPT_FOR,
         old: "SELECT d.ctid FROM baskets d WHERE d.touched_at < $1 \
-              AND NOT EXISTS (SELECT FROM baskets m WHERE m.merged_into = d.id) ORDER BY d.touched_at",
+              AND NOT EXISTS (SELECT FROM baskets m WHERE m.merged_into = d.id OFFSET 0) ORDER BY d.touched_at",
     },
     Chore {
         table: "attempts",

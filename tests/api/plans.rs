@@ -56,13 +56,77 @@ pub const ALLOWED: &[Allowed] = &[
         table: "",
         why: "once an hour, a page at a time: whose seat ends is told by the head's terms alone",
     },
+    Allowed {
+        statement: "coalesce(sum(pending), 0)::bigint AS pending",
+        table: "",
+        why: "operators' report: what all points together come to, of an account each and of the lots that aren't spent",
+    },
+    Allowed {
+        statement: "SELECT l.id, l.drive_id, l.order_id, l.total_minor FROM order_lines l",
+        table: "",
+        why: "operators' report: what each drive ever brought, and most of what a shop with drives sells is sold in one",
+    },
+    Allowed {
+        statement: "JOIN refund_lines r ON r.refund_id = f.id JOIN order_lines l",
+        table: "refund_lines",
+        why: "operators' report of a period, read by time: for one in thirty of so few rows no index is shorter",
+    },
+    Allowed {
+        statement: "JOIN channel_sale_lines l ON l.sale_id = s.id",
+        table: "channel_sale_lines",
+        why: "operators' report of a period, read by time: for one in thirty of so few rows no index is shorter",
+    },
+    Allowed {
+        statement: "SELECT s.account_id, s.tier_id, s.chapter_id, t.floor_level_id",
+        table: "memberships",
+        why: "operators' report: members are counted one by one",
+    },
+    Allowed {
+        statement: "SELECT id, account_id, starts_at AS came_at",
+        table: "",
+        why: "operators' report: whoever came, and whether he is still there",
+    },
+    Allowed {
+        statement: "FROM notice_recipients r JOIN mails m",
+        table: "notice_recipients",
+        why: "operators' look at one announcement: its recipients are counted, here all that there are",
+    },
+    Allowed {
+        statement: "SELECT COUNT(*) FROM \"accounts\" WHERE (((",
+        table: "",
+        why: "operators' look at one segment: whom it holds is counted, here everybody",
+    },
+    Allowed {
+        statement: "FROM commissions c JOIN partner_orders o",
+        table: "",
+        why: "operators' list: what a page of partners earned, here all that there are",
+    },
+    Allowed {
+        statement: "count(DISTINCT inviter_id) AS inviters",
+        table: "referrals",
+        why: "operators' figures of the one programme: all referrals by state",
+    },
+    Allowed {
+        statement: "FROM referral_rewards WHERE state IN ('given', 'spent')",
+        table: "referral_rewards",
+        why: "operators' figures of the one programme: nearly all rewards",
+    },
+    Allowed {
+        statement: "count(redeemed_at) AS redeemed",
+        table: "treat_codes",
+        why: "operators' list: codes of a page of treats are counted, here of all that there are",
+    },
+    Allowed {
+        statement: "FROM \"jobs\" WHERE (\"jobs\".\"last_error\" IS NOT NULL)",
+        table: "jobs",
+        why: "the tests themselves ask which jobs failed",
+    },
 ];
 
 /// More than five executions a connection: from then on PostgreSQL may take a plan for any value.
 const ROUNDS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it finds operators' lists and reports that go through large tables; these are still to be given indexes, or a reason"]
 async fn no_hot_statement_goes_through_a_large_table() {
     let large = Large::make().await;
     let mut watch = Watch::new(&large).await;
@@ -189,7 +253,7 @@ async fn desk_work(watch: &mut Watch, mall: &Mall, person: &Person, tea: &Value)
     let order = mall.buy(person, "more", json!([{ "variant": tea, "quantity": 2 }])).await;
     desk::send(mall, &order).await;
     let owner = mall.shop.app.sign_in(&mall.owner.email).await;
-    let asked = desk::ask(mall, person, &order, "back", 1, "unwanted").await;
+    let asked = desk::ask(mall, person, &order, "back", 1, "changed_mind").await;
     if asked.status == 201 {
         desk::arrive(mall, &owner, &asked.json, 1, 0).await;
     } else {

@@ -13,7 +13,7 @@ use crate::db::page::Page;
 use crate::error::{Code, Result};
 use crate::schema::{order_lines, orders, shipping_promises, variants};
 use crate::types::email::Email;
-use crate::types::id::{AccountId, DriveId, DropId, OrderId};
+use crate::types::id::{AccountId, DriveId, DropId, OrderId, VariantId};
 
 /// Filters of an operator's list; what is given must hold all together.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -112,7 +112,9 @@ pub async fn list(conn: &mut Conn, filter: &Filter, page: Page) -> Result<Vec<Or
     }
     let lines = order_lines::table.select(order_lines::order_id);
     if let Some(sku) = filter.sku.clone() {
-        let sold = variants::table.filter(variants::sku.eq(sku)).select(variants::id.nullable());
+        // Told by its value, PostgreSQL knows whether it is sold often or rarely.
+        let sold: Vec<VariantId> =
+            variants::table.filter(variants::sku.eq(sku)).select(variants::id).load(conn).await?;
         query = query.filter(orders::id.eq_any(lines.filter(order_lines::variant_id.eq_any(sold))));
     }
     if let Some(drop) = filter.drop {

@@ -457,7 +457,7 @@ statement! {
      + (SELECT coalesce(sum(c.discount_minor + c.shipping_minor), 0)
         FROM benefit_uses u JOIN coupon_uses c ON c.coupon_id = u.coupon_id JOIN orders o ON o.id = c.order_id
         WHERE u.account_id = a.account AND u.created_at >= a.since AND u.released_at IS NULL AND u.membership_id IS NOT NULL
-          AND c.released_at IS NULL AND o.paid_at IS NOT NULL)::bigint AS used_minor,
+          AND c.is_single AND c.released_at IS NULL AND o.paid_at IS NOT NULL)::bigint AS used_minor,
        (SELECT coalesce(sum(CASE WHEN l.refunded_minor = 0 THEN l.saved_minor
                                  ELSE round(l.saved_minor::numeric * (l.total_minor - l.refunded_minor) / l.total_minor)
                             END), 0)

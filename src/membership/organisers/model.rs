@@ -1,5 +1,7 @@
 //! Rows of applications to organise a chapter, which are the offices too; and an organiser's view of members.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -140,21 +142,30 @@ pub async fn list(conn: &mut Conn, wanted: Wanted, page: Page) -> Result<Vec<Org
 /// # Errors
 /// The database's.
 pub async fn public(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<(ChapterId, String)>> {
-    let ends_at = standings::ends_at;
-    let membership = standings::account_id
-        .eq(chapter_organisers::account_id)
-        .and(standings::chapter_id.eq(chapter_organisers::chapter_id));
-    let rows: Vec<(ChapterId, Option<String>)> = chapter_organisers::table
-        .inner_join(standings::table.on(membership))
+    let named: Vec<(AccountId, ChapterId, Option<String>)> = chapter_organisers::table
         .filter(chapter_organisers::state.eq(State::Approved))
         .filter(chapter_organisers::public_name.is_not_null())
-        .filter(standings::state.eq(Stored::Active))
-        .filter(ends_at.is_null().or(ends_at.gt(now - GRACE)))
         .order(chapter_organisers::id)
-        .select((chapter_organisers::chapter_id, chapter_organisers::public_name))
+        .select((
+            chapter_organisers::account_id,
+            chapter_organisers::chapter_id,
+            chapter_organisers::public_name,
+        ))
         .load(conn)
         .await?;
-    Ok(rows.into_iter().filter_map(|(chapter, name)| Some((chapter, name?))).collect())
+    // Of these few accounts, not of all members: a join would read whoever stands.
+    let accounts: Vec<_> = named.iter().map(|(account, ..)| *account).collect();
+    let ends_at = standings::ends_at;
+    let stand: Vec<(AccountId, ChapterId)> = standings::table
+        .filter(standings::account_id.eq_any(accounts))
+        .filter(standings::state.eq(Stored::Active))
+        .filter(ends_at.is_null().or(ends_at.gt(now - GRACE)))
+        .select((standings::account_id, standings::chapter_id))
+        .load(conn)
+        .await?;
+    let stand: HashSet<_> = stand.into_iter().collect();
+    let running = named.into_iter().filter(|(account, chapter, _)| stand.contains(&(*account, *chapter)));
+    Ok(running.filter_map(|(_, chapter, name)| Some((chapter, name?))).collect())
 }
 
 /// A member of a chapter, or an associate of one: (its place in the list, number, name, tier's code).

@@ -8,6 +8,10 @@ UPDATE upgrade_offers SET archived_at = created_at;
 -- Codes that have run out long ago gave their units back.
 UPDATE f_codes SET ended_at = expires_at WHERE ended_at IS NULL AND expires_at < timestamptz '2026-11-21 00:00Z';
 
+-- What was done lately is of every lane.
+UPDATE jobs SET lane = CASE WHEN get_byte(uuid_send(id), 0) < 85 THEN 'stripe' ELSE 'mail' END
+    WHERE state = 'done' AND get_byte(uuid_send(id), 0) < 170;
+
 INSERT INTO sessions (id, account_id, user_agent, created_at, last_seen_at, expires_at, ended_at, ended_reason)
     SELECT md5('session' || n)::uuid, id, 'Mozilla/5.0', at, at, at + interval '30 days', CASE WHEN n % 3 = 0 THEN at END,
            CASE WHEN n % 3 = 0 THEN 'signed_out' END

@@ -38,7 +38,7 @@ fn value_of(path: &str, filter: &str, ids: &BTreeMap<String, String>) -> Option<
         ("/v1/admin/orders", "state") => fixed("paid"),
         ("/v1/admin/members", "state") => fixed("active"),
         ("/v1/admin/notices", "state") => fixed("sent"),
-        ("/v1/admin/returns", "state") => fixed("asked"),
+        ("/v1/admin/returns", "state") => fixed("requested"),
         ("/v1/admin/measures", "state") => fixed("in_force"),
         ("/v1/admin/referrals", "state") => fixed("held"),
         ("/v1/admin/withdrawals", "state") => fixed("open"),
