@@ -25,7 +25,7 @@ use crate::checkout::cancellations::model as cancelled;
 use crate::checkout::cancellations::service as cancellations;
 use crate::checkout::invited;
 use crate::checkout::invited::rules::{InviteCode, Typed};
-use crate::checkout::payments::service as paying;
+use crate::checkout::payments::attempts as paying;
 use crate::checkout::returns::dto::views as return_views;
 use crate::checkout::returns::model as returns;
 use crate::checkout::shipments::dto::ShipmentView;

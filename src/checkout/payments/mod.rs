@@ -1,6 +1,7 @@
 //! Payments: one attempt each to pay an order on Stripe's hosted page. Handlers never call Stripe; jobs do, and settle what
 //! Stripe says is so.
 
+pub mod attempts;
 pub mod charges;
 pub mod delivery;
 pub mod disputes;

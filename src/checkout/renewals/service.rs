@@ -8,8 +8,8 @@ use super::model;
 use crate::app::App;
 use crate::checkout::orders::model::{self as orders, LineRow, OrderRow, OrderState};
 use crate::checkout::orders::service::{self as ordering, Cart, Customer, Line, PlaceOrder};
+use crate::checkout::payments::attempts::reopen;
 use crate::checkout::payments::model as attempts;
-use crate::checkout::payments::service as payments;
 use crate::db::{self, Conn};
 use crate::error::{Code, Result};
 use crate::jobs::{self, Job, Lane};
@@ -206,7 +206,7 @@ pub async fn order_by_link(app: &App, account: AccountId, codes: Vec<String>) ->
         if !same {
             return Err(Code::MembershipOrderPending.error());
         }
-        payments::reopen(app, *waits).await?;
+        reopen(app, *waits).await?;
         return Ok(*waits);
     }
     drop(conn);

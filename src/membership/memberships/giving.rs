@@ -45,16 +45,7 @@ pub async fn give(conn: &mut Conn, plan: &Plan, given: &Given) -> Result<Activat
     };
     let added = add_term(conn, &held, addition).await?;
     let number = number_for(conn, given.account, added.membership.chapter_id, given.now).await?;
-    Ok(Activated {
-        membership: added.membership.id,
-        term: added.term.id,
-        number,
-        tier_zh: plan.tier_zh.clone(),
-        tier_en: plan.tier_en.clone(),
-        starts_at: added.term.starts_at,
-        ends_at: added.term.ends_at,
-        extended: added.extended,
-    })
+    Ok(Activated::of(&added, number, plan))
 }
 
 /// The mail that tells a member of a term.

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::joining::{Addition, add_term, add_terms, number_for, numbers_for, queue_expiry};
+use super::joining::{Added, Addition, add_term, add_terms, number_for, numbers_for, queue_expiry};
 use super::model::{self, MembershipRow, Source, Stored, TermRow};
 use super::rules::{self, FreezeCause, GRACE, Joining, Life, Span};
 use crate::app::App;
@@ -51,6 +51,21 @@ pub struct Activated {
     pub extended: bool,
 }
 
+impl Activated {
+    pub(super) fn of(added: &Added, number: String, plan: &Plan) -> Self {
+        Self {
+            membership: added.membership.id,
+            term: added.term.id,
+            number,
+            tier_zh: plan.tier_zh.clone(),
+            tier_en: plan.tier_en.clone(),
+            starts_at: added.term.starts_at,
+            ends_at: added.term.ends_at,
+            extended: added.extended,
+        }
+    }
+}
+
 /// Fulfils paid plans, each of another account: a new membership from now on, or one more term from the end of the one that is
 /// open. An account's first activation gives it its number; the numbers follow the order of the activations.
 ///
@@ -73,18 +88,7 @@ pub async fn activate(conn: &mut Conn, activations: &[Activation]) -> Result<Vec
         added.iter().map(|added| (added.membership.account_id, added.membership.chapter_id)).collect();
     let numbers = numbers_for(conn, &members, now).await?;
     let made = added.into_iter().zip(numbers).zip(&sold);
-    Ok(made
-        .map(|((added, number), (_, plan))| Activated {
-            membership: added.membership.id,
-            term: added.term.id,
-            number,
-            tier_zh: plan.tier_zh.clone(),
-            tier_en: plan.tier_en.clone(),
-            starts_at: added.term.starts_at,
-            ends_at: added.term.ends_at,
-            extended: added.extended,
-        })
-        .collect())
+    Ok(made.map(|((added, number), (_, plan))| Activated::of(&added, number, plan)).collect())
 }
 
 fn addition(activation: &Activation, plan: &Plan) -> Addition {

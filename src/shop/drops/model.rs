@@ -399,19 +399,14 @@ struct PurchaseRow {
     quantity: i64,
 }
 
-// Two indexes, one after the other: for an OR over both PostgreSQL reads all that a drop has sold. And so it does for arrays, by
-// a plan that was made when the drop had sold little: each pair is looked up by itself.
+// Two indexes, one after the other: for an OR over both PostgreSQL reads all that a drop has sold.
 statement! {
-    struct PurchasesOf = "SELECT p.* FROM UNNEST("
-        [drops: Vec<DropId> => Array<diesel::sql_types::Uuid>] ") AS d (id), UNNEST("
-        [accounts: Vec<AccountId> => Array<diesel::sql_types::Uuid>] ") AS a (id), LATERAL \
-         (SELECT line_id, drop_id, account_id, person_key, quantity FROM drop_purchases \
-          WHERE drop_id = d.id AND account_id = a.id AND released_at IS NULL OFFSET 0) AS p UNION \
-         SELECT p.* FROM UNNEST("
-        [again: Vec<DropId> => Array<diesel::sql_types::Uuid>] ") AS d (id), UNNEST("
-        [people: Vec<String> => Array<diesel::sql_types::Text>] ") AS k (key), LATERAL \
-         (SELECT line_id, drop_id, account_id, person_key, quantity FROM drop_purchases \
-          WHERE drop_id = d.id AND person_key = k.key AND released_at IS NULL OFFSET 0) AS p"
+    struct PurchasesOf = "SELECT line_id, drop_id, account_id, person_key, quantity FROM drop_purchases WHERE account_id = ANY ("
+        [accounts: Vec<AccountId> => Array<diesel::sql_types::Uuid>] ") AND drop_id = ANY ("
+        [drops: Vec<DropId> => Array<diesel::sql_types::Uuid>] ") AND released_at IS NULL UNION \
+         SELECT line_id, drop_id, account_id, person_key, quantity FROM drop_purchases WHERE person_key = ANY ("
+        [people: Vec<String> => Array<diesel::sql_types::Text>] ") AND drop_id = ANY ("
+        [again: Vec<DropId> => Array<diesel::sql_types::Uuid>] ") AND released_at IS NULL"
 }
 
 statement! {
