@@ -126,8 +126,12 @@ async fn claims_of_one_pool_are_hot_updates() {
         }
     }
     shop.settle().await;
-    let after = updates(&mut conn).await;
-    let (all, hot) = (after.0 - before.0, after.1 - before.1);
+    // A session tells its figures when it likes.
+    let (mut all, mut hot, mut looks) = (0, 0, 0);
+    while all < 192 && looks < 10 {
+        let after = updates(&mut conn).await;
+        (all, hot, looks) = (after.0 - before.0, after.1 - before.1, looks + 1);
+    }
     assert!(all >= 192, "{all}");
     assert!(hot * 100 >= all * 95, "{hot} of {all} were hot");
     drop(conn);

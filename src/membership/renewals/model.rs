@@ -1,6 +1,7 @@
 //! Rows of what members want at the end of their term, and of each going on.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -196,7 +197,8 @@ pub async fn open_of(conn: &mut Conn, membership: MembershipId) -> Result<Option
 pub async fn open_among(mut conn: &Conn, memberships: &[MembershipId]) -> Result<Vec<Renewal>> {
     Ok(renewals::table
         .filter(renewals::membership_id.eq_any(memberships))
-        .filter(renewals::state.eq(RenewalState::Open))
+        // As the index says it: planned once, a value is told too late.
+        .filter(sql::<Bool>("renewals.state = 'open'"))
         .select(Renewal::as_select())
         .load(&mut conn)
         .await?)
