@@ -55,7 +55,7 @@ async fn show(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
 #[get("/v1/me/membership/card")]
 async fn show_card(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Result<HttpResponse> {
     let mut conn = db::connect(&app.pool).await?;
-    let member = access::member(&mut conn, caller.account).await?.ok_or(Code::NoMembership)?;
+    let member = access::member(&conn, caller.account).await?.ok_or(Code::NoMembership)?;
     let locale = load_buyer(&mut conn, caller.account).await?.locale;
     let card = Card {
         number: member.number.ok_or(Code::NoMembership)?,
@@ -100,7 +100,7 @@ async fn check_number(app: web::Data<App>, path: web::Path<String>) -> Result<Ht
     }
     let mut conn = db::connect(&app.pool).await?;
     let (account, since) = views::by_number(&mut conn, &number).await?.ok_or(Code::NotFound)?;
-    let member = access::member(&mut conn, account).await?;
+    let member = access::member(&conn, account).await?;
     let now = app.clock.now();
     let valid = member.as_ref().is_some_and(|member| gives_access(life(&member.row, now, GRACE)));
     let tier = member.map(|member| member.tier_code);

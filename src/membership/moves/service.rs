@@ -33,7 +33,7 @@ pub async fn home(app: &App, account: AccountId) -> Result<HomeView> {
     };
     let chapter = chapters::model::find(&mut conn, id).await?;
     let chapter = chapter.ok_or_else(|| AppError::internal("a membership without its chapter"))?;
-    let number = numbers::of(&mut conn, account).await?;
+    let number = numbers::of(&conn, account).await?;
     let numbers = number_series::model::of_account(&mut conn, account).await?;
     let free_at = rules::free_at(model::last_moved_at(&mut conn, account).await?, now);
     Ok(HomeView::new(chapter, number, numbers, free_at, locale))

@@ -77,7 +77,7 @@ async fn list(
 #[get("/v1/admin/tiers/{id}")]
 async fn show(app: web::Data<App>, _staff: Staff<ReadShop>, path: web::Path<String>) -> Result<HttpResponse> {
     let id = id(&path)?;
-    let tier = model::find(&mut *db::connect(&app.pool).await?, id).await?;
+    let tier = model::find(&*db::connect(&app.pool).await?, id).await?;
     Ok(answer(tier.ok_or(Code::NotFound)?))
 }
 

@@ -10,14 +10,16 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::types::id::{DropId, OrderId};
 
-/// Orders were paid: what they bought in drops is entered, one sale after the other, and milestones that these reach are. Of
-/// each order its lines' drops, units and minor units.
+/// A paid line: its drop, units and minor units.
+pub type SoldLine = (DropId, i64, i64);
+
+/// Orders were paid: what they bought in drops is entered, one sale after the other, and milestones that these reach are.
 ///
 /// # Errors
 /// The database's.
 pub async fn count_sales(
     conn: &mut Conn,
-    sold: &[(OrderId, Vec<(DropId, i64, i64)>)],
+    sold: &[(OrderId, Vec<SoldLine>)],
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut sales: BTreeMap<DropId, Vec<(OrderId, i64, i64)>> = BTreeMap::new();
