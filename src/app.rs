@@ -38,14 +38,19 @@ use crate::membership::catalog::service::Catalog;
 use crate::membership::memberships::dto::MembershipView;
 use crate::membership::memberships::reader::reading;
 use crate::messages::mails::Postbox;
+use crate::messages::mails::model::MailRow;
+use crate::messages::mails::send::{self, Sent};
 use crate::people::passwords::Hasher;
 use crate::people::tokens::Tokens;
 use crate::ports::clock::{Clock, machine_now};
 use crate::shop::live::service::{self as live, Hub};
-use crate::types::id::{AccountId, JobId, OrderId, PaymentId};
+use crate::types::id::{AccountId, JobId, MailId, OrderId, PaymentId};
 
 /// One try of a call to Stripe; the adapter makes a few.
 const STRIPE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A membership takes many statements: while the database answers one set, another one is asked for.
+const MEMBERSHIP_READERS: usize = 2;
 
 /// What handlers and jobs share.
 pub struct App {
@@ -66,8 +71,14 @@ pub struct App {
     pub settler: Settler,
     /// Jobs that are done, written down many at a time.
     pub finished_jobs: Gather<JobId, ()>,
+    /// Mails that wait to be sent, read many at a time.
+    pub queued_mails: Gather<MailId, MailRow>,
+    /// Those that are sent, written down many at a time.
+    pub sent_mails: Gather<Sent, ()>,
     /// Events of Stripe's, kept many at a time.
     pub kept_events: Gather<RawEvent, ()>,
+    /// Those that are to be applied, found many at a time.
+    pub found_events: Gather<String, webhooks::Waiting>,
     /// Those that are applied, with the payment that each was about.
     pub applied_events: Gather<(String, PaymentId), ()>,
     /// Orders as they are shown, read for many at a time.
@@ -211,16 +222,22 @@ impl Application {
         let (placer, queue) = Placer::new(settings.limits.placer_queue);
         let (settler, told) = Settler::new();
         let (kept_events, came) = Gather::new();
+        let (found_events, asked_events) = Gather::new();
         let (applied_events, ended_events) = Gather::new();
         let (orders, asked_orders) = Gather::new();
         let (pages, asked_pages) = Gather::new();
         let (memberships, asked_memberships) = Gather::new();
         let (finished_jobs, ended_jobs) = Gather::new();
+        let (queued_mails, asked_mails) = Gather::new();
+        let (sent_mails, gone_mails) = Gather::new();
         let app = Arc::new(App {
             placer,
             settler,
             finished_jobs,
+            queued_mails,
+            sent_mails,
             kept_events,
+            found_events,
             applied_events,
             orders,
             pages,
@@ -264,11 +281,16 @@ impl Application {
         serving.spawn(placer::run(Arc::clone(&app), queue));
         serving.spawn(settler::run(Arc::clone(&app), told));
         serving.spawn(gather::run(app.pool.clone(), came, webhooks::keeping(&app)));
+        serving.spawn(gather::run(app.pool.clone(), asked_events, Box::new(webhooks::waiting)));
         serving.spawn(gather::run(app.pool.clone(), ended_events, webhooks::applying(&app)));
         serving.spawn(gather::run(app.pool.clone(), asked_orders, Box::new(reader::boxed)));
         serving.spawn(gather::run(app.pool.clone(), asked_pages, opening::reading(&app)));
-        serving.spawn(gather::run(app.pool.clone(), asked_memberships, reading(&app)));
+        for _ in 0..MEMBERSHIP_READERS {
+            serving.spawn(gather::run(app.pool.clone(), asked_memberships.clone(), reading(&app)));
+        }
         serving.spawn(gather::run(app.pool.clone(), ended_jobs, worker::finishing(&app)));
+        serving.spawn(gather::run(app.pool.clone(), asked_mails, Box::new(send::reading)));
+        serving.spawn(gather::run(app.pool.clone(), gone_mails, send::marking(&app)));
         Ok(Self { app, address, server, background, serving })
     }
 

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{Conn, Pool, connect};
 use crate::error::{AppError, Code, Result};
@@ -27,13 +28,19 @@ struct Asked<K, V> {
 /// Where is asked.
 pub struct Gather<K, V>(mpsc::Sender<Asked<K, V>>);
 
-/// The other end, for [`run`].
-pub struct Questions<K, V>(mpsc::Receiver<Asked<K, V>>);
+/// The other end, for [`run`]. Several may run beside one another: while one reads, the next one takes what asks meanwhile.
+pub struct Questions<K, V>(Arc<Mutex<mpsc::Receiver<Asked<K, V>>>>);
+
+impl<K, V> Clone for Questions<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<K, V> Gather<K, V> {
     pub fn new() -> (Self, Questions<K, V>) {
         let (ask, asked) = mpsc::channel(WAITING_MAX);
-        (Self(ask), Questions(asked))
+        (Self(ask), Questions(Arc::new(Mutex::new(asked))))
     }
 
     /// What there is under a key, as it stands after this was called.
@@ -48,13 +55,13 @@ impl<K, V> Gather<K, V> {
 }
 
 /// Reads until the task is ended.
-pub async fn run<K, V>(pool: Pool, Questions(mut queue): Questions<K, V>, read: Read<K, V>)
+pub async fn run<K, V>(pool: Pool, Questions(queue): Questions<K, V>, read: Read<K, V>)
 where
     K: Clone + Eq + Hash + Ord,
     V: Clone,
 {
     let mut asked = Vec::with_capacity(BATCH_MAX);
-    while queue.recv_many(&mut asked, BATCH_MAX).await > 0 {
+    while take(&queue, &mut asked).await > 0 {
         let keys: BTreeSet<K> = asked.iter().map(|one: &Asked<K, V>| one.key.clone()).collect();
         let keys: Vec<K> = keys.into_iter().collect();
         let found = async { read(&mut *connect(&pool).await?, &keys).await };
@@ -81,4 +88,9 @@ where
             }
         }
     }
+}
+
+/// Waits until somebody asks; how many do.
+async fn take<K, V>(queue: &Mutex<mpsc::Receiver<Asked<K, V>>>, asked: &mut Vec<Asked<K, V>>) -> usize {
+    queue.lock().await.recv_many(asked, BATCH_MAX).await
 }

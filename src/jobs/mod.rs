@@ -8,6 +8,7 @@ pub mod queue;
 pub mod routes;
 pub mod schedule;
 pub mod service;
+pub mod shift;
 pub mod worker;
 
 use std::time::Duration;
@@ -228,7 +229,7 @@ impl Job {
     }
 
     /// One run does the work of all that are queued: they look for what there is to do, whoever queued them.
-    pub const MERGED: [&str; 7] = [
+    pub const MERGED: [&str; 8] = [
         "offer_freed",
         "end_f_codes",
         "conclude_goal",
@@ -236,6 +237,7 @@ impl Job {
         "follow_points",
         "follow_levels",
         "walk_loyalty",
+        "issue_invoices",
     ];
 
     /// After that many failures the job is dead and an operator sees it.
@@ -418,7 +420,8 @@ mod tests {
         let (conclude, follow) =
             (Job::ConcludeGoal { drop: DropId::new() }, Job::FollowPoints { order: OrderId::new() });
         let (levels, walk) = (Job::FollowLevels {}, Job::WalkLoyalty {});
-        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, conclude, renew, follow, levels, walk];
+        let invoices = Job::IssueInvoices {};
+        let jobs = [Job::OfferFreed {}, Job::EndFCodes {}, conclude, renew, follow, levels, walk, invoices];
         assert_eq!(jobs.map(|job| queue::to_columns(&job).unwrap().0), Job::MERGED);
     }
 

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use futures::future::join_all;
+use kindred::dev::stripe::Fault;
 use kindred::people::operators::rules::Role;
 use serde_json::{Value, json};
 
@@ -626,5 +627,34 @@ async fn late_money_takes_all_its_lines_or_goes_back() {
     assert_eq!(mall.stands(&tea).await, (2, 0, 1));
     let book = mall.shop.simulator().book();
     assert_eq!((book.payments.len(), book.refunded_minor), (2, 19_200));
+    mall.finish().await;
+}
+
+/// The answer is made of what was written, the repeat's of what lies in the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_places_an_order_is_answered_as_it_stands() {
+    let mall = Mall::open().await;
+    let person = mall.member("ada@standing.test", &mall.regular).await;
+    let pen = mall.goods("PEN", 30, 50).await;
+    let (boxed, _) = mall.book_box(5).await;
+    let drop = mall.drop(&boxed["id"], 3, json!({ "cap_per_person": 2 })).await;
+    // No page is made meanwhile.
+    mall.shop.simulator().inject(Fault::status("create_checkout", 503).times(99));
+    let gift = json!({ "plan": mall.regular["id"], "to": { "email": "bob@standing.test", "name": "Bob" } });
+    let carts = [
+        json!([{ "variant": pen, "quantity": 2 }]),
+        json!([{ "bundle": boxed["bundle"], "drop": drop["id"] }, { "variant": pen }]),
+        json!([{ "gift_card": { "amount": yuan(100) } }, { "gift": gift }]),
+    ];
+    for (nth, lines) in carts.into_iter().enumerate() {
+        let place = async || {
+            let request = mall.shop.app.post("/v1/orders").bearer(&person.token).key(&format!("k{nth}"));
+            request.json(&mall.body(lines.clone())).send().await.ok(201)
+        };
+        let (first, again) = (place().await, place().await);
+        assert_eq!(first["state"], "pending_payment");
+        assert_eq!(first, again);
+    }
+    mall.shop.simulator().clear_faults();
     mall.finish().await;
 }

@@ -13,6 +13,7 @@ use crate::checkout::orders::model::{self as orders, LineRow, OrderRow};
 use crate::checkout::refunds::model::{RefundLine, RefundRow};
 use crate::db::{self, Conn};
 use crate::error::{AppError, Code, Result};
+use crate::jobs::shift::Shift;
 use crate::jobs::{self, Job, Outcome};
 use crate::people::accounts::model as accounts;
 use crate::types::id::{AccountId, InvoiceId, LineId, OrderId, RefundId};
@@ -86,14 +87,17 @@ pub async fn notes_of(conn: &mut Conn, order: OrderId, buyer: OrderBuyer) -> Res
 /// # Errors
 /// The database's.
 pub async fn issue_due(app: &App) -> Result<Outcome> {
+    let mut shift = Shift::begin();
     loop {
-        // Most of the jobs of a rush find their work done by the first: they don't wait for the lock.
+        // Who finds the work done by another instance doesn't wait for the lock.
         if !model::is_any_due(&mut *db::connect(&app.pool).await?).await? {
             return Ok(Outcome::Done);
         }
         match issue_set(app).await? {
             Issued::Some(0) => return Ok(Outcome::Done),
-            Issued::Some(_) => {}
+            Issued::Some(_) if shift.is_over() => return Ok(Outcome::Again(app.clock.now())),
+            Issued::Some(SET) => {}
+            Issued::Some(_) => shift.gather().await,
             Issued::YearEnded => return Ok(Outcome::Again(app.clock.now() + TimeDelta::seconds(1))),
         }
     }
@@ -102,7 +106,7 @@ pub async fn issue_due(app: &App) -> Result<Outcome> {
 /// How a set went.
 enum Issued {
     /// So many rows of what was due are dealt with.
-    Some(usize),
+    Some(i64),
     /// This instance's clock still says a year of which the numbers are closed.
     YearEnded,
 }
@@ -147,7 +151,7 @@ async fn issue_set(app: &App) -> Result<Issued> {
         }
         NewInvoice::insert(&mut &*conn, rows).await?;
         model::delete_due(conn, &done).await?;
-        Ok(Issued::Some(done.len()))
+        Ok(Issued::Some(i64::try_from(done.len()).unwrap_or(SET)))
     })
     .await
 }

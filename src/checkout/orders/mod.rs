@@ -22,3 +22,4 @@ pub mod search;
 pub mod seen;
 pub mod service;
 pub mod waiting;
+pub mod written;

@@ -172,7 +172,7 @@ batch_insert! {
         id: OrderId => SqlUuid,
         number: String => Text,
         account_id: AccountId => SqlUuid,
-        state: &'static str => Text,
+        state: OrderState => Text,
         currency: String => Text,
         subtotal_minor: i64 => BigInt,
         discount_minor: i64 => BigInt,

@@ -16,7 +16,7 @@ use super::quotes;
 use super::reader::{self, OrderRows};
 use super::rules::check_return_url;
 use super::search::{self, Filter, OrderFilter};
-use super::service::{self, Customer, PlaceOrder, Shop};
+use super::service::{self, Customer, PlaceOrder, Placed, Shop};
 use super::waiting::{WAIT_MAX, WaitFor};
 use crate::app::App;
 use crate::checkout::adoptions::service as adoptions;
@@ -124,7 +124,8 @@ pub async fn place(
         let mut conn = db::connect(&app.pool).await?;
         if let Some(order) = service::placed_before(&mut conn, account, &key.0, &body_hash).await? {
             drop(conn);
-            return answer_placed(&app, order, query.wait, &token).await;
+            let placed = Placed { order, written: None };
+            return answer_placed(&app, placed, query.wait, &token).await;
         }
     }
     let invite = match body.invite() {
@@ -155,7 +156,7 @@ pub async fn place(
         }
     }
     let placed = seat.place(order).await?;
-    answer_placed(&app, placed.order, query.wait, &token).await
+    answer_placed(&app, placed, query.wait, &token).await
 }
 
 /// What an invite code would count for.
@@ -185,14 +186,17 @@ fn token_of(customer: &Customer, asker: &Asker) -> OrderToken {
 
 async fn answer_placed(
     app: &App,
-    order: OrderId,
+    placed: Placed,
     wanted: Option<WaitFor>,
     token: &OrderToken,
 ) -> Result<HttpResponse> {
-    wait(app, order, wanted).await?;
-    let mut view = view(app, order).await?;
+    wait(app, placed.order, wanted).await?;
+    let mut view = match placed.written.filter(|_| wanted.is_none()) {
+        Some(written) => view_of(app, *written).await?,
+        None => view(app, placed.order).await?,
+    };
     view.order_token = token.shown();
-    let location = format!("/v1/orders/{order}");
+    let location = format!("/v1/orders/{}", placed.order);
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(view))
 }
 

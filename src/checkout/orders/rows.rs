@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use super::benefits::Entered;
 use super::model::{
-    GIFT, GIFT_CARD, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderState, RENEWAL, UPGRADE,
+    GIFT, GIFT_CARD, LineRow, NewKey, NewLine, NewOrder, NewSeriesPlace, NewToken, OrderRow, OrderState,
+    RENEWAL, UPGRADE,
 };
 use super::prices::{SWAP_OFFER, saved_minor};
+use super::reader::OrderRows;
 use super::rules::{
     self, Admitted, ArticleFacts, Facts, GiftFacts, LineFacts, PlanFacts, RenewalFacts, UpgradeFacts,
 };
@@ -22,7 +24,7 @@ use crate::checkout::gift_cards::model::NewGiftCard;
 use crate::checkout::gift_cards::service as gift_cards;
 use crate::checkout::gifts::model::NewGiftRow;
 use crate::checkout::gifts::service as gifts;
-use crate::checkout::payments::model::{NewCharge, NewPayment, PaymentState};
+use crate::checkout::payments::model::{NewCharge, NewPayment, PaymentRow, PaymentState};
 use crate::checkout::pricing::coupons::Candidate;
 use crate::checkout::pricing::rules::{Explained, Priced};
 use crate::db::Conn;
@@ -74,7 +76,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The rows of one accepted order.
+    /// The rows of one accepted order; as it stands once they are written.
     ///
     /// # Errors
     /// `method_not_offered` where nothing pays all of its lines; `unauthenticated` for an erased account.
@@ -86,17 +88,17 @@ impl Rows {
         worded: Worded<'_>,
         shop: &Shop,
         now: DateTime<Utc>,
-    ) -> Result<OrderId> {
+    ) -> Result<OrderRows> {
         let id = OrderId::new();
         let totals = worded.priced.totals;
         let terms = Terms::of(facts, worded.campaigns())?;
         self.add_guest(id, order, facts, now)?;
         let shipping = order.cart.shipping.as_ref().filter(|_| is_shipped(facts));
-        self.orders.push(NewOrder {
+        let row = NewOrder {
             id,
             number: rules::order_number(now, shop.zone, rand::random()),
             account_id: facts.buyer.id,
-            state: OrderState::PendingPayment.as_str(),
+            state: OrderState::PendingPayment,
             currency: shop.currency.clone(),
             subtotal_minor: totals.subtotal_minor,
             discount_minor: totals.discount_minor,
@@ -123,9 +125,10 @@ impl Rows {
                 .map_err(AppError::internal)?,
             shipping_method_id: shipping.map(|choice| choice.method),
             created_at: now,
-        });
+        };
         let backer_name = order.backer_name.as_deref();
         let accepted = Accepted { id, facts, admitted, worded: &worded, backer_name, now };
+        let first_line = self.lines.len();
         let mut lines = Vec::with_capacity(facts.lines.len());
         for (position, line) in facts.lines.iter().enumerate() {
             lines.push(self.add_line(&accepted, position, line)?);
@@ -150,7 +153,15 @@ impl Rows {
             resource: id.0,
             created_at: now,
         });
-        Ok(id)
+        let written = OrderRows {
+            order: OrderRow::from(&row),
+            lines: self.lines.iter().skip(first_line).map(LineRow::from).collect(),
+            payment: self.payments.last().map(PaymentRow::from),
+            refunds: Vec::new(),
+            backer_name: order.backer_name.clone(),
+        };
+        self.orders.push(row);
+        Ok(written)
     }
 
     /// An order that was added pays with points: its buyer's purse has them.
@@ -406,7 +417,7 @@ impl Rows {
             id: payment,
             order_id: order,
             attempt: 1,
-            state: state.as_str(),
+            state,
             amount_minor: due_minor,
             currency: shop.currency.clone(),
             methods: method_names(&terms.methods),

@@ -12,6 +12,7 @@ use super::dto::TermsConsent;
 use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked, when};
 use super::model::{self, NewKey, OrderState};
 use super::prices::{Bought, buy, title_of};
+use super::reader::OrderRows;
 use super::rows::{Rows, Worded};
 use super::rules::{self, Ledger, LineFacts};
 use super::seen::{FromBasket, Shown, as_shown, still_as_read};
@@ -177,11 +178,11 @@ pub struct PlaceOrder {
 }
 
 /// An order that stands, or stood before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Placed {
     pub order: OrderId,
-    /// True when an earlier request with the same key placed it.
-    pub replayed: bool,
+    /// As it was written; none where an earlier request with the same key placed it.
+    pub written: Option<Box<OrderRows>>,
 }
 
 /// What a shop's zone and currency decide.
@@ -242,14 +243,14 @@ pub async fn place(
         let key = (order.cart.customer.account(), order.key.clone());
         let answer = match known.get(&key) {
             Some((hash, _)) if *hash != order.body_hash => Err(Code::IdempotencyKeyReused.error()),
-            Some((_, placed)) => Ok(Placed { order: *placed, replayed: true }),
+            Some((_, placed)) => Ok(Placed { order: *placed, written: None }),
             None => match still_as_read(order.basket, &baskets) {
                 Ok(()) => accept(order, &catalog, &locked, &mut ledger, shop, now, &mut rows),
                 Err(refused) => Err(refused),
             },
         };
-        if let Ok(Placed { order: placed, replayed: false }) = answer {
-            known.insert(key, (order.body_hash.clone(), placed));
+        if let Ok(Placed { order: placed, written: Some(_) }) = &answer {
+            known.insert(key, (order.body_hash.clone(), *placed));
             if let Some(basket) = order.basket {
                 baskets.insert(basket.id, Standing::Ended);
             }
@@ -326,7 +327,8 @@ fn accept(
         day: offered.day(),
         benefits: ledger.benefits.enter(&facts, waived, now)?,
     };
-    let id = rows.add(order, &facts, &admitted, worded, shop, now)?;
+    let written = rows.add(order, &facts, &admitted, worded, shop, now)?;
+    let id = written.order.id;
     rules::enter(&facts, &admitted, ledger);
     ledger.claim(&claims);
     ledger.spend(facts.buyer.id, priced.totals.credit_minor);
@@ -334,7 +336,7 @@ fn accept(
         rows.pay_with_points(id, facts.buyer.id, purse, priced.totals.points, now);
     }
     ledger.past.enter(facts.buyer, &coupons.might, &priced.coupons);
-    Ok(Placed { order: id, replayed: false })
+    Ok(Placed { order: id, written: Some(Box::new(written)) })
 }
 
 /// The order that the same request has placed before.

@@ -75,7 +75,7 @@ async fn attempt_again(
         id: payment,
         order_id: order.id,
         attempt: last.attempt + 1,
-        state: PaymentState::Preparing.as_str(),
+        state: PaymentState::Preparing,
         amount_minor: order.due_minor,
         currency: order.currency.clone(),
         methods,

@@ -69,17 +69,23 @@ pub async fn keep(
     Ok(kept.into_iter().map(|event| event.id).collect())
 }
 
-/// An event's payload and state.
+/// An event as it was kept.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = stripe_events)]
+pub struct KeptEvent {
+    pub id: String,
+    pub payload: Vec<u8>,
+    pub state: EventState,
+    pub received_at: DateTime<Utc>,
+}
+
+/// Those of these events that are there, in no order.
 ///
 /// # Errors
 /// The database's.
-pub async fn load(conn: &mut Conn, id: &str) -> Result<Option<(Vec<u8>, EventState, DateTime<Utc>)>> {
-    Ok(stripe_events::table
-        .find(id)
-        .select((stripe_events::payload, stripe_events::state, stripe_events::received_at))
-        .first(conn)
-        .await
-        .optional()?)
+pub async fn load_all(mut conn: &Conn, ids: &[String]) -> Result<Vec<KeptEvent>> {
+    let those = stripe_events::table.filter(stripe_events::id.eq_any(ids));
+    Ok(those.select(KeptEvent::as_select()).load(&mut conn).await?)
 }
 
 /// Of an event that is somebody else's only the id is kept.

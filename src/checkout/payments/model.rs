@@ -68,7 +68,7 @@ batch_insert! {
         id: PaymentId => SqlUuid,
         order_id: OrderId => SqlUuid,
         attempt: i32 => Integer,
-        state: &'static str => Text,
+        state: PaymentState => Text,
         amount_minor: i64 => BigInt,
         currency: String => Text,
         methods: String => Text as "string_to_array(methods, ',')",
@@ -206,22 +206,25 @@ pub async fn captured_of(conn: &mut Conn, order: OrderId) -> Result<Vec<PaymentR
         .await?)
 }
 
-/// Which payment an object of Stripe belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StripeRef<'a> {
-    Session(&'a str),
-    Intent(&'a str),
+/// What Stripe's objects say whose they are.
+#[derive(Clone, Debug, Default)]
+pub struct StripeRefs<'a> {
+    pub sessions: Vec<&'a str>,
+    pub intents: Vec<&'a str>,
+    /// From our metadata.
+    pub payments: Vec<PaymentId>,
 }
 
+/// The payments that any of these belongs to, in no order.
+///
 /// # Errors
 /// The database's.
-pub async fn find(conn: &mut Conn, by: StripeRef<'_>) -> Result<Option<PaymentRow>> {
-    let query = payments::table.select(PaymentRow::as_select()).into_boxed();
-    let query = match by {
-        StripeRef::Session(id) => query.filter(payments::stripe_session_id.eq(id)),
-        StripeRef::Intent(id) => query.filter(payments::stripe_payment_intent_id.eq(id)),
-    };
-    Ok(query.first(conn).await.optional()?)
+pub async fn find_all(mut conn: &Conn, by: &StripeRefs<'_>) -> Result<Vec<PaymentRow>> {
+    let is_named = payments::stripe_session_id
+        .eq_any(&by.sessions)
+        .or(payments::stripe_payment_intent_id.eq_any(&by.intents))
+        .or(payments::id.eq_any(&by.payments));
+    Ok(payments::table.filter(is_named).select(PaymentRow::as_select()).load(&mut conn).await?)
 }
 
 /// Ends what is live of an order, when the order ends.

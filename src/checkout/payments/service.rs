@@ -8,7 +8,7 @@ use kindred_stripe::{Checkout, CheckoutStatus, Method, PaymentStatus};
 use serde_json::json;
 
 use super::delivery::DeliveryTerms;
-use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState, StripeRef};
+use super::model::{self, Capture, NewPayment, PaymentRow, PaymentState, StripeRefs};
 use super::settling::{self, Due, Told};
 use crate::audit::Actor;
 use crate::checkout::claims;
@@ -224,7 +224,9 @@ async fn settle_second(
 ) -> Result<()> {
     let Some(intent) = capture.intent.as_deref() else { return Ok(()) };
     if row.stripe_payment_intent_id.as_deref().is_none_or(|known| known == intent)
-        || model::find(conn, StripeRef::Intent(intent)).await?.is_some()
+        || !model::find_all(conn, &StripeRefs { intents: vec![intent], ..StripeRefs::default() })
+            .await?
+            .is_empty()
     {
         return Ok(());
     }
@@ -233,7 +235,7 @@ async fn settle_second(
         id: PaymentId::new(),
         order_id: order.id,
         attempt: last + 1,
-        state: PaymentState::Expired.as_str(),
+        state: PaymentState::Expired,
         amount_minor: row.amount_minor,
         currency: row.currency.clone(),
         methods: row.methods.join(","),

@@ -1,16 +1,18 @@
 //! Stripe's events: kept raw, answered at once, applied by a job that asks Stripe for the present state, so that twice,
 //! late and out of order make no difference.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use kindred_stripe::{Event, ObjectRef, webhook};
 use secrecy::ExposeSecret;
 
 use super::events::{self, EventState, RawEvent};
 use super::jobs::{apply_session, stripe_failure};
-use super::model::{self, PaymentRow, StripeRef};
+use super::model::{self, PaymentRow, StripeRefs};
 use super::{charges, disputes};
 use crate::app::App;
 use crate::checkout::refunds::service as refunds;
@@ -95,74 +97,112 @@ pub fn applying(app: &Arc<App>) -> Read<(String, PaymentId), ()> {
     })
 }
 
+/// Whose an event is.
+#[derive(Clone, Debug)]
+enum Owner {
+    Payment(Box<PaymentRow>),
+    /// It carries our metadata, or belongs to an intent that may become known, but no row is there.
+    NotYet,
+    /// Neither a stored id nor our metadata.
+    Another,
+}
+
+/// An event that is to be applied.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    received_at: DateTime<Utc>,
+    /// None where it can't be read.
+    event: Option<(Owner, ObjectRef)>,
+}
+
+/// Those of these events that are still to be applied, found for the jobs that ask at the same time.
+pub fn waiting<'a>(conn: &'a mut Conn, ids: &'a [String]) -> BoxFuture<'a, Result<HashMap<String, Waiting>>> {
+    find(conn, ids).boxed()
+}
+
+async fn find(conn: &Conn, ids: &[String]) -> Result<HashMap<String, Waiting>> {
+    let mut kept = events::load_all(conn, ids).await?;
+    kept.retain(|event| matches!(event.state, EventState::Received | EventState::Parked));
+    let objects: Vec<_> =
+        kept.iter().map(|kept| webhook::read(&kept.payload).map(|event| event.object)).collect();
+    let owners = Owners::find(conn, objects.iter().flatten()).await?;
+    let waiting = kept.into_iter().zip(objects).map(|(kept, object)| {
+        let event = object.map(|object| (owners.of(&object), object));
+        (kept.id, Waiting { received_at: kept.received_at, event })
+    });
+    Ok(waiting.collect())
+}
+
+/// The payments that some objects of Stripe's are about.
+struct Owners(Vec<PaymentRow>);
+
+impl Owners {
+    async fn find(conn: &Conn, objects: impl Iterator<Item = &ObjectRef>) -> Result<Self> {
+        let mut by = StripeRefs::default();
+        for object in objects {
+            by.sessions.extend(session_of(object));
+            by.intents.extend(intent_of(object));
+            by.payments.extend(payment_of(object));
+        }
+        Ok(Self(model::find_all(conn, &by).await?))
+    }
+
+    /// By the session, else by the intent, else by our metadata.
+    fn of(&self, object: &ObjectRef) -> Owner {
+        let first = |is_it: &dyn Fn(&PaymentRow) -> bool| self.0.iter().find(|row| is_it(row));
+        let by_session =
+            session_of(object).and_then(|id| first(&|row| row.stripe_session_id.as_deref() == Some(id)));
+        let by_intent = || {
+            intent_of(object).and_then(|id| first(&|row| row.stripe_payment_intent_id.as_deref() == Some(id)))
+        };
+        let named = payment_of(object);
+        let by_name = || named.and_then(|id| first(&|row| row.id == id));
+        match by_session.or_else(by_intent).or_else(by_name) {
+            Some(row) => Owner::Payment(Box::new(row.clone())),
+            None if named.is_some() || object.order_id.is_some() || object.refund_id.is_some() => {
+                Owner::NotYet
+            }
+            None => Owner::Another,
+        }
+    }
+}
+
+fn session_of(object: &ObjectRef) -> Option<&str> {
+    Some(object.id.as_str()).filter(|_| object.kind == "checkout.session")
+}
+
+fn intent_of(object: &ObjectRef) -> Option<&str> {
+    if object.kind == "payment_intent" { Some(&object.id) } else { object.payment_intent.as_deref() }
+}
+
+fn payment_of(object: &ObjectRef) -> Option<PaymentId> {
+    object.payment_id.as_deref()?.parse().ok()
+}
+
 /// Applies a kept event: the job `apply_event`.
 ///
 /// # Errors
 /// When Stripe's answer is unknown.
 pub async fn apply_event(app: &App, id: &str) -> Result<Outcome> {
-    let mut conn = db::connect(&app.pool).await?;
-    let Some((payload, state, received_at)) = events::load(&mut conn, id).await? else {
+    let Some(Waiting { received_at, event }) = app.found_events.load(id.to_owned()).await? else {
         return Ok(Outcome::Done);
     };
-    if !matches!(state, EventState::Received | EventState::Parked) {
-        return Ok(Outcome::Done);
-    }
-    let Some(event) = webhook::read(&payload) else {
-        events::set(&mut conn, id, EventState::Unreadable, app.clock.now()).await?;
-        return Ok(Outcome::Done);
-    };
-    let found = find(&mut conn, &event.object).await?;
-    drop(conn);
-    let state = match found {
-        Found::Payment(payment) => {
-            apply_object(app, &payment, &event.object).await?;
+    let now = app.clock.now();
+    let state = match event {
+        Some((Owner::Payment(payment), object)) => {
+            apply_object(app, &payment, &object).await?;
             app.applied_events.load((id.to_owned(), payment.id)).await?;
             return Ok(Outcome::Done);
         }
-        Found::NotOurs => EventState::Ignored,
-        Found::NotYet if app.clock.now() < received_at + PARKED_MAX => EventState::Parked,
-        Found::NotYet => EventState::Ignored,
+        Some((Owner::NotYet, _)) if now < received_at + PARKED_MAX => EventState::Parked,
+        Some((Owner::NotYet | Owner::Another, _)) => EventState::Ignored,
+        None => EventState::Unreadable,
     };
-    let now = app.clock.now();
     events::set(&mut *db::connect(&app.pool).await?, id, state, now).await?;
     if state == EventState::Parked {
         Ok(Outcome::Again(now + TimeDelta::seconds(30)))
     } else {
         Ok(Outcome::Done)
-    }
-}
-
-enum Found {
-    Payment(Box<PaymentRow>),
-    /// It carries our metadata, or belongs to an intent that may become known, but no row is there.
-    NotYet,
-    /// Neither a stored id nor our metadata.
-    NotOurs,
-}
-
-async fn find(conn: &mut Conn, object: &ObjectRef) -> Result<Found> {
-    let is_session = object.kind == "checkout.session";
-    let intent =
-        if object.kind == "payment_intent" { Some(&object.id) } else { object.payment_intent.as_ref() };
-    let by_session = match is_session {
-        true => model::find(conn, StripeRef::Session(&object.id)).await?,
-        false => None,
-    };
-    let by_intent = match (&by_session, intent) {
-        (None, Some(intent)) => model::find(conn, StripeRef::Intent(intent)).await?,
-        _ => None,
-    };
-    if let Some(row) = by_session.or(by_intent) {
-        return Ok(Found::Payment(Box::new(row)));
-    }
-    let Some(named) = object.payment_id.as_deref().and_then(|id| id.parse::<PaymentId>().ok()) else {
-        let is_ours = object.order_id.is_some() || object.refund_id.is_some();
-        return Ok(if is_ours { Found::NotYet } else { Found::NotOurs });
-    };
-    match model::load(conn, named).await {
-        Ok(row) => Ok(Found::Payment(Box::new(row))),
-        Err(error) if error.code == Code::NotFound => Ok(Found::NotYet),
-        Err(error) => Err(error),
     }
 }
 

@@ -62,12 +62,14 @@ impl Processes {
     pub fn look(&self) -> Clockwork {
         let all = all_processes();
         let seconds = |wanted: &dyn Fn(&Process) -> bool| {
-            all.iter().filter(|one| wanted(one)).map(|one| one.seconds).sum()
+            all.iter().filter(|one| wanted(one)).map(|one| one.own_seconds + one.ended_seconds).sum()
         };
+        // The instances that it has ended were counted while they ran.
+        let driver = all.iter().find(|one| one.id == std::process::id()).map(|one| one.own_seconds);
         let spent = Cores {
             app: seconds(&|one| self.app.contains(&one.id)),
             database: seconds(&|one| one.id == self.database || one.parent == self.database),
-            driver: seconds(&|one| one.id == std::process::id()),
+            driver: driver.unwrap_or_default(),
         };
         Clockwork { at: std::time::Instant::now(), spent }
     }
@@ -99,7 +101,9 @@ impl Clockwork {
 struct Process {
     id: u32,
     parent: u32,
-    seconds: f64,
+    own_seconds: f64,
+    /// Of its children that have ended.
+    ended_seconds: f64,
 }
 
 fn all_processes() -> Vec<Process> {
@@ -118,8 +122,15 @@ fn all_processes() -> Vec<Process> {
 fn read_stat(id: u32, stat: &str) -> Option<Process> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();
-    let ticks: f64 = fields.get(11..15)?.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    Some(Process { id, parent: fields.get(1)?.parse().ok()?, seconds: ticks / TICKS_A_SECOND })
+    let seconds = |fields: &[&str]| {
+        fields.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
+    };
+    Some(Process {
+        id,
+        parent: fields.get(1)?.parse().ok()?,
+        own_seconds: seconds(fields.get(11..13)?),
+        ended_seconds: seconds(fields.get(13..15)?),
+    })
 }
 
 #[cfg(test)]
@@ -130,7 +141,8 @@ mod tests {
     fn a_process_is_read_whatever_it_is_called() {
         let stat = "77 (a (name) ) S 5 77 77 0 -1 4194560 1 2 3 4 100 50 25 25 20 0 1 0 1 1 1";
         let process = read_stat(77, stat).unwrap();
-        assert_eq!((process.id, process.parent, process.seconds), (77, 5, 2.0));
+        assert_eq!((process.id, process.parent), (77, 5));
+        assert_eq!((process.own_seconds, process.ended_seconds), (1.5, 0.5));
         assert!(read_stat(1, "nothing").is_none());
     }
 

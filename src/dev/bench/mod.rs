@@ -265,6 +265,8 @@ async fn measure(options: &Options, place: &Place, data: &Data) -> Result<Report
     compared.push(placing::second_instance(&bench).await?);
     drop(fleet);
 
+    // It is done in this process.
+    bench.processes.app.clear();
     compared.push(issuing::measure(&bench).await?);
     compared.extend(growth::measure(data, ROUNDS, options.size()).await?);
     let checked = check::run(&mut conn, &bench.clock).await?;

@@ -27,7 +27,7 @@ use crate::jobs::Lane;
 const LANES: usize = 24;
 /// How long anything that was begun here may take.
 const PATIENCE: Duration = Duration::from_secs(120);
-const LOOKS_EVERY: Duration = Duration::from_millis(10);
+const LOOKS_EVERY: Duration = Duration::from_millis(25);
 
 /// Settled payments a second, and who are members by it.
 ///

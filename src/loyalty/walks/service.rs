@@ -2,7 +2,6 @@
 //! on there.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -12,6 +11,7 @@ use super::model::{self, Walk};
 use crate::app::App;
 use crate::db::{self, Conn};
 use crate::error::Result;
+use crate::jobs::shift::Shift;
 use crate::jobs::{self, Job, Lane, Outcome};
 use crate::loyalty::ladder::rules::Stage;
 use crate::loyalty::ladder::{self, service::Ladder};
@@ -55,40 +55,30 @@ pub async fn rules_changed(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// For how long a job goes on before it makes room for others: well below what a job may take.
-const AT_A_TIME: Duration = Duration::from_secs(45);
-
-/// A job that does part after part.
-pub struct Shift(Instant);
-
-impl Shift {
-    pub fn begin() -> Self {
-        Self(Instant::now())
-    }
-
-    /// After [`AT_A_TIME`] the job is to come back.
-    pub fn is_over(&self) -> bool {
-        self.0.elapsed() > AT_A_TIME
-    }
-}
-
 /// The job [`Job::FollowLevels`]: looks at whom something happened to.
 ///
 /// # Errors
 /// The database's.
 pub async fn follow(app: &App) -> Result<Outcome> {
     let (clock, zone) = (&app.clock, app.settings.timezone);
-    let shift = Shift::begin();
-    while db::transaction(&app.pool, async |conn| follow_some(conn, clock, zone).await).await? {
+    let mut shift = Shift::begin();
+    loop {
+        let found = db::transaction(&app.pool, async |conn| follow_some(conn, clock, zone).await).await?;
+        if found == 0 {
+            app.jobs.wake(Lane::Mail);
+            return Ok(Outcome::Done);
+        }
         if shift.is_over() {
             return Ok(Outcome::Again(app.clock.now()));
         }
+        if found < BATCH {
+            shift.gather().await;
+        }
     }
-    app.jobs.wake(Lane::Mail);
-    Ok(Outcome::Done)
 }
 
-async fn follow_some(conn: &mut Conn, clock: &Clock, zone: Tz) -> Result<bool> {
+/// How many looks were taken.
+async fn follow_some(conn: &mut Conn, clock: &Clock, zone: Tz) -> Result<i64> {
     let found = model::take(conn, BATCH).await?;
     // Another instance's clock may be ahead: what was taken has happened.
     let now = found.iter().map(|look| look.at).chain([clock.now()]).max().unwrap_or_default();
@@ -104,7 +94,7 @@ async fn follow_some(conn: &mut Conn, clock: &Clock, zone: Tz) -> Result<bool> {
         judging::correct(conn, &levels, &buyers, at).await?;
     }
     look(conn, &ids, at).await?;
-    Ok(!found.is_empty())
+    Ok(i64::try_from(found.len()).unwrap_or(BATCH))
 }
 
 /// The job [`Job::WalkLoyalty`]: looks at everybody, once a day and after a change of rules.

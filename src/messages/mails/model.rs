@@ -193,20 +193,31 @@ pub async fn list(conn: &mut Conn, filter: &Filter, page: Page) -> Result<Vec<Ma
     Ok(query.load(conn).await?)
 }
 
-/// Sent: `data` replaces the row's where secrets had to go. Nothing happens to a mail that isn't queued any more.
+/// Of these mails those that wait to be sent.
 ///
 /// # Errors
 /// The database's.
-pub async fn mark_sent(conn: &mut Conn, id: MailId, data: Option<Value>, now: DateTime<Utc>) -> Result<()> {
-    diesel::update(mails::table.find(id).filter(mails::state.eq("queued")))
-        .set((
-            mails::state.eq("sent"),
-            mails::sent_at.eq(now),
-            mails::last_error.eq(None::<String>),
-            data.map(|data| mails::data.eq(data)),
-        ))
-        .execute(conn)
-        .await?;
+pub async fn queued(mut conn: &Conn, ids: &[MailId]) -> Result<Vec<MailRow>> {
+    let waiting = mails::table.filter(mails::id.eq_any(ids)).filter(mails::state.eq("queued"));
+    Ok(waiting.select(MailRow::as_select()).load(&mut conn).await?)
+}
+
+statement! {
+    struct MarkSent = "UPDATE mails SET state = 'sent', last_error = NULL, sent_at = "
+        [now: DateTime<Utc> => Timestamptz] ", data = coalesce(row.data::jsonb, mails.data) FROM UNNEST("
+        [ids: Vec<MailId> => Array<SqlUuid>] ", "
+        [data: Vec<Option<String>> => Array<Nullable<Text>>] ") AS row (id, data) \
+         WHERE mails.id = row.id AND state = 'queued'"
+}
+
+/// Sent: where secrets had to go, what is left (JSON) replaces the row's data. Nothing happens to a mail that isn't queued any
+/// more.
+///
+/// # Errors
+/// The database's.
+pub async fn mark_sent(conn: &mut Conn, sent: &[(MailId, Option<String>)], now: DateTime<Utc>) -> Result<()> {
+    let (ids, data) = sent.iter().cloned().unzip();
+    MarkSent { now, ids, data }.execute(conn).await?;
     Ok(())
 }
 

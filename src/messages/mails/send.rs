@@ -1,11 +1,18 @@
 //! The job that sends one mail of the outbox. It runs at least once: a repeat carries the same Message-ID.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use lettre::message::Mailbox;
 
+use super::Mail;
+use super::model::{self, MailRow};
 use super::render::{Rendered, Renderer};
-use super::{Mail, model};
 use crate::app::App;
 use crate::config::Settings;
+use crate::db::gather::Read;
 use crate::db::{self, Conn};
 use crate::error::{AppError, Result};
 use crate::jobs::Outcome;
@@ -78,10 +85,8 @@ impl Postbox {
 /// # Errors
 /// What kept the mail from going, without its address.
 pub async fn run(app: &App, id: MailId) -> Result<Outcome> {
+    let Some(row) = app.queued_mails.load(id).await? else { return Ok(Outcome::Done) };
     let mut conn = db::connect(&app.pool).await?;
-    let Some(row) = model::find(&mut conn, id).await?.filter(|row| row.state == "queued") else {
-        return Ok(Outcome::Done);
-    };
     let row = worded(&mut conn, row).await?;
     let now = app.clock.now();
     let mail = Mail::from_columns(&row.kind, row.data.clone())?;
@@ -91,30 +96,54 @@ pub async fn run(app: &App, id: MailId) -> Result<Outcome> {
         Some(why) => Err(SendError::Permanent(why.to_owned())),
         None => hand_over(&app.postbox, &row, &mail, way_out, now).await?,
     };
-    let mut conn = db::connect(&app.pool).await?;
     match sent {
         Ok(()) => {
             let kept = mail.scrubbed().map(|mail| mail.to_columns()).transpose()?;
-            model::mark_sent(&mut conn, id, kept.map(|(_, data)| data), app.clock.now()).await?;
+            app.sent_mails.load((id, kept.map(|(_, data)| data.to_string()))).await?;
             Ok(Outcome::Done)
         }
         Err(SendError::Permanent(why)) => {
             tracing::warn!(mail = %id, kind = row.kind, why, "a mail was refused for good");
-            model::mark_dead(&mut conn, id, &why).await?;
+            model::mark_dead(&mut *db::connect(&app.pool).await?, id, &why).await?;
             Ok(Outcome::Done)
         }
         Err(SendError::Transient(why)) => {
-            model::note_failure(&mut conn, id, &why).await?;
+            model::note_failure(&mut *db::connect(&app.pool).await?, id, &why).await?;
             Err(AppError::internal(why))
         }
     }
+}
+
+/// Reads mails that wait, for the jobs that ask at the same time.
+pub fn reading<'a>(conn: &'a mut Conn, ids: &'a [MailId]) -> BoxFuture<'a, Result<HashMap<MailId, MailRow>>> {
+    async move {
+        let queued = model::queued(conn, ids).await?;
+        Ok(queued.into_iter().map(|row| (row.id, row)).collect())
+    }
+    .boxed()
+}
+
+/// A mail that is sent, and what is kept of its data (JSON) where secrets had to go.
+pub type Sent = (MailId, Option<String>);
+
+/// Writes down mails that are sent, with one statement for all that went meanwhile.
+pub fn marking(app: &Arc<App>) -> Read<Sent, ()> {
+    let app = Arc::clone(app);
+    Box::new(move |conn, sent| {
+        let now = app.clock.now();
+        async move {
+            model::mark_sent(conn, sent, now).await?;
+            Ok(sent.iter().map(|one| (one.clone(), ())).collect())
+        }
+        .boxed()
+    })
 }
 
 /// Of a mail of a list: why it must not go, by what its reader or its address's server has said since; and the way out.
 async fn of_list(
     app: &App,
     conn: &mut Conn,
-    row: &model::MailRow,
+    row: &MailRow,
     mail: &Mail,
 ) -> Result<(Option<&'static str>, Option<String>)> {
     let Some(list) = list_of(mail) else { return Ok((None, None)) };
@@ -140,7 +169,7 @@ fn unsendable(mail: &Mail, address: &str, now: chrono::DateTime<chrono::Utc>) ->
 
 async fn hand_over(
     postbox: &Postbox,
-    row: &model::MailRow,
+    row: &MailRow,
     mail: &Mail,
     unsubscribe_url: Option<String>,
     now: chrono::DateTime<chrono::Utc>,
