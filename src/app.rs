@@ -22,7 +22,7 @@ use crate::checkout::payments::events::RawEvent;
 use crate::checkout::payments::opening::{self, Page};
 use crate::checkout::payments::settler::{self, Settler};
 use crate::checkout::payments::webhooks;
-use crate::config::{Settings, StripeSettings};
+use crate::config::{DatabaseSettings, Settings, StripeSettings};
 use crate::db::gather::{self, Gather};
 use crate::db::reads::Reads;
 use crate::db::{self, Conn, Pool};
@@ -195,41 +195,27 @@ impl Application {
     /// # Errors
     /// What is wrong with database, address or settings, fit to be shown at start.
     pub async fn build_with(settings: Settings, clock: Clock, extras: Extras) -> Result<Self> {
-        let database = &settings.database;
-        let url = database
-            .url
-            .as_ref()
-            .ok_or_else(|| AppError::internal("DATABASE_URL: no database to run on"))?
-            .expose_secret()
-            .to_owned();
-        let direct = database.direct.as_ref().map_or(url.as_str(), |url| url.expose_secret());
         let postbox = Postbox::new(&settings)?;
         let paper = Paper::new(&settings)?;
-        db::migrate(direct).await?;
+        let (pool, reads) = connect(&settings.database).await?;
         let listener = extras.listener.map_or_else(|| listen(settings.listen), Ok)?;
         let address = listener.local_addr().map_err(AppError::internal)?;
-        let pool = db::pool(&url, database.connections, database.statements)?;
-        let replica = database
-            .replica
-            .as_ref()
-            .map(|url| db::replica_pool(url.expose_secret(), database.connections, database.statements));
-        let reads = Reads::new(pool.clone(), replica.transpose()?);
         let tokens = {
             let mut conn = db::connect(&pool).await?;
             let lifetime = settings.sign_in.access_token;
             Tokens::open(&mut conn, settings.public_url.as_str(), lifetime, clock.now()).await?
         };
-        let (placer, queue) = Placer::new(settings.limits.placer_queue);
+        let (placer, orders_to_place) = Placer::new(settings.limits.placer_queue);
         let (settler, told) = Settler::new();
+        let (finished_jobs, ended_jobs) = Gather::new();
+        let (queued_mails, mails_to_send) = Gather::new();
+        let (sent_mails, gone_mails) = Gather::new();
         let (kept_events, came) = Gather::new();
-        let (found_events, asked_events) = Gather::new();
+        let (found_events, events_to_apply) = Gather::new();
         let (applied_events, ended_events) = Gather::new();
         let (orders, asked_orders) = Gather::new();
         let (pages, asked_pages) = Gather::new();
         let (memberships, asked_memberships) = Gather::new();
-        let (finished_jobs, ended_jobs) = Gather::new();
-        let (queued_mails, asked_mails) = Gather::new();
-        let (sent_mails, gone_mails) = Gather::new();
         let app = Arc::new(App {
             placer,
             settler,
@@ -264,33 +250,23 @@ impl Application {
             settings,
         });
         schedule::beat(&app, true).await?;
-        let mut background = JoinSet::new();
-        background.spawn(schedule::pulse(Arc::clone(&app)));
-        background.spawn(follow_replica(Arc::clone(&app)));
-        background.spawn(waiting::run(Arc::clone(&app)));
-        background.spawn(live::run(Arc::clone(&app)));
-        background.spawn(connections::run(Arc::clone(&app)));
-        for lane in Lane::ALL {
-            background.spawn(worker::run_lane(Arc::clone(&app), lane));
-        }
-        if let Some(metrics) = metrics::server(&app)? {
-            background.spawn(run_metrics(Arc::clone(&app), metrics));
-        }
+        let background = background(&app)?;
         let server = serve(&app, listener, extras.routes)?;
         let mut serving = JoinSet::new();
-        serving.spawn(placer::run(Arc::clone(&app), queue));
+        serving.spawn(placer::run(Arc::clone(&app), orders_to_place));
         serving.spawn(settler::run(Arc::clone(&app), told));
-        serving.spawn(gather::run(app.pool.clone(), came, webhooks::keeping(&app)));
-        serving.spawn(gather::run(app.pool.clone(), asked_events, Box::new(webhooks::waiting)));
-        serving.spawn(gather::run(app.pool.clone(), ended_events, webhooks::applying(&app)));
-        serving.spawn(gather::run(app.pool.clone(), asked_orders, Box::new(reader::boxed)));
-        serving.spawn(gather::run(app.pool.clone(), asked_pages, opening::reading(&app)));
+        let pool = || app.pool.clone();
+        serving.spawn(gather::run(pool(), ended_jobs, worker::finishing(&app)));
+        serving.spawn(gather::run(pool(), mails_to_send, Box::new(send::reading)));
+        serving.spawn(gather::run(pool(), gone_mails, send::marking(&app)));
+        serving.spawn(gather::run(pool(), came, webhooks::keeping(&app)));
+        serving.spawn(gather::run(pool(), events_to_apply, Box::new(webhooks::waiting)));
+        serving.spawn(gather::run(pool(), ended_events, webhooks::applying(&app)));
+        serving.spawn(gather::run(pool(), asked_orders, Box::new(reader::boxed)));
+        serving.spawn(gather::run(pool(), asked_pages, opening::reading(&app)));
         for _ in 0..MEMBERSHIP_READERS {
-            serving.spawn(gather::run(app.pool.clone(), asked_memberships.clone(), reading(&app)));
+            serving.spawn(gather::run(pool(), asked_memberships.clone(), reading(&app)));
         }
-        serving.spawn(gather::run(app.pool.clone(), ended_jobs, worker::finishing(&app)));
-        serving.spawn(gather::run(app.pool.clone(), asked_mails, Box::new(send::reading)));
-        serving.spawn(gather::run(app.pool.clone(), gone_mails, send::marking(&app)));
         Ok(Self { app, address, server, background, serving })
     }
 
@@ -310,6 +286,37 @@ impl Application {
         self.serving.abort_all();
         served.map_err(AppError::internal)
     }
+}
+
+/// Migrates the database, and connects to it and to its replica.
+async fn connect(database: &DatabaseSettings) -> Result<(Pool, Reads)> {
+    let url =
+        database.url.as_ref().ok_or_else(|| AppError::internal("DATABASE_URL: no database to run on"))?;
+    let direct = database.direct.as_ref().unwrap_or(url);
+    db::migrate(direct.expose_secret()).await?;
+    let pool = db::pool(url.expose_secret(), database.connections, database.statements)?;
+    let replica = database
+        .replica
+        .as_ref()
+        .map(|url| db::replica_pool(url.expose_secret(), database.connections, database.statements));
+    Ok((pool.clone(), Reads::new(pool, replica.transpose()?)))
+}
+
+/// The loops that nobody waits for.
+fn background(app: &Arc<App>) -> Result<JoinSet<()>> {
+    let mut loops = JoinSet::new();
+    loops.spawn(schedule::pulse(Arc::clone(app)));
+    loops.spawn(follow_replica(Arc::clone(app)));
+    loops.spawn(waiting::run(Arc::clone(app)));
+    loops.spawn(live::run(Arc::clone(app)));
+    loops.spawn(connections::run(Arc::clone(app)));
+    for lane in Lane::ALL {
+        loops.spawn(worker::run_lane(Arc::clone(app), lane));
+    }
+    if let Some(metrics) = metrics::server(app)? {
+        loops.spawn(run_metrics(Arc::clone(app), metrics));
+    }
+    Ok(loops)
 }
 
 fn stripe_client(settings: &StripeSettings) -> Result<Stripe> {

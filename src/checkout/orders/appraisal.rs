@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::facts::{facts_without_lines, gifts_of, line_facts, pools_of, read_catalog, read_locked};
+use super::catalog::{pools_of, read_catalog};
+use super::facts::{facts_without_lines, gifts_of, line_facts, read_locked};
 use super::prices::{Parcel, parcel_of, priced_item, title_of};
 use super::rules::{self, Admitted, ArticleFacts, Ledger, LineFacts, PlanFacts, invitation_used};
 use super::service::{Cart, Customer, Line, buyer_of};

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod appraisal;
 pub mod benefits;
+pub mod catalog;
 pub mod coupons;
 pub mod dto;
 pub mod facts;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::facts::Catalog;
+use super::catalog::Catalog;
 use super::prices::article_title;
 use super::rules::{ArticleFacts, Facts, LineFacts};
 use crate::checkout::claims;

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::catalog::{pools_of, read_catalog};
 use super::coupons::Outcome;
-use super::facts::{facts_of, pools_of, read_catalog, read_locked};
+use super::facts::{facts_of, read_locked};
 use super::prices::{Bought, buy, title_of};
 use super::proposals::{self, Proposal};
 use super::rules::{self, LineFacts};

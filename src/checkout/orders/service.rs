@@ -7,9 +7,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
+use super::catalog::{Catalog, accounts_of, pools_of, read_catalog, when};
 use super::coupons;
 use super::dto::TermsConsent;
-use super::facts::{Catalog, Locked, accounts_of, facts_of, pools_of, read_catalog, read_locked, when};
+use super::facts::{Locked, facts_of, read_locked};
 use super::model::{self, NewKey, OrderState};
 use super::prices::{Bought, buy, title_of};
 use super::reader::OrderRows;

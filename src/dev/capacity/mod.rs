@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::AppError;
 use rules::{Allowed, Measured, Plan, Sale};
 
-/// Measured by `kindred bench` on 2026-11-23, on two cores of an Intel Xeon that carried app, database and load together
-/// (24 GB, PostgreSQL 15, commits kept). The rate of settling is that of a machine which had other work too.
+/// Measured by `kindred bench` on 2026-11-24, on two cores of an AMD EPYC that carried app, database and load together
+/// (24 GB, PostgreSQL 15, commits kept): docs/performance.md.
 const KEPT: Measured = Measured {
-    placed_per_s: 2_250.0,
-    settled_per_s: 504.0,
-    app_seconds: 0.000_24,
-    database_seconds: 0.000_28,
+    placed_per_s: 1_429.0,
+    settled_per_s: 459.0,
+    app_seconds: 0.000_38,
+    database_seconds: 0.000_83,
     cores: 2,
-    bytes_per_order: 3_371.0,
+    bytes_per_order: 3_312.0,
 };
 
 /// A sale that is planned. With none given, examples from the field.
