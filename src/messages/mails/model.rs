@@ -202,12 +202,13 @@ pub async fn queued(mut conn: &Conn, ids: &[MailId]) -> Result<Vec<MailRow>> {
     Ok(waiting.select(MailRow::as_select()).load(&mut conn).await?)
 }
 
+// Found by their ids, whatever the planner thinks of an array's size; data is looked up for each.
 statement! {
     struct MarkSent = "UPDATE mails SET state = 'sent', last_error = NULL, sent_at = "
-        [now: DateTime<Utc> => Timestamptz] ", data = coalesce(row.data::jsonb, mails.data) FROM UNNEST("
+        [now: DateTime<Utc> => Timestamptz] ", data = coalesce((SELECT row.data::jsonb FROM UNNEST("
         [ids: Vec<MailId> => Array<SqlUuid>] ", "
-        [data: Vec<Option<String>> => Array<Nullable<Text>>] ") AS row (id, data) \
-         WHERE mails.id = row.id AND state = 'queued'"
+        [data: Vec<Option<String>> => Array<Nullable<Text>>] ") AS row (id, data) WHERE row.id = mails.id), mails.data) \
+         WHERE id = ANY ($2) AND state = 'queued'"
 }
 
 /// Sent: where secrets had to go, what is left (JSON) replaces the row's data. Nothing happens to a mail that isn't queued any
