@@ -13,12 +13,12 @@ use rules::{Allowed, Measured, Plan, Sale};
 /// Measured by `kindred bench` on 2026-11-24, on two cores of an AMD EPYC that carried app, database and load together
 /// (24 GB, PostgreSQL 15, commits kept): docs/performance.md.
 const KEPT: Measured = Measured {
-    placed_per_s: 1_429.0,
-    settled_per_s: 459.0,
-    app_seconds: 0.000_38,
-    database_seconds: 0.000_83,
+    placed_per_s: 2_039.0,
+    settled_per_s: 466.0,
+    app_seconds: 0.000_33,
+    database_seconds: 0.000_37,
     cores: 2,
-    bytes_per_order: 3_312.0,
+    bytes_per_order: 3_297.0,
 };
 
 /// A sale that is planned. With none given, examples from the field.
